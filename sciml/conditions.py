@@ -1,0 +1,215 @@
+"""What must hold besides the equation: boundary, initial and periodic conditions, and measurements.
+
+``Dirichlet``, ``Initial`` and ``Periodic`` are built into the trial function wherever the domain allows it
+(:mod:`sciml.ansatz`), so the network cannot violate them; ``hard=False`` asks for a penalty term instead. ``Neumann``,
+``Robin`` and ``Data`` are penalty terms, with a name and a weight each.
+
+A ``value`` is a number or a function of all coordinates, ``(n, d) -> (n, 1)``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sciml.errors import ArgumentError, ArgumentTypeError
+
+Value = float | Callable[[Tensor], Tensor]
+
+
+def evaluate(value: Value, x: Tensor, what: str) -> Tensor:
+    """A condition's value at ``x (n, d)`` as ``(n, 1)``.
+
+    Raises:
+        ArgumentError: The function returns another shape.
+    """
+    if not callable(value):
+        return torch.full_like(x[:, :1], float(value))
+    out = value(x)
+    if not isinstance(out, Tensor):
+        out = torch.as_tensor(out, dtype=x.dtype, device=x.device)
+    if out.ndim == 1 and out.shape[0] == x.shape[0]:
+        out = out[:, None]
+    if out.shape == (1, 1) or out.ndim == 0:
+        out = out.reshape(1, 1).expand(x.shape[0], 1)
+    if out.shape != (x.shape[0], 1):
+        raise ArgumentError(f"{what} must return shape ({x.shape[0]}, 1) for {x.shape[0]} points; got {tuple(out.shape)}.")
+    return out
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Base of all conditions.
+
+    Attributes:
+        component: Name of the unknown it applies to; may stay None for a single unknown.
+        hard: True insists on exact enforcement, False on a penalty, None takes exact wherever it is possible.
+        weight: Factor of the penalty term on top of the automatic balance; positive.
+        name: Name of the term in histories and weights; None makes one from the kind and place.
+    """
+
+    component: str | None = field(default=None, kw_only=True)
+    hard: bool | None = field(default=None, kw_only=True)
+    weight: float = field(default=1.0, kw_only=True)
+    name: str | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.weight, (int, float)) and math.isfinite(self.weight) and self.weight > 0):
+            raise ArgumentError(f"weight must be a positive finite number; got {self.weight!r}.")
+
+    @property
+    def label(self) -> str:
+        """The term's name: ``name``, or the kind, the place and the component."""
+        if self.name:
+            return self.name
+        place = getattr(self, "on", None)
+        parts = [type(self).__name__.lower()]
+        if isinstance(place, str):
+            parts.append(place)
+        if self.component:
+            parts.append(self.component)
+        return ":".join(parts)
+
+
+def _check_value(value: Any, what: str) -> None:
+    if callable(value):
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ArgumentTypeError(
+            f"{what} must be a number or a function of the coordinates; got {type(value).__name__}."
+        )
+    if not math.isfinite(value):
+        raise ArgumentError(f"{what} must be finite; got {value!r}.")
+
+
+@dataclass(frozen=True)
+class Dirichlet(Condition):
+    """``u = value`` on the boundary, or on the part ``on``.
+
+    Args:
+        value: Number or function of all coordinates. For exact enforcement it must be defined inside the domain too.
+        on: None for the whole (spatial) boundary, a part's name such as ``"x=0"``, a piece of a CSG domain, a mask
+            function, or a list of those (see :meth:`sciml.domains.Domain.boundary`).
+    """
+
+    value: Value = 0.0
+    on: Any = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_value(self.value, "Dirichlet value")
+
+
+@dataclass(frozen=True)
+class Neumann(Condition):
+    """``du/dn = value`` with the outward normal ``n``; always a penalty."""
+
+    value: Value = 0.0
+    on: Any = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_value(self.value, "Neumann value")
+        _refuse_hard(self)
+
+
+@dataclass(frozen=True)
+class Robin(Condition):
+    """``alpha u + beta du/dn = value``; always a penalty.
+
+    ``alpha`` and ``beta`` are numbers or functions of the coordinates, like ``value``.
+    """
+
+    alpha: Value = 1.0
+    beta: Value = 1.0
+    value: Value = 0.0
+    on: Any = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("alpha", "beta", "value"):
+            _check_value(getattr(self, key), f"Robin {key}")
+        _refuse_hard(self)
+
+
+@dataclass(frozen=True)
+class Periodic(Condition):
+    """``u`` and its derivatives up to ``order`` agree at both ends of ``coordinate``.
+
+    Exact enforcement feeds the network ``cos`` and ``sin`` of the scaled coordinate, which makes every derivative agree;
+    ``order`` matters for a penalty only (0 or 1).
+    """
+
+    coordinate: str = "x"
+    order: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.order not in (0, 1):
+            raise ArgumentError(f"Periodic order must be 0 or 1; got {self.order!r}.")
+
+    @property
+    def label(self) -> str:
+        """``periodic:x`` unless a name was given."""
+        return self.name or f"periodic:{self.coordinate}"
+
+
+@dataclass(frozen=True)
+class Initial(Condition):
+    """``u = value`` (``order=0``) or ``du/dt = value`` (``order=1``) at the first instant."""
+
+    value: Value = 0.0
+    order: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_value(self.value, "Initial value")
+        if self.order not in (0, 1):
+            raise ArgumentError(f"Initial order must be 0 (value) or 1 (time derivative); got {self.order!r}.")
+
+    @property
+    def label(self) -> str:
+        """``initial`` or ``initial_t``, with the component, unless a name was given."""
+        base = "initial" if self.order == 0 else "initial_t"
+        return self.name or (f"{base}:{self.component}" if self.component else base)
+
+
+@dataclass(frozen=True, eq=False)
+class Data(Condition):
+    """Measured values: ``u(points) = values`` in the least-squares sense.
+
+    Args:
+        points: ``(n, d)``.
+        values: ``(n,)`` or ``(n, 1)``, finite.
+    """
+
+    points: Any = None
+    values: Any = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _refuse_hard(self)
+        points = torch.as_tensor(self.points, dtype=torch.float64)
+        values = torch.as_tensor(self.values, dtype=torch.float64)
+        values = values[:, None] if values.ndim == 1 else values
+        if points.ndim != 2 or values.ndim != 2 or values.shape != (points.shape[0], 1):
+            raise ArgumentError(
+                f"Data needs points (n, d) and values (n,) or (n, 1); got {tuple(points.shape)} and {tuple(values.shape)}."
+            )
+        if points.shape[0] == 0 or not (torch.isfinite(points).all() and torch.isfinite(values).all()):
+            raise ArgumentError("Data needs at least one measurement and finite numbers.")
+        object.__setattr__(self, "points", points)
+        object.__setattr__(self, "values", values)
+
+
+def _refuse_hard(condition: Condition) -> None:
+    if condition.hard:
+        raise ArgumentError(
+            f"hard=True: {type(condition).__name__} conditions are penalty terms; only Dirichlet, Initial and Periodic "
+            "can be built into the trial function."
+        )

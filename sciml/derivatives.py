@@ -1,0 +1,108 @@
+"""Where a :class:`~sciml.field.Field` gets its derivatives from.
+
+Three sources answer the same three questions (value, first derivatives, sums of second derivatives):
+``AutogradSource`` for any differentiable function and any order, ``JetSource`` for values that a network pushed through
+in one pass, and ``RecordingSource``, which answers through autograd and writes down what was asked.
+
+A second-order question is a tuple of index pairs, read as a sum: ``((1, 1), (2, 2))`` is the Laplacian over coordinates
+1 and 2, ``((0, 1),)`` one mixed derivative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+Pairs = tuple[tuple[int, int], ...]
+
+
+class DerivativeSource(Protocol):
+    """Answers for one set of points; every answer has shape ``(n, m)``."""
+
+    @property
+    def value(self) -> Tensor: ...
+
+    def first(self, i: int) -> Tensor: ...
+
+    def second(self, pairs: Pairs) -> Tensor: ...
+
+    def higher(self, axes: tuple[int, ...]) -> Tensor: ...
+
+
+class AutogradSource:
+    """Derivatives of ``function`` at ``x`` by nested reverse-mode autograd, each computed once.
+
+    Args:
+        function: Maps ``(n, d)`` to ``(n, m)``; row n of the result may depend on row n of the points only.
+        x: Points, ``(n, d)``, floating.
+    """
+
+    def __init__(self, function: Callable[[Tensor], Tensor], x: Tensor):
+        self.x = x if x.requires_grad else x.detach().requires_grad_(True)
+        with torch.enable_grad():
+            self._value = function(self.x)
+        self._cache: dict[tuple[int, ...], Tensor] = {(): self._value}
+
+    @property
+    def value(self) -> Tensor:
+        return self._value
+
+    def first(self, i: int) -> Tensor:
+        return self.higher((i,))
+
+    def second(self, pairs: Pairs) -> Tensor:
+        total = self.higher(pairs[0])
+        for pair in pairs[1:]:
+            total = total + self.higher(pair)
+        return total
+
+    def higher(self, axes: tuple[int, ...]) -> Tensor:
+        axes = tuple(sorted(axes))
+        if axes not in self._cache:
+            inner = self.higher(axes[:-1])
+            self._differentiate(inner, axes[:-1])
+        return self._cache[axes]
+
+    def _differentiate(self, inner: Tensor, axes: tuple[int, ...]) -> None:
+        n, m = inner.shape
+        columns = []
+        for j in range(m):
+            if inner.requires_grad:
+                (g,) = torch.autograd.grad(
+                    inner[:, j].sum(), self.x, create_graph=True, allow_unused=True, materialize_grads=True
+                )
+            else:
+                g = torch.zeros_like(self.x)
+            columns.append(g)
+        gradient = torch.stack(columns, dim=1)  # (n, m, d)
+        for i in range(self.x.shape[1]):
+            self._cache.setdefault(tuple(sorted((*axes, i))), gradient[:, :, i])
+
+
+class RecordingSource:
+    """Answers through ``inner`` and keeps the questions, to make a :class:`~sciml.jets.Plan` from them."""
+
+    def __init__(self, inner: DerivativeSource):
+        self._inner = inner
+        self.firsts: set[int] = set()
+        self.seconds: set[Pairs] = set()
+        self.highers: set[tuple[int, ...]] = set()
+
+    @property
+    def value(self) -> Tensor:
+        return self._inner.value
+
+    def first(self, i: int) -> Tensor:
+        self.firsts.add(i)
+        return self._inner.first(i)
+
+    def second(self, pairs: Pairs) -> Tensor:
+        self.seconds.add(pairs)
+        return self._inner.second(pairs)
+
+    def higher(self, axes: tuple[int, ...]) -> Tensor:
+        self.highers.add(axes)
+        return self._inner.higher(axes)

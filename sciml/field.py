@@ -1,0 +1,136 @@
+"""The unknown function as a residual sees it: a value tensor that knows its derivatives."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sciml.derivatives import DerivativeSource
+from sciml.errors import ArgumentError, ArgumentTypeError
+
+
+class Field:
+    """Values ``(n, m)`` of the unknowns at ``n`` points, with derivatives on request.
+
+    In arithmetic and in torch functions a Field behaves like its value tensor. ``u["v"]`` is the Field of one named
+    unknown, with values ``(n, 1)``.
+
+    Args:
+        source: Answers the questions for values and derivatives.
+        names: Coordinate names, in the order of the points' columns.
+        space_axes: Indices of the coordinates that :meth:`laplacian` and :meth:`grad` run over.
+        unknowns: Names of the ``m`` components.
+    """
+
+    def __init__(
+        self,
+        source: DerivativeSource,
+        names: Sequence[str],
+        space_axes: Sequence[int],
+        unknowns: Sequence[str] = ("u",),
+        component: int | None = None,
+    ):
+        self._source = source
+        self._names = tuple(names)
+        self._space = tuple(space_axes)
+        self._unknowns = tuple(unknowns)
+        self._component = component
+
+    @property
+    def value(self) -> Tensor:
+        """The values, ``(n, m)``."""
+        return self._pick(self._source.value)
+
+    def d(self, *coordinates: str | int) -> Tensor:
+        """A partial derivative, ``(n, m)``: ``u.d("t")``, ``u.d("x", "x")``, ``u.d(0, 1)``.
+
+        Raises:
+            ArgumentError: No coordinate, or a name or index that the domain does not have.
+        """
+        axes = tuple(sorted(self._axis(c) for c in coordinates))
+        if not axes:
+            raise ArgumentError(f"d() needs at least one coordinate out of {', '.join(self._names)}; got none.")
+        if len(axes) == 1:
+            return self._pick(self._source.first(axes[0]))
+        if len(axes) == 2:
+            return self._pick(self._source.second(((axes[0], axes[1]),)))
+        return self._pick(self._source.higher(axes))
+
+    def grad(self) -> Tensor:
+        """First derivatives in space: ``(n, d_space)`` for one unknown, ``(n, m, d_space)`` for several."""
+        columns = [self._pick(self._source.first(i)) for i in self._space]
+        gradient = torch.stack(columns, dim=-1)  # (n, m, d_space)
+        return gradient[:, 0] if gradient.shape[1] == 1 else gradient
+
+    def laplacian(self) -> Tensor:
+        """Sum of the pure second derivatives over the space coordinates, ``(n, m)``."""
+        return self._pick(self._source.second(tuple((i, i) for i in self._space)))
+
+    def _pick(self, values: Tensor) -> Tensor:
+        return values if self._component is None else values[:, self._component : self._component + 1]
+
+    def _axis(self, coordinate: str | int) -> int:
+        if isinstance(coordinate, str):
+            if coordinate in self._names:
+                return self._names.index(coordinate)
+            raise ArgumentError(f"unknown coordinate {coordinate!r}: the domain has {', '.join(self._names)}.")
+        if isinstance(coordinate, bool) or not isinstance(coordinate, int):
+            raise ArgumentTypeError(
+                f"a coordinate is a name or an index; got {coordinate!r} of type {type(coordinate).__name__}."
+            )
+        if not 0 <= coordinate < len(self._names):
+            raise ArgumentError(
+                f"coordinate index {coordinate} is outside 0..{len(self._names) - 1} ({', '.join(self._names)})."
+            )
+        return coordinate
+
+    def __getitem__(self, key: Any) -> Any:
+        if not isinstance(key, str):
+            return self.value[key]
+        if key not in self._unknowns:
+            raise ArgumentError(f"unknown component {key!r}: the unknowns are {', '.join(self._unknowns)}.")
+        return Field(self._source, self._names, self._space, self._unknowns, self._unknowns.index(key))
+
+    def __getattr__(self, name: str) -> Any:
+        # only reached for what Field itself lacks: shape, dtype, sin(), square(), ... of the value tensor
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.value, name)
+
+    def __repr__(self) -> str:
+        return f"Field({', '.join(self._unknowns)} on {', '.join(self._names)}, value={self.value!r})"
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return func(*_plain(args), **_plain(kwargs or {}))
+
+
+def _plain(tree: Any) -> Any:
+    if isinstance(tree, Field):
+        return tree.value
+    if isinstance(tree, (tuple, list)):
+        return type(tree)(_plain(t) for t in tree)
+    if isinstance(tree, dict):
+        return {k: _plain(v) for k, v in tree.items()}
+    return tree
+
+
+def _binary(function: Any, swapped: bool) -> Any:
+    def method(self: Field, other: Any) -> Tensor:
+        other = _plain(other)
+        return function(other, self.value) if swapped else function(self.value, other)
+
+    return method
+
+
+for _name in ("add", "sub", "mul", "truediv", "pow", "matmul", "mod"):
+    setattr(Field, f"__{_name}__", _binary(getattr(operator, _name), swapped=False))
+    setattr(Field, f"__r{_name}__", _binary(getattr(operator, _name), swapped=True))
+for _name in ("lt", "le", "gt", "ge"):
+    setattr(Field, f"__{_name}__", _binary(getattr(operator, _name), swapped=False))
+Field.__neg__ = lambda self: -self.value  # type: ignore[attr-defined]
+Field.__abs__ = lambda self: abs(self.value)  # type: ignore[attr-defined]

@@ -1,0 +1,277 @@
+"""What a problem is: a domain, conditions, a residual, and, where known, the answer."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from sciml.conditions import Condition, Initial, Periodic
+from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.field import Field
+
+if TYPE_CHECKING:
+    from sciml.domains import Domain
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An independent solution at given points.
+
+    Attributes:
+        points: ``(n, d)``, float64.
+        values: ``(n, m)``, float64.
+        floor: Relative L2 error of the values themselves: no claim below it.
+        source: Where the values come from.
+    """
+
+    points: Tensor
+    values: Tensor
+    floor: float
+    source: str
+
+
+class PDE:
+    """A partial differential equation with its conditions; subclass it and write :meth:`residual`.
+
+    A subclass sets ``domain`` and ``conditions`` (class attributes, properties, or fields of a frozen dataclass) and may
+    set ``unknowns``, :meth:`source` and :meth:`exact`::
+
+        class Reaction(sciml.PDE):
+            domain = sciml.Box([0, 0], [1, 1], names=("x", "y"))
+            conditions = [sciml.Dirichlet(0.0)]
+
+            def residual(self, u, x):
+                return -u.laplacian() + u**3 - self.source(x)
+
+    Instances are treated as immutable: :meth:`with_source` makes a changed copy.
+    """
+
+    domain: Domain
+    conditions: Sequence[Condition] = ()
+    unknowns: tuple[str, ...] = ("u",)
+    floor: float = 1e-15
+    """Relative L2 error of the problem's own exact or reference solution."""
+
+    def residual(self, u: Field, x: Tensor) -> Any:
+        """Left-hand side minus right-hand side at points ``x (n, d)``.
+
+        Returns:
+            A tensor ``(n, k)``, or a tuple or dict of such for several equations. Row n must depend on point n only.
+        """
+        raise ArgumentTypeError(f"{type(self).__name__} needs a method residual(self, u, x); it has none.")
+
+    def source(self, x: Tensor) -> Tensor:
+        """The right-hand side at ``x (n, d)``: ``(n, 1)``. Zero unless a subclass or :meth:`with_source` sets it."""
+        return torch.zeros_like(x[:, :1])
+
+    def exact(self, x: Tensor) -> Tensor:
+        """The solution at ``x (n, d)``: ``(n, m)``, where it is known.
+
+        Raises:
+            ArgumentError: This problem has none.
+        """
+        raise ArgumentError(f"{type(self).__name__} has no exact solution.")
+
+    def reference(self) -> Reference | None:
+        """An independent solution at fixed points, where there is one."""
+        return None
+
+    def sample(self, n: int, seed: int = 0) -> Tensor:
+        """Interior points for training, ``(n, d)``; a subclass may prefer another density than the domain's."""
+        return self.domain.sample(n, seed=seed)
+
+    def with_source(
+        self, source: Callable[[Tensor], Tensor], exact: Callable[[Tensor], Tensor] | None = None
+    ) -> PDE:
+        """The same problem with another right-hand side.
+
+        Args:
+            source: ``(n, d) -> (n, 1)``; takes the place of :meth:`source`.
+            exact: The new solution where it is known; without it the copy has none.
+        """
+        if not callable(source):
+            raise ArgumentTypeError(
+                f"source must be a function of the coordinates; got {type(source).__name__}. "
+                "For a constant write lambda x: torch.full_like(x[:, :1], c)."
+            )
+        if type(self).residual is PDE.residual:
+            raise ArgumentTypeError(f"{type(self).__name__} has no residual, so a source would be without effect.")
+        new = copy.copy(self)
+        # instance attributes shadow the methods; object.__setattr__ because catalogue problems are frozen
+        object.__setattr__(new, "source", _Function(source, "source"))
+        object.__setattr__(new, "exact", exact if exact is not None else _no_exact)
+        object.__setattr__(new, "reference", _no_reference)
+        object.__setattr__(new, "_custom", True)
+        return new
+
+    # ---- what follows is derived from the above
+
+    @property
+    def has_exact(self) -> bool:
+        """Whether :meth:`exact` answers."""
+        return getattr(self.exact, "__func__", self.exact) not in (PDE.exact, _no_exact)
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether a Python function of the user is part of it, which a file cannot hold."""
+        return getattr(self, "_custom", False) or getattr(type(self), "registry_name", None) is None
+
+    def parameters(self) -> dict[str, Any]:
+        """The plain parameters that make this problem (a dataclass's fields)."""
+        if not dataclasses.is_dataclass(self):
+            return {}
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}
+
+    @property
+    def periodic_axes(self) -> tuple[int, ...]:
+        """Coordinates that enter a network as ``cos`` and ``sin`` (exact periodicity)."""
+        names = tuple(self.domain.names)
+        return tuple(
+            sorted(
+                {self._axis(c.coordinate, names) for c in self.conditions if isinstance(c, Periodic) and c.hard is not False}
+            )
+        )
+
+    @property
+    def inputs(self) -> int:
+        """Width of a network's first layer: the coordinates, one more for each periodic one."""
+        return self.domain.dim + len(self.periodic_axes)
+
+    @property
+    def outputs(self) -> int:
+        """Width of a network's last layer: the number of unknowns."""
+        return len(self.unknowns)
+
+    def field(self, source: Any) -> Field:
+        """A Field over this problem's coordinates and unknowns, fed by a derivative source."""
+        return Field(source, self.domain.names, self.domain.space_axes, self.unknowns)
+
+    def residual_terms(self, u: Field, x: Tensor) -> dict[str, Tensor]:
+        """The residual as named terms ``(n, k)``.
+
+        Raises:
+            ArgumentError: A term that is no tensor, has another number of rows than ``x``, or is empty.
+        """
+        out = self.residual(u, x)
+        if isinstance(out, dict):
+            terms = out
+        elif isinstance(out, (tuple, list)):
+            terms = {f"pde_{k}": term for k, term in enumerate(out)}
+        else:
+            terms = {"pde": out}
+        named: dict[str, Tensor] = {}
+        for name, term in terms.items():
+            if isinstance(term, Field):
+                term = term.value
+            if not isinstance(term, Tensor):
+                raise ArgumentTypeError(
+                    f"residual of {type(self).__name__} must return tensors; term {name!r} is {type(term).__name__}."
+                )
+            if term.ndim == 1:
+                term = term[:, None]
+            if term.ndim != 2 or term.shape[0] != x.shape[0] or term.shape[1] == 0:
+                raise ArgumentError(
+                    f"residual of {type(self).__name__} must return one row a point: term {name!r} needs shape "
+                    f"({x.shape[0]}, k), got {tuple(term.shape)}."
+                )
+            named[name] = term
+        if not named:
+            raise ArgumentError(f"residual of {type(self).__name__} must return at least one term; got none.")
+        return named
+
+    def component(self, condition: Condition) -> int:
+        """Index of the unknown that a condition applies to.
+
+        Raises:
+            ArgumentError: An unknown name, or none given for a system.
+        """
+        if condition.component is None:
+            if len(self.unknowns) > 1:
+                raise ArgumentError(
+                    f"{condition.label}: component must name one of {', '.join(self.unknowns)} for a system; got None."
+                )
+            return 0
+        if condition.component not in self.unknowns:
+            raise ArgumentError(
+                f"{condition.label}: component {condition.component!r} is not one of {', '.join(self.unknowns)}."
+            )
+        return self.unknowns.index(condition.component)
+
+    def validate(self) -> None:
+        """Check the definition before any training.
+
+        Raises:
+            ArgumentError, ArgumentTypeError: naming the attribute, what it needs and what it got.
+        """
+        from sciml.domains import Domain
+
+        kind = type(self).__name__
+        domain = getattr(self, "domain", None)
+        if not isinstance(domain, Domain):
+            raise ArgumentTypeError(f"{kind}.domain must be a sciml domain; got {type(domain).__name__}.")
+        if not self.unknowns or len(set(self.unknowns)) != len(self.unknowns) or isinstance(self.unknowns, str):
+            raise ArgumentError(f"{kind}.unknowns must be a tuple of distinct names; got {self.unknowns!r}.")
+        names = tuple(domain.names)
+        for condition in self.conditions:
+            if not isinstance(condition, Condition):
+                raise ArgumentTypeError(f"{kind}.conditions must hold conditions; got {type(condition).__name__}.")
+            if isinstance(condition, Periodic):
+                self._axis(condition.coordinate, names)
+            else:
+                self.component(condition)
+            if isinstance(condition, Initial) and domain.time_axis is None:
+                raise ArgumentError(
+                    f"{kind}: Initial needs a domain with time, such as TimeInterval(0, 1) * Interval(0, 1); "
+                    f"got {domain!r}."
+                )
+            points = getattr(condition, "points", None)
+            if points is not None:
+                if points.shape[1] != domain.dim:
+                    raise ArgumentError(
+                        f"{kind}: Data points need {domain.dim} columns ({', '.join(names)}); got {points.shape[1]}."
+                    )
+                span = domain.upper - domain.lower
+                outside = ((points < domain.lower - 1e-9 * span) | (points > domain.upper + 1e-9 * span)).any(1)
+                if outside.any():
+                    first = points[int(outside.nonzero()[0])]
+                    raise ArgumentError(
+                        f"{kind}: {int(outside.sum())} of {len(points)} Data points lie outside the domain, e.g. {first.tolist()}."
+                    )
+
+    def _axis(self, coordinate: str, names: tuple[str, ...]) -> int:
+        if coordinate not in names:
+            raise ArgumentError(f"Periodic coordinate {coordinate!r} is unknown: the domain has {', '.join(names)}.")
+        axis = names.index(coordinate)
+        if axis == self.domain.time_axis:
+            raise ArgumentError(f"Periodic coordinate {coordinate!r} is the time; it needs a space coordinate.")
+        return axis
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{k}={v!r}" for k, v in self.parameters().items())
+        return f"{type(self).__name__}({values})" + (" with another source" if getattr(self, "_custom", False) else "")
+
+
+class _Function:
+    """A user's source with its result checked, so that a wrong shape is named early instead of broadcast."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor], what: str):
+        self.function, self.what = function, what
+
+    def __call__(self, x: Tensor) -> Tensor:
+        from sciml.conditions import evaluate
+
+        return evaluate(self.function, x, self.what)
+
+
+def _no_exact(x: Tensor) -> Tensor:
+    raise ArgumentError("the problem has no exact solution: its source was replaced without giving exact=.")
+
+
+def _no_reference() -> None:
+    return None
