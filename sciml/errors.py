@@ -21,3 +21,7 @@ class ArgumentTypeError(SciMLError, TypeError):
 
 class FileFormatError(SciMLError, ValueError):
     """A file is refused; the message names the file and the reason."""
+
+
+class FileWriteError(SciMLError, OSError):
+    """A file cannot be written; the message names the file and the reason. An old file is left as it was."""
