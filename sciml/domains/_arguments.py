@@ -1,0 +1,102 @@
+"""Checks of the arguments that build a domain; each names the argument, what it needs and what it got."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+
+from sciml.errors import ArgumentError, ArgumentTypeError
+
+
+def number(argument: str, value: Any) -> float:
+    """A finite float."""
+    if isinstance(value, (torch.Tensor, np.ndarray)) and value.ndim == 0:
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ArgumentTypeError(f"{argument} needs a number, got {value!r}")
+    if not math.isfinite(value):
+        raise ArgumentError(f"{argument} needs a finite number, got {value!r}")
+    return float(value)
+
+
+def positive(argument: str, value: Any) -> float:
+    """A finite float above zero."""
+    value = number(argument, value)
+    if value <= 0:
+        raise ArgumentError(f"{argument} needs a number above 0, got {value!r}")
+    return value
+
+
+def vector(argument: str, value: Any, length: int | None = None) -> tuple[float, ...]:
+    """A non-empty tuple of finite floats, of the given length where one is given."""
+    if isinstance(value, (torch.Tensor, np.ndarray)):
+        value = value.tolist()
+    if isinstance(value, (str, bytes, dict)) or not isinstance(value, Iterable):
+        raise ArgumentTypeError(f"{argument} needs a sequence of numbers, got {value!r}")
+    values = tuple(number(f"{argument}[{i}]", v) for i, v in enumerate(value))
+    if not values:
+        raise ArgumentError(f"{argument} needs at least one number, got an empty sequence")
+    if length is not None and len(values) != length:
+        raise ArgumentError(f"{argument} needs {length} numbers, got {len(values)}")
+    return values
+
+
+def points(argument: str, value: Any, width: int | None = None) -> torch.Tensor:
+    """A new float64 CPU tensor of finite points, shape (n, d) with n >= 1."""
+    if not isinstance(value, torch.Tensor):
+        try:
+            value = torch.as_tensor(np.asarray(value, dtype=np.float64))
+        except (TypeError, ValueError):
+            raise ArgumentTypeError(f"{argument} needs an array of numbers, got {type(value).__name__}") from None
+    value = value.detach().to(device="cpu", dtype=torch.float64, copy=True)
+    if value.ndim != 2 or value.numel() == 0:
+        raise ArgumentError(f"{argument} needs shape (n, d) with n, d >= 1, got {tuple(value.shape)}")
+    if width is not None and value.shape[1] != width:
+        raise ArgumentError(f"{argument} needs points with {width} coordinates, got {value.shape[1]}")
+    if not bool(torch.isfinite(value).all()):
+        raise ArgumentError(f"{argument} needs finite numbers, got nan or infinity")
+    return value
+
+
+def coordinate_name(argument: str, value: Any) -> str:
+    """A coordinate name: a Python identifier, so that it can also be a keyword."""
+    if not isinstance(value, str):
+        raise ArgumentTypeError(f"{argument} needs a string, got {value!r}")
+    if not value.isidentifier():
+        raise ArgumentError(f"{argument} needs a name made of letters, digits and _, got {value!r}")
+    return value
+
+
+def coordinate_names(value: Any, dim: int) -> tuple[str, ...]:
+    """`dim` different coordinate names; by default x, y, z, and x1 ... xd beyond three dimensions."""
+    if value is None:
+        return ("x", "y", "z")[:dim] if dim <= 3 else tuple(f"x{i + 1}" for i in range(dim))
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ArgumentTypeError(f"names needs a sequence of {dim} strings, got {value!r}")
+    names = tuple(coordinate_name(f"names[{i}]", v) for i, v in enumerate(value))
+    if len(names) != dim or len(set(names)) != dim:
+        raise ArgumentError(f"names needs {dim} different strings, got {names!r}")
+    return names
+
+
+def count(argument: str, value: Any) -> int:
+    """An int of at least one."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise ArgumentTypeError(f"{argument} needs an int, got {value!r}")
+    if value < 1:
+        raise ArgumentError(f"{argument} needs an int of at least 1, got {value}")
+    return int(value)
+
+
+def seed_number(value: Any) -> int:
+    """A non-negative int."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise ArgumentTypeError(f"seed needs an int, got {value!r}")
+    if value < 0:
+        raise ArgumentError(f"seed needs an int of at least 0, got {value}")
+    return int(value)

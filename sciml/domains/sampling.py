@@ -1,0 +1,83 @@
+"""Low-discrepancy points: scrambled Sobol sequences, bounded rejection, and sharing points out among pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sciml.errors import ArgumentError
+
+Place = Callable[[Tensor], tuple[Tensor, "Tensor | None"]]
+
+HALF_CELL = 2.0**-31  # scipy's Sobol points are multiples of 2^-30 in [0, 1)
+CHUNK = 2**17
+GIVE_UP_EMPTY = 2**20
+GIVE_UP_THIN = 2**26
+
+
+class Sobol:
+    """A scrambled Sobol sequence in the open unit cube (Owen 1998 scrambling, from scipy), read chunk by chunk.
+
+    Args:
+        dim: Dimension of the cube, at least 1.
+        seed: Non-negative integers that fix the scrambling.
+    """
+
+    def __init__(self, dim: int, seed: Sequence[int]):
+        from scipy.stats import qmc
+
+        self._engine = qmc.Sobol(dim, scramble=True, seed=np.random.default_rng(list(seed)))
+
+    def draw(self, n: int) -> Tensor:
+        """The next n points, (n, dim) float64; the first call needs a power of two (else scipy warns)."""
+        # half a cell to the right puts every point strictly inside the cube
+        return torch.from_numpy(self._engine.random(n) + HALF_CELL)
+
+
+def draw(cube: int, n: int, seed: Sequence[int], place: Place, what: object) -> Tensor:
+    """n points of a set, by a map from the unit cube and rejection.
+
+    Args:
+        cube: Dimension of the cube; 0 for a set that is one point.
+        n: Number of points, at least 1.
+        seed: Non-negative integers that fix the sequence.
+        place: ``u (m, cube) -> (x (m, d), keep (m,) bool or None)``.
+        what: The set, shown in the error message.
+    Returns:
+        (n, d) float64.
+    Raises:
+        ArgumentError: No point of 2^20, or fewer than n of 2^26, was kept.
+    """
+    if cube == 0:
+        return place(torch.zeros(n, 0, dtype=torch.float64))[0]
+    sobol = Sobol(cube, seed)
+    chunk = min(CHUNK, 1 << (n - 1).bit_length())
+    kept: list[Tensor] = []
+    found = drawn = 0
+    while found < n:
+        x, keep = place(sobol.draw(chunk))
+        kept.append(x if keep is None else x[keep])
+        found, drawn = found + len(kept[-1]), drawn + chunk
+        if (found == 0 and drawn >= GIVE_UP_EMPTY) or (found < n and drawn >= GIVE_UP_THIN):
+            raise ArgumentError(f"cannot sample {what}: {found} of {drawn} tried points lie in it; is it empty?")
+        chunk = min(CHUNK, 2 * chunk)
+    return torch.cat(kept)[:n]
+
+
+def share(n: int, measures: Sequence[float]) -> list[int]:
+    """Split n among pieces by measure: largest remainders, at least one each when n reaches.
+
+    The counts sum to n; ties go to the earlier piece.
+    """
+    weights = np.asarray(measures, dtype=np.float64)
+    floor = 1 if n >= len(weights) else 0
+    exact = weights / weights.sum() * n
+    counts = np.maximum(np.floor(exact).astype(int), floor)
+    while counts.sum() > n:  # the floor of one took too much: take back where most is
+        counts[int(np.argmax(np.where(counts > floor, counts - exact, -np.inf)))] -= 1
+    order = np.argsort(-(exact - counts), kind="stable")
+    counts[order[: n - counts.sum()]] += 1
+    return counts.tolist()

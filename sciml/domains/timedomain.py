@@ -1,0 +1,242 @@
+"""Domains with time: TimeInterval, and its product with a domain in space."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sciml.domains import _arguments as arguments
+from sciml.domains.base import Domain
+from sciml.domains.boundary import Boundary, Piece
+from sciml.errors import ArgumentError
+
+
+class TimeSlice(Piece):
+    """The domain at one time, times nothing else: a piece whose normal points out of the time interval."""
+
+    def __init__(self, domain: Domain, final: bool):
+        self.space = domain.space if domain.dim > 1 else None
+        self.final = final
+        self.time = domain._high[0] if final else domain._low[0]
+        self.name = f"{domain.names[0]}={self.time:.12g}"
+        self.cube = 0 if self.space is None else self.space._cube
+
+    @property
+    def measure(self) -> float:  # type: ignore[override]
+        return 1.0 if self.space is None else self.space.measure
+
+    def place(self, u: Tensor) -> tuple[Tensor, Tensor | None]:
+        t = u.new_full((len(u), 1), self.time)
+        if self.space is None:
+            return t, None
+        x, keep = self.space._place(u)
+        return torch.cat([t, x], -1), keep
+
+    def sample(self, n: int, seed: Sequence[int]) -> Tensor:
+        t = torch.full((n, 1), self.time, dtype=torch.float64)
+        return t if self.space is None else torch.cat([t, self.space.sample(n, seed[0])], -1)
+
+    def gap(self, x: Tensor) -> Tensor:
+        return (x[..., 0] - self.time).abs()
+
+    def on(self, x: Tensor, tol: float) -> Tensor:
+        near = self.gap(x) <= tol
+        return near if self.space is None else near & (self.space._depth(x[..., 1:]) >= -tol)
+
+    def normal(self, x: Tensor) -> Tensor:
+        normal = x.new_zeros(x.shape[-1])
+        normal[0] = 1 if self.final else -1
+        return normal.expand_as(x)
+
+    def level(self, x: Tensor) -> Tensor:
+        return self.time - x[..., 0] if self.final else x[..., 0] - self.time
+
+
+class TimeEnd(Boundary):
+    """The domain at its first or last time. The distance is ``(t - t0) / (t1 - t0)``, or ``(t1 - t) / (t1 - t0)``."""
+
+    def __init__(self, domain: Domain, final: bool):
+        self.domain = domain
+        self._pieces = (TimeSlice(domain, final),)
+        self.parts = (self._pieces[0].name,)
+        self.has_distance = True
+
+    def __repr__(self) -> str:
+        return f"{self.domain!r}.{'final' if self._pieces[0].final else 'initial'}()"
+
+    def _distance(self, x: Tensor) -> Tensor:
+        return self._pieces[0].level(x)
+
+    @cached_property
+    def _scale(self) -> float:  # type: ignore[override]
+        return self.domain._high[0] - self.domain._low[0]
+
+
+class Through(Piece):
+    """A piece of a space boundary, at all times."""
+
+    def __init__(self, piece: Piece, time: TimeInterval):
+        self.piece = piece
+        self.start, self.duration = time._low[0], time.measure
+        self.name, self.cube, self.clean, self.size = piece.name, piece.cube + 1, piece.clean, piece.size
+
+    @property
+    def measure(self) -> float:  # type: ignore[override]
+        return self.piece.measure * self.duration
+
+    def place(self, u: Tensor) -> tuple[Tensor, Tensor | None]:
+        x, keep = self.piece.place(u[:, 1:])
+        return torch.cat([self.start + self.duration * u[:, :1], x], -1), keep
+
+    def gap(self, x: Tensor) -> Tensor:
+        return self.piece.gap(x[..., 1:])
+
+    def on(self, x: Tensor, tol: float) -> Tensor:
+        t = x[..., 0] - self.start
+        return self.piece.on(x[..., 1:], tol) & (t >= -tol) & (t <= self.duration + tol)
+
+    def normal(self, x: Tensor) -> Tensor:
+        return torch.cat([torch.zeros_like(x[..., :1]), self.piece.normal(x[..., 1:])], -1)
+
+    def level(self, x: Tensor) -> Tensor:
+        return self.piece.level(x[..., 1:])
+
+    def trim(self, x: Tensor) -> Tensor | None:
+        return self.piece.trim(x[..., 1:])
+
+
+class _Timed(Domain):
+    """What TimeInterval and SpaceTime share."""
+
+    time_axis = 0
+
+    def initial(self) -> Boundary:
+        """The domain at its first time: samples have t = t0; the distance is ``(t - t0) / (t1 - t0)``."""
+        return TimeEnd(self, final=False)
+
+    def final(self) -> Boundary:
+        """The domain at its last time."""
+        return TimeEnd(self, final=True)
+
+    def _combine(self, kind: str, other: Domain) -> Any:
+        raise ArgumentError(f"{kind} needs domains without time, got {self!r}; combine in space, then multiply by time")
+
+
+class TimeInterval(_Timed):
+    """An interval of time; ``TimeInterval(0, 1) * Box(...)`` is a domain in time and space, time first.
+
+    Alone it is the domain of an ordinary differential equation: it has an initial and a final time, and no boundary
+    in space.
+
+    Args:
+        t0: First time.
+        t1: Last time, above t0.
+        name: Name of the coordinate.
+    """
+
+    def __init__(self, t0: float, t1: float, name: str = "t"):
+        t0, t1 = arguments.number("t0", t0), arguments.number("t1", t1)
+        if not t0 < t1:
+            raise ArgumentError(f"t1 needs a number above t0 = {t0!r}, got {t1!r}")
+        self._set(_low=(t0,), _high=(t1,), names=(arguments.coordinate_name("name", name),), _cube=1)
+
+    def __mul__(self, space: Domain) -> SpaceTime:
+        return SpaceTime(self, space) if isinstance(space, Domain) else NotImplemented
+
+    def _fields(self) -> dict[str, Any]:
+        return {"t0": self._low[0], "t1": self._high[0], "name": self.names[0]}
+
+    @property
+    def measure(self) -> float:
+        return self._high[0] - self._low[0]
+
+    @property
+    def space(self) -> Domain:
+        raise ArgumentError(f"{self!r} has no space; multiply it by a domain: TimeInterval(0, 1) * Box(...)")
+
+    def _place(self, u: Tensor) -> tuple[Tensor, Tensor | None]:
+        return self._low[0] + self.measure * u, None
+
+    def _depth(self, x: Tensor) -> Tensor:
+        return torch.minimum(x[..., 0] - self._low[0], self._high[0] - x[..., 0])
+
+    def _level(self, x: Tensor) -> Tensor:
+        return (x[..., 0] - self._low[0]) * (self._high[0] - x[..., 0]) / self.measure
+
+    @property
+    def _pieces(self) -> tuple[Piece, ...]:
+        return ()
+
+
+class SpaceTime(_Timed):
+    """The product of a time interval and a domain in space; written ``TimeInterval(t0, t1) * space``.
+
+    Its boundary is that of the space at all times, with the same parts; see also ``initial()`` and ``final()``.
+
+    Args:
+        time: The time interval.
+        space: A domain without time, with other coordinate names.
+    """
+
+    def __init__(self, time: TimeInterval, space: Domain):
+        if not isinstance(time, TimeInterval):
+            raise ArgumentError(f"time needs a TimeInterval, got {time!r}")
+        if not isinstance(space, Domain) or space.time_axis is not None:
+            raise ArgumentError(f"space needs a domain without time, got {space!r}")
+        if time.names[0] in space.names:
+            raise ArgumentError(f"time needs a name that space does not use, got {time.names[0]!r} in {space.names!r}")
+        self._set(
+            time=time,
+            _space=space,
+            names=time.names + space.names,
+            _low=time._low + space._low,
+            _high=time._high + space._high,
+            _cube=1 + space._cube,
+        )
+
+    def _fields(self) -> dict[str, Any]:
+        return {"time": self.time, "space": self._space}
+
+    def __repr__(self) -> str:
+        return f"{self.time!r} * {self._space!r}"
+
+    time: TimeInterval
+
+    @property
+    def space(self) -> Domain:
+        return self._space
+
+    @property
+    def measure(self) -> float:
+        return self.time.measure * self._space.measure
+
+    def _place(self, u: Tensor) -> tuple[Tensor, Tensor | None]:
+        x, keep = self._space._place(u[:, 1:])
+        return torch.cat([self.time._place(u[:, :1])[0], x], -1), keep
+
+    def _depth(self, x: Tensor) -> Tensor:
+        return torch.minimum(self.time._depth(x[..., :1]), self._space._depth(x[..., 1:]))
+
+    def _level(self, x: Tensor) -> Tensor:
+        return self._space._level(x[..., 1:])
+
+    @cached_property
+    def _pieces(self) -> tuple[Piece, ...]:  # type: ignore[override]
+        return tuple(Through(piece, self.time) for piece in self._space._pieces)
+
+    def _find(self, on: str | Domain) -> tuple[int, ...] | None:
+        return tuple(range(len(self._pieces))) if on == self else self._space._find(on)
+
+    @property
+    def _has_distance(self) -> bool:  # type: ignore[override]
+        return self._space._has_distance
+
+    def _distance(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
+        return self._space._distance(x[..., 1:], chosen)
+
+    def _distance_scale(self, chosen: Sequence[int]) -> float:
+        return self._space._distance_scale(chosen)
