@@ -1,9 +1,9 @@
 """Replace a file as a whole: a reader sees the old content or the new one, whatever happens in between.
 
-The bytes go to a temporary file in the target's own folder, are forced to disk, and take the target's name with
-``os.replace``, which is atomic within one file system; the folder is forced to disk too, so the new name survives a
-loss of power. A process killed on the way leaves the old file untouched and a temporary file beside it; the next save
-of the same target sweeps it.
+The bytes go to a temporary file in the target's own folder, are forced to disk, and take the target's name
+with ``os.replace``, which is atomic within one file system; the folder is forced to disk too, so the new
+name survives a loss of power. A process killed on the way leaves the old file untouched and a temporary file
+beside it; the next save of the same target sweeps it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ except ImportError:  # Windows: an open file cannot be unlinked there, which pro
 def replace_file(path: str | os.PathLike, chunks: Iterable[bytes | memoryview]) -> None:
     """Write ``chunks`` one after the other as the new content of ``path``, atomically.
 
-    The permissions of an old file are kept; a new one gets what the process's umask leaves. A symbolic link stays one:
-    the file it points to is replaced. Temporary files that a killed process left for the same target are removed.
+    The permissions of an old file are kept; a new one gets what the process's umask leaves. A symbolic link
+    stays one: the file it points to is replaced. Temporary files of the same target that a killed process
+    left are removed.
 
     Raises:
         FileWriteError: The folder is missing or cannot be written to, the target is no regular file or is

@@ -20,13 +20,14 @@ State = tuple[dict[str, Any], Mapping[str, np.ndarray]]
 class Checkpoint:
     """Save a state at most every so many seconds.
 
-    A call looks at the clock, and only when a save is due asks for the state: calling it after every step costs
-    nothing. A disk that is full or gone must not end a long run, so a call warns where :meth:`save` raises.
+    A call looks at the clock, and only when a save is due asks for the state: calling it after every step
+    costs nothing. A disk that is full or gone must not end a long run, so a call warns where :meth:`save`
+    raises.
 
     Args:
         path: The file, replaced atomically by every save; its folder must exist.
-        every_seconds: Time between the end of a save (at first: the making of this object) and the next, in s;
-            0 saves at every call.
+        every_seconds: Time from the end of a save (at first: the making of this object) to the next, in
+            seconds; 0 saves at every call.
 
     Raises:
         ArgumentError: ``every_seconds`` is negative or nan.
@@ -40,6 +41,7 @@ class Checkpoint:
         self._last = time.monotonic()
 
     def due(self) -> bool:
+        """Whether the next call will save."""
         return time.monotonic() - self._last >= self.every_seconds
 
     def __call__(self, state: Callable[[], State]) -> bool:

@@ -1,9 +1,9 @@
 """The file below solutions, adapters and checkpoints: plain configuration and named arrays in one HDF5 file.
 
-Reading goes from the outside in, and each step trusts only what the one before has checked: the seal over all bytes
-(:mod:`sciml.solvers.seal`), HDF5's structure (:mod:`sciml.solvers.hdf5_flat`), the configuration
-(:mod:`sciml.solvers.plain`), the shapes that it implies, the numbers. docs/files.md describes the format for other
-programs.
+Reading goes from the outside in, and each step trusts only what the one before has checked: the seal over all
+bytes (:mod:`sciml.solvers.seal`), HDF5's structure (:mod:`sciml.solvers.hdf5_flat`), the configuration
+(:mod:`sciml.solvers.plain`), the shapes that it implies, the numbers. docs/files.md describes the format for
+other programs.
 """
 
 from __future__ import annotations
@@ -54,9 +54,10 @@ def write(
     Args:
         path: The file; its folder must exist. An old file is replaced as a whole and keeps its permissions.
         kind: What the file is, such as ``"solution"``: 1 to 32 of ``a-z 0-9 _ -``, a letter first.
-        config: Plain data (:mod:`sciml.solvers.plain`). A list of array names under ``"allow_nan"`` frees these from
-            the rule that every number is finite.
-        arrays: Name -> array of a type in ``DTYPES`` or bool. Names are ASCII letters, digits and ``_ . : -``.
+        config: Plain data (:mod:`sciml.solvers.plain`). A list of array names under ``"allow_nan"`` frees
+            these from the rule that every number is finite.
+        arrays: Name -> array of bool or of a type in ``DTYPES``. A name is made of ASCII letters, digits and
+            ``_ . : -``.
         pack: Put all arrays into one dataset: for many small arrays, some 300 bytes less for each.
 
     Raises:
@@ -94,14 +95,16 @@ def read(
     Args:
         path: The file.
         kind: The kind, or the kinds, that are welcome.
-        expect: Called with the configuration before any array is read; gives name -> (shape, dtype) of every array
-            that the configuration implies. Whatever it raises makes the file refused. None takes the file's word.
+        expect: Called with the configuration before any array is read; gives name -> (shape, dtype) of every
+            array that the configuration implies. Whatever it raises makes the file refused. None takes the
+            file's word.
 
     Returns:
-        ``(config, arrays)``; tuples in the saved configuration have become lists, arrays are new and in C order.
+        ``(config, arrays)``; tuples in the configuration have become lists, arrays are new and in C order.
 
     Raises:
-        FileFormatError: The file is missing, damaged, forged, of another kind or of a newer version. Nothing else.
+        FileFormatError: The file is missing, damaged, forged, of another kind or of a newer version.
+        Nothing else is raised, whatever the file holds.
     """
     kinds = (kind,) if isinstance(kind, str) else tuple(kind)
     with _refusals(path):
@@ -134,7 +137,7 @@ def peek(path: str | os.PathLike) -> Header:
 
 
 def fingerprint(arrays: Mapping[str, np.ndarray], config: dict[str, Any]) -> str:
-    """64 hexadecimal digits that stand for structure and weights: configuration, names, types, shapes, numbers.
+    """64 hexadecimal digits that stand for configuration, names, types, shapes and numbers.
 
     Two fingerprints agree exactly if all of these agree bit by bit. An adapter keeps its base's fingerprint.
 
@@ -198,7 +201,7 @@ def _digest(line: str, header: bytes, stored: Mapping[str, np.ndarray]) -> str:
     digest = hashlib.sha256(line.encode())
     digest.update(header)
     for name in sorted(stored):
-        digest.update(stored[name].reshape(-1).view(np.uint8))
+        digest.update(stored[name].tobytes())
     return digest.hexdigest()
 
 
@@ -278,7 +281,7 @@ def _check_expected(header: Header, expect: Callable) -> None:
             raise FileFormatError(f"the array {name!r:.80} does not belong to its configuration")
         if header.arrays[name] != wanted[name]:
             raise FileFormatError(
-                f"the array {name!r} has shape and type {header.arrays[name]}; its configuration implies {wanted[name]}"
+                f"the array {name!r} has shape and type {header.arrays[name]}; {wanted[name]} is implied"
             )
 
 
@@ -309,7 +312,7 @@ def _checked_values(header: Header, stored: dict[str, np.ndarray]) -> dict[str, 
 
 @contextmanager
 def _refusals(path: str | os.PathLike) -> Iterator[None]:
-    """Turn every exception into a FileFormatError that names the file; KeyboardInterrupt and its like pass."""
+    """Turn every exception into a FileFormatError that names the file; KeyboardInterrupt passes."""
     if not isinstance(path, (str, bytes, os.PathLike)):
         raise ArgumentTypeError(f"path must be a path or a string, got {type(path).__name__}.")
     try:

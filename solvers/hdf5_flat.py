@@ -1,14 +1,16 @@
 """The part of HDF5 that sciml's files use, written and read in memory.
 
 A flat file: attributes of fixed length on the root, and numeric datasets that lie contiguous, unfiltered and
-unshared in the file's own bytes. Everything else that HDF5 can express (groups, links, variable-length data, external
-and virtual storage, chunks, filters, compound types, references) is refused before anything is read from it.
+unshared in the file's own bytes. Everything else that HDF5 can express (groups, links, variable-length data,
+external and virtual storage, chunks, filters, compound types, references) is refused before it is read.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 import math
+import struct
 from collections.abc import Mapping
 
 import numpy as np
@@ -16,6 +18,9 @@ import numpy as np
 from sciml.errors import FileFormatError
 
 DTYPES = ("float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint8")
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+# signature, version, size of addresses, size of lengths, flags, first byte, extension, end
+SUPERBLOCK = struct.Struct("<8s4B3Q")
 MAX_DATASETS = 4096
 MAX_DIMENSIONS = 16
 MAX_NAME = 200
@@ -54,12 +59,13 @@ class FlatFile:
         datasets: dataset name -> (dtype name, shape); nothing of its content has been read.
 
     Raises:
-        FileFormatError: The file holds anything that :func:`build` does not write; the message gives the reason.
+        FileFormatError: The file holds what :func:`build` does not write; the message gives the reason.
     """
 
     def __init__(self, image: bytes):
         import h5py
 
+        _check_superblock(image)
         self._h5 = h5py
         self._file = h5py.h5f.open_file_image(image)
         self._size = len(image)
@@ -79,6 +85,7 @@ class FlatFile:
         self.close()
 
     def close(self) -> None:
+        """Give the bytes back; datasets cannot be read after it."""
         self._open.clear()
         self._file.close()
 
@@ -133,7 +140,7 @@ class FlatFile:
             spans.append((*span, name))
             self._open[name] = dataset
         spans.sort()
-        for (_, end, one), (start, _, other) in zip(spans, spans[1:]):
+        for (_, end, one), (start, _, other) in itertools.pairwise(spans):
             if start < end:
                 raise FileFormatError(f"{one!r} and {other!r} overlap")
         return shapes
@@ -170,6 +177,19 @@ class FlatFile:
         if size and (start is None or not 0 < start <= self._size - size):
             raise FileFormatError(f"{name!r} was never written")
         return (dtype, shape), (start, start + size)
+
+
+def _check_superblock(image: bytes) -> None:
+    """HDF5's own head, as :func:`build` writes it: version 2, no extension, addresses from its first byte on.
+
+    Extensions carry whole caches of structures that HDF5 takes in before anybody can look at them.
+    """
+    base = image.find(SIGNATURE, 0, 4096)
+    if base < 0 or len(image) < base + SUPERBLOCK.size:
+        raise FileFormatError("it holds no HDF5 data")
+    _, *found = SUPERBLOCK.unpack_from(image, base)
+    if found != [2, 8, 8, 0, base, 2**64 - 1, len(image)]:
+        raise FileFormatError("its HDF5 head is not one that sciml writes")
 
 
 def _text(name: bytes | str) -> str:

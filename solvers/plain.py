@@ -1,7 +1,8 @@
 """Plain data and its one JSON form: what a file may say besides numbers in arrays.
 
-Plain data is ``None``, ``bool``, ``int`` (64 bits), finite ``float``, ``str``, lists and dictionaries with string
-keys. Its canonical JSON (sorted keys, no blanks, ASCII) is the same bytes for the same data, so it can be hashed.
+Plain data is ``None``, ``bool``, ``int`` (64 bits), finite ``float``, ``str``, lists and dictionaries with
+string keys. Its canonical JSON (sorted keys, no blanks, ASCII) is the same bytes for the same data, so it
+can be hashed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def encode(data: Any, name: str = "config") -> bytes:
     """The canonical JSON of plain ``data``; tuples are written as lists.
 
     Raises:
-        ArgumentTypeError: A value is no plain data; the message gives its place, as in ``config['net']['widths']``.
+        ArgumentTypeError: A value is no plain data; the message gives its place, as in ``config['net'][0]``.
         ArgumentError: A number is not finite or beyond 64 bits, a text is no Unicode, or there is too much.
     """
     plain = _Copy(name).copy(data, name, 0)
@@ -95,7 +96,7 @@ class _Copy:
                 for key, value in data.items()
             }
         raise ArgumentTypeError(
-            f"{place} must be plain data (None, bool, int, float, str, list or dict), got {type(data).__name__}."
+            f"{place} must be None, bool, int, float, str, list or dict, got {type(data).__name__}."
         )
 
 

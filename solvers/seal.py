@@ -1,7 +1,8 @@
 """The seal in front of a file: format version, length and SHA-256 of everything behind it.
 
-It fills HDF5's "user block", which HDF5 itself skips. A damaged or cut file is recognised before HDF5 parses a single
-byte of it: parsing some damaged files never ends. The seal holds no secret, so it is no proof of who wrote the file.
+It fills HDF5's "user block", which HDF5 itself skips. A damaged or cut file is recognised before HDF5 parses
+a single byte of it: parsing some damaged files never ends. The seal holds no secret, so it proves that a
+file is whole, and not who wrote it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _SEAL = re.compile(rb"sciml file (\d{1,4})\.(\d{1,4})\nlength (\d{1,12})\nsha256
 
 
 def version_text(version: tuple[int, int] = VERSION) -> str:
+    """``"major.minor"``."""
     return f"{version[0]}.{version[1]}"
 
 
