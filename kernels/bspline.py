@@ -1,0 +1,242 @@
+"""B-splines in plain torch: the definition that every faster kernel is tested against.
+
+Letters: ``m`` basis functions of degree ``k`` live on ``m + k + 1`` knots, which bound ``m + k`` cells. All
+    functions
+broadcast: knots of shape ``[..., m + k + 1]`` meet points of shape ``[...]``, so one knot vector an input is
+``x: (n, i)`` with ``knots: (i, m + k + 1)``.
+
+Conventions: a cell is closed on its left and open on its right; the last cell that is not empty is closed
+on both sides. Outside the knots, at plus and minus infinity too, every basis function is zero. NaN gives
+NaN.
+
+Reference: C. de Boor, A Practical Guide to Splines (2001), chapters IX and X.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sciml.errors import ArgumentError
+
+
+def check_knots(knots: Tensor, degree: int) -> None:
+    """Raise ``ArgumentError`` unless ``knots`` can carry at least one basis function of ``degree``."""
+    if degree < 0:
+        raise ArgumentError(f"degree needs an integer >= 0, got {degree}.")
+    if knots.shape[-1] < degree + 2:
+        raise ArgumentError(f"knots needs at least degree + 2 = {degree + 2} knots, got {knots.shape[-1]}.")
+
+
+def _reciprocal_width(knots: Tensor, span: int) -> Tensor:
+    """``1 / (t[j + span] - t[j])``, and 0 for a width of 0: a repeated knot drops its term."""
+    width = knots[..., span:] - knots[..., :-span]
+    return torch.where(width > 0, 1 / torch.where(width > 0, width, 1), 0)
+
+
+def bspline_basis(x: Tensor, knots: Tensor, degree: int, derivative: int = 0) -> Tensor:
+    """Evaluate every B-spline of one degree, or a derivative of it, with the Cox-de Boor recurrence.
+
+    Args:
+        x: Points, shape ``[...]``, floating.
+        knots: Non-decreasing, shape ``[..., m + degree + 1]``; the leading axes broadcast against ``x``.
+        degree: ``degree >= 0``.
+        derivative: Order of the derivative, ``derivative >= 0``; above ``degree`` it is zero.
+    Returns:
+        Shape ``[..., m]``. For ``derivative=0`` it sums to one over the last axis between ``knots[degree]``
+        and ``knots[-degree - 1]``. Differentiable any number of times in ``x``.
+    Raises:
+        ArgumentError: ``degree`` or ``derivative`` is negative, or there are too few knots.
+    """
+    check_knots(knots, degree)
+    if derivative < 0:
+        raise ArgumentError(f"derivative needs an integer >= 0, got {derivative}.")
+    low = max(degree - derivative, 0)
+    nan = torch.isnan(x)
+    # inf * 0 is nan: points outside the knots enter the recurrence as the first knot
+    point = torch.where((x >= knots[..., 0]) & (x <= knots[..., -1]), x, knots[..., 0]).unsqueeze(-1)
+    left, right, at = knots[..., :-1], knots[..., 1:], x.unsqueeze(-1)
+    last = (at == right) & (right == knots[..., -1:]) & (left < right)
+    b = ((left <= at) & (at < right) | last).to(point.dtype) + 0 * point
+    for k in range(1, low + 1):
+        scale = _reciprocal_width(knots, k)
+        rise = (point - knots[..., : -k - 1]) * scale[..., :-1]
+        fall = (knots[..., k + 1 :] - point) * scale[..., 1:]
+        b = rise * b[..., :-1] + fall * b[..., 1:]
+    for k in range(low + 1, degree + 1):
+        b = b * _reciprocal_width(knots, k)
+        b = k * (b[..., :-1] - b[..., 1:])
+    if derivative > degree:
+        b = 0 * b
+    return torch.where(nan.unsqueeze(-1), torch.nan, b)
+
+
+def uniform_knots(
+    lower: float | Tensor,
+    upper: float | Tensor,
+    grid: int,
+    degree: int,
+    *,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """Equidistant knots: ``grid`` cells on ``[lower, upper]`` and ``degree`` more on either side.
+
+    Args:
+        lower, upper: Ends of the interval, numbers or tensors ``[...]`` (one interval an input), ``lower <
+            upper``.
+        grid: Number of cells inside, ``grid >= 1``.
+        degree: ``degree >= 0``.
+    Returns:
+        Shape ``[..., grid + 2 * degree + 1]``: room for ``grid + degree`` basis functions, which sum to one
+        on the interval.
+    """
+    if grid < 1:
+        raise ArgumentError(f"grid needs an integer >= 1, got {grid}.")
+    if degree < 0:
+        raise ArgumentError(f"degree needs an integer >= 0, got {degree}.")
+    low = torch.as_tensor(lower, dtype=torch.float64, device=device).unsqueeze(-1)
+    high = torch.as_tensor(upper, dtype=torch.float64, device=device).unsqueeze(-1)
+    if not bool((low < high).all()):
+        raise ArgumentError(f"lower needs to be below upper, got {lower} and {upper}.")
+    step = torch.arange(-degree, grid + degree + 1, dtype=torch.float64, device=low.device) / grid
+    return (low * (1 - step) + high * step).to(dtype)
+
+
+def greville(knots: Tensor, degree: int) -> Tensor:
+    """Greville abscissae ``(t[j + 1] + ... + t[j + k]) / k``, shape ``[..., m]``; cell centres for degree 0.
+
+    With these as coefficients the spline is ``x`` itself (for ``degree >= 1``, between ``knots[degree]`` and
+    ``knots[-degree - 1]``).
+    """
+    check_knots(knots, degree)
+    if degree == 0:
+        return (knots[..., :-1] + knots[..., 1:]) / 2
+    return knots[..., 1:-1].unfold(-1, degree, 1).mean(-1)
+
+
+def find_cell(x: Tensor, knots: Tensor) -> Tensor:
+    """Index of the cell that holds each point: ``knots[cell] <= x < knots[cell + 1]``.
+
+    Args:
+        x: Shape ``[...]``.
+        knots: Shape ``[..., cells + 1]``; leading axes broadcast against ``x``.
+    Returns:
+        Integers ``[...]``; ``cells`` outside the knots and for infinities, ``cells + 1`` for NaN. A point
+        on the last knot belongs to the last cell that is not empty.
+    """
+    cells = knots.shape[-1] - 1
+    if knots.dim() == 1:
+        index = torch.searchsorted(knots, x.detach().contiguous(), right=True) - 1
+    else:
+        shape = torch.broadcast_shapes(x.shape, knots.shape[:-1])
+        # searchsorted wants one row of points a knot vector
+        rows = x.detach().expand(shape).reshape(-1, knots.shape[:-1].numel()).T.contiguous()
+        found = torch.searchsorted(knots.reshape(-1, cells + 1).contiguous(), rows, right=True) - 1
+        index = found.T.reshape(shape)
+    first, last = knots[..., 0], knots[..., -1]
+    end = (knots < last.unsqueeze(-1)).sum(-1) - 1
+    index = torch.where(x == last, end, index)
+    index = torch.where((x >= first) & (x <= last), index, cells)
+    return torch.where(torch.isnan(x), cells + 1, index)
+
+
+def cell_centres(knots: Tensor) -> Tensor:
+    """Centre of each cell, and 0 for the two dead ones (outside, NaN): shape ``[..., cells + 2]``."""
+    centres = (knots[..., :-1] + knots[..., 1:]) / 2
+    return torch.cat([centres, torch.zeros_like(centres[..., :1]).expand(*centres.shape[:-1], 2)], -1)
+
+
+def taylor_matrix(knots: Tensor, degree: int) -> Tensor:
+    """``K`` with ``B_j^(p)(centre of the cell) = K[..., cell, p, j]``: a spline as one polynomial a cell.
+
+    Args:
+        knots: Shape ``[..., m + degree + 1]``.
+    Returns:
+        Shape ``[..., cells + 2, degree + 1, m]`` with ``cells = m + degree``; zero in the two dead cells,
+        for points outside and for NaN. ``T = K c`` holds the derivatives of the spline with coefficients
+        ``c``.
+    """
+    check_knots(knots, degree)
+    shared = knots.unsqueeze(-2)
+    centres = (knots[..., :-1] + knots[..., 1:]) / 2
+    table = torch.stack([bspline_basis(centres, shared, degree, p) for p in range(degree + 1)], -2)
+    empty = (knots[..., 1:] <= knots[..., :-1])[..., None, None]
+    table = torch.where(empty, 0, table)
+    dead = torch.zeros_like(table[..., :1, :, :])
+    return torch.cat([table, dead, dead], -3)
+
+
+def local_basis(x: Tensor, knots: Tensor, degree: int, derivatives: int = 0) -> tuple[Tensor, Tensor]:
+    """The ``degree + 1`` B-splines that can differ from zero at each point, with derivatives.
+
+    Args:
+        x: Points, shape ``[...]``.
+        knots: Shape ``[..., m + degree + 1]``; leading axes broadcast against ``x``.
+        derivatives: Highest order wanted, ``>= 0``.
+    Returns:
+        ``values`` of shape ``[..., derivatives + 1, degree + 1]`` and ``cell`` of shape ``[...]`` (see
+        `find_cell`): ``values[..., r, j]`` is derivative ``r`` of the basis function ``cell - degree + j``,
+        and 0 where there is none of that number. Differentiable in ``x``.
+    """
+    local = _local_table(knots, degree)
+    cell = find_cell(x, knots)
+    centres, pieces = cell_centres(knots), local.flatten(-2)
+    pick = cell.unsqueeze(-1)
+    centre = torch.gather(centres.expand(*cell.shape, -1), -1, pick).squeeze(-1)
+    pick = pick.unsqueeze(-1).expand(*pick.shape, pieces.shape[-1])
+    pieces = torch.gather(pieces.expand(*cell.shape, *pieces.shape[-2:]), -2, pick)
+    pieces = pieces.reshape(*cell.shape, degree + 1, degree + 1)
+    inside = cell < centres.shape[-1] - 2
+    t = torch.where(inside, x - centre, 0).unsqueeze(-1)
+    orders = []
+    for r in range(derivatives + 1):
+        value = torch.zeros_like(pieces[..., 0, :]) + 0 * t
+        for p in range(degree, r - 1, -1):  # Horner: sum over p of piece[p] t^(p - r) / (p - r)!
+            value = pieces[..., p, :] + value * t / (p - r + 1)
+        orders.append(value)
+    values = torch.stack(orders, -2)
+    return torch.where(torch.isnan(x)[..., None, None], torch.nan, values), cell
+
+
+def _local_table(knots: Tensor, degree: int) -> Tensor:
+    """The band of `taylor_matrix`: ``[..., cells + 2, p, j]``, basis function ``cell - degree + j``."""
+    full = taylor_matrix(knots, degree)
+    cells = knots.shape[-1] - 1
+    count = cells - degree
+    offset = torch.arange(degree + 1, device=knots.device) - degree
+    index = torch.arange(cells + 2, device=knots.device)[:, None] + offset
+    known = ((index >= 0) & (index < count))[:, None, :]
+    index = index.clamp(0, count - 1)[:, None, :].expand(full.shape[:-1] + (degree + 1,))
+    return torch.where(known, torch.gather(full, -1, index), 0)
+
+
+def refine(coef: Tensor, knots: Tensor, new_knots: Tensor, degree: int) -> Tensor:
+    """Coefficients of the same splines on other knots: least squares on the interval that both sets share.
+
+    Exact, to rounding, when every knot of ``knots`` inside the interval is also one of ``new_knots``.
+
+    Args:
+        coef: Shape ``(i, m, o)``.
+        knots: Shape ``(m + degree + 1,)`` or ``(i, m + degree + 1)``.
+        new_knots: Shape ``(M + degree + 1,)`` or ``(i, M + degree + 1)``.
+    Returns:
+        Shape ``(i, M, o)``, dtype of ``coef``. The splines agree between ``new_knots[degree]`` and
+        ``new_knots[-degree - 1]``; outside of it each tapers to zero over its own ``degree`` extra cells.
+    """
+    check_knots(knots, degree)
+    check_knots(new_knots, degree)
+    old = knots.double().expand(coef.shape[0], -1)
+    new = new_knots.double().expand(coef.shape[0], -1)
+    if old.shape[-1] - degree - 1 != coef.shape[1]:
+        raise ArgumentError(
+            f"coef needs shape (i, {old.shape[-1] - degree - 1}, o) for these knots, got {tuple(coef.shape)}."
+        )
+    inner = new[:, degree : new.shape[-1] - degree]
+    # Chebyshev nodes: degree + 1 of them fix the polynomial of one cell
+    half = torch.arange(degree + 1, dtype=torch.float64, device=coef.device) + 0.5
+    node = (1 - torch.cos(half * torch.pi / (degree + 1))) / 2
+    x = (inner[:, :-1, None] + (inner[:, 1:] - inner[:, :-1])[..., None] * node).flatten(1)
+    value = bspline_basis(x, old[:, None], degree) @ coef.detach().double()
+    basis = bspline_basis(x, new[:, None], degree)
+    return torch.linalg.lstsq(basis, value).solution.to(coef.dtype)
