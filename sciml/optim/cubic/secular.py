@@ -1,0 +1,100 @@
+"""The secular equation of a cubic-regularised quadratic in eigen-coordinates.
+
+For ``min c's + 1/2 s' diag(w) s + (sigma/3)|s|^3`` the multiplier is ``l = base + m`` with ``base = max(0,
+-w_1)`` and ``m >= 0`` solves ``|s(m)| = l / sigma``, ``s_i(m) = -c_i / (d_i + m)``, ``d = w + base``.
+Solving for m instead of l keeps every digit when l is close to the pole -w_1 (the near-hard case).
+
+Source: Conn, Gould, Toint, Trust-Region Methods, ch. 7, carried over to |s|^3 as in Cartis, Gould, Toint
+(2011).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+EPS = np.finfo(np.float64).eps
+
+
+class SecularSolution(NamedTuple):
+    """Step in eigen-coordinates (n,), multiplier ``l``, whether the eigenvector of w_1 had to be added, and
+    iterations.
+    """
+
+    step: np.ndarray
+    multiplier: float
+    hard: bool
+    iterations: int
+
+
+def positive_root(gain: float, p: float, sigma: float) -> float:
+    """The root m >= 0 of ``m (m + p) = sigma gain`` without cancellation."""
+    if gain <= 0.0:
+        return 0.0
+    root = math.hypot(p, 2.0 * math.sqrt(sigma) * math.sqrt(gain))
+    return 2.0 * math.sqrt(sigma * gain) / (p + root) * math.sqrt(sigma * gain) if root > 0.0 else 0.0
+
+
+def solve_secular(w: np.ndarray, c: np.ndarray, sigma: float, sign: float = 1.0) -> SecularSolution:
+    """Global minimiser of ``c's + 1/2 s' diag(w) s + (sigma/3)|s|^3``.
+
+    Args:
+        w: Eigenvalues, ascending, shape (n,).
+        c: Gradient in eigen-coordinates, shape (n,).
+        sigma: Cubic weight, > 0.
+        sign: Side of the eigenvector taken in the hard case when the gradient prefers none.
+    """
+    base = max(0.0, -float(w[0]))
+    scale = max(abs(float(w[0])), abs(float(w[-1])))
+    d = w + base
+    # eigenvalues that coincide with the lowest one to rounding belong to its eigenspace
+    pole = d <= 4.0 * EPS * scale if base > 0.0 else d <= 0.0
+    d = np.where(pole, 0.0, d)
+    size = float(np.linalg.norm(c))
+    if size == 0.0 and base == 0.0:
+        return SecularSolution(np.zeros_like(c), 0.0, False, 0)
+
+    on_pole = float(np.linalg.norm(c[pole]))
+    low = positive_root(on_pole, base, sigma)
+    if base > 0.0 and (low <= 1e-290 or on_pole <= 1e-15 * size):
+        s = np.zeros_like(c)
+        s[~pole] = -c[~pole] / d[~pole]
+        radius, inside = base / sigma, float(np.linalg.norm(s))
+        if inside <= radius:
+            s[int(np.argmax(pole))] += sign * math.sqrt((radius - inside) * (radius + inside))
+            return SecularSolution(s, base, True, 0)
+    # |s(m)| >= |c| / (d_n + m), so the root of (d_n + m)(base + m) = sigma |c| is a lower bound too
+    low = max(low, _shifted_root(size, float(d[-1]), base, sigma))
+    high = max(positive_root(size, base, sigma), low)
+
+    m = low if low > 0.0 else 0.5 * high
+    count = 0
+    for count in range(1, 101):
+        s = -c / (d + m)
+        norm, lam = float(np.linalg.norm(s)), base + m
+        gap = sigma * norm - lam
+        if abs(gap) <= 1e-14 * lam or not low < high:
+            break
+        if gap > 0.0:
+            low = max(low, m)
+        else:
+            high = min(high, m)
+        slope = float(np.dot(s, s / (d + m))) / norm**3 + sigma / lam**2
+        new = m - (1.0 / norm - sigma / lam) / slope
+        if not low <= new <= high:
+            new = math.sqrt(low * high) if low > 0.0 else 0.5 * high
+        if new == m:
+            break
+        m = new
+    return SecularSolution(-c / (d + m), base + m, False, count)
+
+
+def _shifted_root(gain: float, top: float, base: float, sigma: float) -> float:
+    """The positive root m of ``(top + m)(base + m) = sigma gain``, 0 when there is none."""
+    excess = sigma * gain - top * base
+    if excess <= 0.0:
+        return 0.0
+    p = top + base
+    return 2.0 * excess / (p + math.sqrt(p * p + 4.0 * excess))

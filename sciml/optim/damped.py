@@ -1,0 +1,143 @@
+"""Damped Gauss-Newton systems: ``s = -(J'J + l I)^-1 J' q`` for one Jacobian and many ``l`` and ``q``.
+
+Four forms of the same step, J of shape (M, P):
+
+* primal: factor ``J'J + l I`` (P, P);
+* dual: factor ``J J' + l I`` (M, M), ``s = -J' (J J' + l I)^-1 q``; never needs J itself, only the Gram
+  matrix;
+* qr: singular value decomposition of J, which does not square the condition number and serves every ``l``
+  at once;
+* krylov (``bidiagonal.py``): products with J and J' only.
+
+Primal and dual hold Cholesky factors; when one fails (``l`` below rounding of the Gram matrix) they fall
+back to eigenvalues.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from .cubic.secular import solve_secular
+from .linalg import Cholesky, eigh, inner_gram, svd
+from .protocols import Linearization
+
+# |sigma |s| - l| / l at which the Cholesky search stops: s is exact for sigma' = l/|s|
+CUBIC_TOLERANCE = 0.02
+
+
+class DampedSystem(Protocol):
+    """Solves for one linearisation; keeps its factor for the last ``l``."""
+
+    def solve(self, lam: float, q: Tensor) -> Tensor:
+        """``-(J'J + l I)^-1 J' q``, shape (P,)."""
+        ...
+
+    def cubic(self, sigma: float, q: Tensor, start: float) -> tuple[float, Tensor]:
+        """``(l, s)`` with ``s = solve(l, q)`` and ``l = sigma |s|``; ``start`` is a guess of ``l``."""
+        ...
+
+
+class SpectralSystem:
+    """From ``J = U diag(k) V'``: every ``l`` costs two products.
+
+    ``left`` maps q (M,) to ``diag(k) U' q`` and ``right`` maps coefficients back to the parameters.
+    """
+
+    def __init__(self, lin: Linearization, form: str):
+        if form == "qr":
+            u, k, vt = svd(lin.dense())
+            self.square = k * k
+            self._left = lambda q: k * (u.T @ q)
+            self._right = lambda y: vt.T @ y
+        elif form == "primal":
+            w, v = eigh(inner_gram(lin.dense()))
+            self.square = w.clamp_min(0.0)
+            self._left = lambda q: v.T @ lin.rmv(q)
+            self._right = lambda y: v @ y
+        else:
+            w, u = eigh(lin.gram())
+            self.square = w.clamp_min(0.0)
+            # directions whose eigenvalue is rounding carry no information about J
+            k = torch.where(w > len(w) * torch.finfo(w.dtype).eps * w.abs().max(), self.square.sqrt(), 0.0)
+            inverse = torch.where(k > 0.0, 1.0 / k, 0.0)
+            self._left = lambda q: k * (u.T @ q)
+            self._right = lambda y: lin.rmv(u @ (inverse * y))
+
+    def solve(self, lam: float, q: Tensor) -> Tensor:
+        """``-(J'J + l I)^-1 J' q``."""
+        return self._right(-self._left(q) / (self.square + lam).clamp_min(1e-300))
+
+    def cubic(self, sigma: float, q: Tensor, start: float) -> tuple[float, Tensor]:
+        """Exact root of the secular equation, O(n) an iteration."""
+        order = torch.argsort(self.square)
+        c = self._left(q)
+        found = solve_secular(self.square[order].cpu().numpy(), c[order].cpu().numpy(), sigma)
+        y = torch.empty_like(c)
+        y[order] = torch.from_numpy(found.step).to(c)
+        return found.multiplier, self._right(y)
+
+
+class CholeskySystem:
+    """Primal or dual form with one Cholesky factorisation per ``l``."""
+
+    def __init__(self, lin: Linearization, form: str):
+        self._lin, self._dual = lin, form == "dual"
+        self._gram = lin.gram() if self._dual else inner_gram(lin.dense())
+        self._lam = -1.0
+        self._factor: Cholesky | None = None
+        self._spectral: SpectralSystem | None = None
+        # below this the shift drowns in the rounding of the Gram matrix, whether the factorisation notices
+        # or not
+        self._floor = torch.finfo(self._gram.dtype).eps * float(self._gram.diagonal().sum())
+
+    def _at(self, lam: float) -> Cholesky | None:
+        """The factor for ``l``; None once the eigenvalues have to take over."""
+        if lam != self._lam or self._factor is None:
+            self._lam, self._factor = lam, Cholesky(self._gram, lam) if lam > self._floor else None
+        return self._factor if self._factor is not None and self._factor.ok else None
+
+    def _exact(self) -> SpectralSystem:
+        if self._spectral is None:
+            self._spectral = SpectralSystem(self._lin, "dual" if self._dual else "primal")
+        return self._spectral
+
+    def solve(self, lam: float, q: Tensor) -> Tensor:
+        """``-(J'J + l I)^-1 J' q``."""
+        factor = self._at(lam)
+        if factor is None:
+            return self._exact().solve(lam, q)
+        return -self._lin.rmv(factor.solve(q)) if self._dual else -factor.solve(self._lin.rmv(q))
+
+    def cubic(self, sigma: float, q: Tensor, start: float) -> tuple[float, Tensor]:
+        """Newton on ``1/|s| - sigma/l`` from ``start``; 1-4 factorisations."""
+        g = self._lin.rmv(q)
+        gradient = float(torch.linalg.vector_norm(g))
+        if gradient == 0.0:
+            return 0.0, torch.zeros_like(g)
+        high = math.sqrt(sigma * gradient)  # |s| <= |g|/l
+        low, lam = 0.0, start if 0.0 < start < high else high
+        for _ in range(30):
+            factor = self._at(lam)
+            if factor is None:
+                break
+            if self._dual:
+                y = factor.solve(q)
+                s, half = -self._lin.rmv(y), factor.half_solve(y)
+                bend = float(torch.dot(y, y)) - lam * float(torch.dot(half, half))
+            else:
+                s = -factor.solve(g)
+                half = factor.half_solve(s)
+                bend = float(torch.dot(half, half))
+            norm = float(torch.linalg.vector_norm(s))
+            gap = sigma * norm - lam
+            if abs(gap) <= CUBIC_TOLERANCE * lam:
+                return lam, s
+            low, high = (lam, high) if gap > 0.0 else (low, lam)
+            slope = max(bend, 0.0) / norm**3 + sigma / lam**2
+            new = lam - (1.0 / norm - sigma / lam) / slope
+            lam = new if low < new < high else (math.sqrt(low * high) if low > 0.0 else 0.1 * high)
+        return self._exact().cubic(sigma, q, start)

@@ -1,0 +1,255 @@
+"""Gauss-Newton for residual losses: Levenberg-Marquardt or cubic regularisation, with geodesic acceleration.
+
+One step solves ``(J'J + l I) v = -J' r`` where l is the damping (``model="lm"``) or ``l = sigma |v|``
+(``model="cubic"``, the minimiser of ``1/2 |r + J v|^2 + (sigma/3)|v|^3``), bends it along the curvature of
+the residual, and takes it when the loss falls. As r -> 0 the model becomes exact, so a problem that can be
+solved converges fast without any second derivative in the parameters.
+
+Sources: Nielsen (1999) for the update of l and sigma; Transtrum, Sethna (2012) for geodesic acceleration;
+Cartis, Gould, Toint (2011) for the cubic model; Goldshlager, Abrahamsen, Lin (2024, SPRING) for momentum in
+residual space.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from sciml.errors import ArgumentError
+
+from .bidiagonal import KrylovSystem
+from .damped import CholeskySystem, DampedSystem, SpectralSystem
+from .protocols import LeastSquaresProblem, Linearization, State, half_square, transient
+
+MODELS = ("cubic", "lm")
+FORMS = ("auto", "primal", "dual", "qr", "krylov")
+MOMENTA = (None, "ls", "spring")
+
+ACCEPT = 1e-4  # least ratio of actual to predicted decrease
+DENSE = 5000  # largest matrix that is factorised when the form is chosen automatically
+DENSE_BYTES = 2 << 30  # largest Jacobian that is formed when the form is chosen automatically
+
+
+@dataclass
+class GaussNewtonState(State):
+    """``weight`` is l (LM) or sigma (cubic); ``anchor`` the last accepted point, ``previous`` the last step
+    (momentum).
+    """
+
+    weight: float = 0.0
+    nu: float = 2.0
+    multiplier: float = 0.0
+    moved: bool = True
+    anchor: Tensor | None = None
+    previous: Tensor | None = None
+    lin: Linearization | None = transient()
+    system: DampedSystem | None = transient()
+
+
+@dataclass(frozen=True)
+class GaussNewtonMethod:
+    """Gauss-Newton as a step method.
+
+    Args:
+        model: ``"cubic"`` or ``"lm"``.
+        form: How the linear systems are solved: ``"primal"``, ``"dual"``, ``"qr"`` (singular values of J;
+            slowest, last digits), ``"krylov"`` (products only), or ``"auto"``: the smaller of primal and
+            dual, krylov when both are large.
+        geodesic: Add half the geodesic acceleration (one more residual a step).
+        momentum: ``None``; ``"ls"``, extrapolation along the way between accepted points while the loss
+            falls (ARCm's idea with a doubling line search); ``"spring"``, the last step enters the
+            least-squares problem.
+        weight: First l or sigma; None takes 0.1 for sigma, and 1e-3 of a Rayleigh quotient of J'J for l.
+        decay: Factor of the last step in ``momentum="spring"``, in [0, 1).
+        tolerance: Relative model residual at which the krylov form stops.
+        max_basis: Largest Krylov basis.
+    """
+
+    model: str = "cubic"
+    form: str = "auto"
+    geodesic: bool = True
+    momentum: str | None = None
+    weight: float | None = None
+    decay: float = 0.9
+    tolerance: float = 1e-2
+    max_basis: int = 300
+
+    def __post_init__(self) -> None:
+        for name, known in (("model", MODELS), ("form", FORMS), ("momentum", MOMENTA)):
+            if getattr(self, name) not in known:
+                raise ArgumentError(f"{name}: needs one of {known}, got {getattr(self, name)!r}.")
+        if self.weight is not None and not 0.0 < self.weight < math.inf:
+            raise ArgumentError(f"weight: needs a positive number, got {self.weight!r}.")
+        if not 0.0 <= self.decay < 1.0:
+            raise ArgumentError(f"decay: needs a number in [0, 1), got {self.decay!r}.")
+
+    def init(self, problem: LeastSquaresProblem, theta: Tensor) -> GaussNewtonState:
+        """Evaluate the residual once."""
+        if not hasattr(problem, "linearize"):
+            raise ArgumentError(
+                "problem: Gauss-Newton needs a residual problem (residual, linearize), "
+                f"got {type(problem).__name__}; for a scalar loss take 'arcm'."
+            )
+        state = GaussNewtonState(weight=self.weight or 0.0)
+        return self.refresh(problem, theta, state)
+
+    def refresh(
+        self, problem: LeastSquaresProblem, theta: Tensor, state: GaussNewtonState
+    ) -> GaussNewtonState:
+        """Loss on the new points; l or sigma stay, momentum is dropped."""
+        r = problem.residual(theta)
+        return replace(
+            state,
+            loss=half_square(r),
+            evaluations=state.evaluations + 1,
+            rejections=0,
+            moved=True,
+            anchor=None,
+            previous=None,
+            lin=None,
+            system=None,
+        )
+
+    def step(
+        self, problem: LeastSquaresProblem, theta: Tensor, state: GaussNewtonState
+    ) -> tuple[Tensor, GaussNewtonState]:
+        """One outer iteration: solve, bend, try."""
+        state = replace(state)
+        lin = self._linearize(problem, theta, state)
+        if lin is None or state.system is None:
+            state.reject()
+            return theta, state
+        system, r = state.system, lin.residual
+        v, jv = self._solve(lin, system, state, r)
+        if not bool(torch.isfinite(v).all()):
+            self._shorten(state)
+            return theta, state
+        s = v + self._acceleration(problem, theta, lin, system, state, v, jv) if self.geodesic else v
+        new = theta + s
+        r_new = problem.residual(new)
+        state.evaluations += 1
+        # the difference of squares as a product: no cancellation when both losses are tiny
+        fall = 0.5 * float(torch.dot(r - r_new, r + r_new)) if len(r_new) == len(r) else math.nan
+        predicted = -float(torch.dot(r, jv)) - 0.5 * float(torch.dot(jv, jv))
+        loss = half_square(r_new)
+        noise = 10.0 * torch.finfo(r.dtype).eps * state.loss
+        ratio = (fall + noise) / (predicted + noise) if predicted > 0.0 else -1.0
+        if not (math.isfinite(loss) and ratio >= ACCEPT and loss <= state.loss):
+            self._shorten(state)
+            return theta, state
+        ratio = min(ratio, 10.0)
+        state.weight *= max(1.0 / 3.0 if self.model == "lm" else 0.2, 1.0 - (2.0 * ratio - 1.0) ** 3)
+        state.weight = max(state.weight, 1e-30)
+        state.nu = 2.0
+        state.accept(loss)
+        state.previous = s if self.momentum == "spring" else None
+        if self.momentum == "ls":
+            new = self._extrapolate(problem, new, state)
+        state.moved, state.lin, state.system = True, None, None
+        return new, state
+
+    def _linearize(
+        self, problem: LeastSquaresProblem, theta: Tensor, state: GaussNewtonState
+    ) -> Linearization | None:
+        """The linearisation at ``theta`` (kept through rejections) with its solver; None when it is not
+        finite.
+        """
+        if state.lin is None:
+            state.lin = problem.linearize(theta)
+            if state.moved:
+                state.evaluations += 1
+        lin = state.lin
+        if state.system is None or state.moved:
+            g = lin.rmv(lin.residual)
+            state.grad_norm = float(torch.linalg.vector_norm(g))
+            if not math.isfinite(state.grad_norm):
+                return None
+            if state.weight <= 0.0:
+                state.weight = 0.1 if self.model == "cubic" else 1e-3 * _rayleigh(lin, g)
+            if state.system is None:
+                state.system = self._system(lin)
+        state.moved = False
+        return lin
+
+    def _system(self, lin: Linearization) -> DampedSystem:
+        m, p = lin.shape
+        form = self.form
+        if form == "auto":
+            if p < m and p <= DENSE and 8 * m * p <= DENSE_BYTES:
+                form = "primal"
+            else:
+                form = "dual" if m <= DENSE else "krylov"
+        if form == "krylov":
+            return KrylovSystem(lin, self.tolerance, self.max_basis)
+        return SpectralSystem(lin, "qr") if form == "qr" else CholeskySystem(lin, form)
+
+    def _solve(
+        self, lin: Linearization, system: DampedSystem, state: GaussNewtonState, r: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The step v (P,) and J v (M,)."""
+        q, lead = r, None
+        if state.previous is not None:
+            lead = self.decay * state.previous
+            q = r + lin.mv(lead)
+        if self.model == "lm":
+            state.multiplier = state.weight
+            v = system.solve(state.weight, q)
+        else:
+            state.multiplier, v = system.cubic(state.weight, q, state.multiplier)
+        if lead is not None:
+            v = v + lead
+        return v, lin.mv(v)
+
+    def _acceleration(
+        self,
+        problem: LeastSquaresProblem,
+        theta: Tensor,
+        lin: Linearization,
+        system: DampedSystem,
+        state: GaussNewtonState,
+        v: Tensor,
+        jv: Tensor,
+    ) -> Tensor | float:
+        """Half the geodesic acceleration, 0 when it is too long to be trusted."""
+        h = 0.1
+        bend = (2.0 / h) * ((problem.residual(theta + h * v) - lin.residual) / h - jv)
+        state.evaluations += 1
+        if not bool(torch.isfinite(bend).all()):
+            return 0.0
+        a = system.solve(state.multiplier, bend)
+        size, length = float(torch.linalg.vector_norm(a)), float(torch.linalg.vector_norm(v))
+        return 0.5 * a if 2.0 * size <= 0.75 * length else 0.0
+
+    def _extrapolate(self, problem: LeastSquaresProblem, new: Tensor, state: GaussNewtonState) -> Tensor:
+        """Go on along the way from the last accepted point while the loss falls; the first accepted point
+        is the anchor.
+        """
+        best = new
+        if state.anchor is not None:
+            way, beta = new - state.anchor, 0.5
+            while beta <= 64.0:
+                trial = new + beta * way
+                loss = problem.value(trial)
+                state.evaluations += 1
+                if not loss < state.loss:
+                    break
+                best, state.loss, beta = trial, loss, 2.0 * beta
+        state.anchor = new
+        return best
+
+    def _shorten(self, state: GaussNewtonState) -> None:
+        state.weight = min(state.weight * state.nu, 1e30)
+        state.nu = min(2.0 * state.nu, 1e10)
+        state.previous = None
+        state.reject()
+
+
+def _rayleigh(lin: Linearization, g: Tensor) -> float:
+    """``|J g|^2 / |g|^2``: the curvature of the model along its gradient; 1 when the gradient is 0."""
+    norm = float(torch.linalg.vector_norm(g))
+    if norm == 0.0:
+        return 1.0
+    return max(float(torch.linalg.vector_norm(lin.mv(g / norm))) ** 2, 1e-30)

@@ -1,0 +1,73 @@
+"""Step methods by name, and the one place that turns what a user may pass as an optimiser into a step
+method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from sciml.errors import ArgumentError, ArgumentTypeError
+
+from .gauss_newton import GaussNewtonMethod
+from .lbfgs import LBFGSMethod
+from .protocols import StepMethod
+from .quasi_newton import QuasiNewtonMethod
+from .torch_method import TorchMethod
+
+
+def _adam(lr: float = 1e-3, **options: Any) -> TorchMethod:
+    return TorchMethod(torch.optim.Adam, {"lr": lr, **options})
+
+
+def _preset(make: Callable[..., Any], **preset: Any) -> Callable[..., Any]:
+    return lambda **options: make(**{**preset, **options})
+
+
+METHODS: dict[str, Callable[..., StepMethod]] = {
+    "gn-arc": _preset(GaussNewtonMethod, model="cubic"),
+    "gn-arcm": _preset(GaussNewtonMethod, model="cubic", momentum="ls"),
+    "lm": _preset(GaussNewtonMethod, model="lm"),
+    "dual": _preset(GaussNewtonMethod, model="lm", form="dual"),
+    "krylov": _preset(GaussNewtonMethod, model="cubic", form="krylov"),
+    "spring": _preset(GaussNewtonMethod, model="lm", momentum="spring"),
+    "lbfgs": LBFGSMethod,
+    "ssbroyden": _preset(QuasiNewtonMethod, update="ssbroyden"),
+    "ssbfgs": _preset(QuasiNewtonMethod, update="ssbfgs"),
+    "bfgs": _preset(QuasiNewtonMethod, update="bfgs"),
+    "adam": _adam,
+}
+
+
+def method(name: str, **options: Any) -> StepMethod:
+    """The step method called ``name``, with its keyword options; ``METHODS`` lists the names.
+
+    Raises:
+        ArgumentError: An unknown name or option.
+    """
+    if name not in METHODS:
+        raise ArgumentError(f"method: needs one of {', '.join(METHODS)}, got {name!r}.")
+    try:
+        return METHODS[name](**options)
+    except TypeError as error:
+        raise ArgumentError(f"method {name!r}: cannot use the options {sorted(options)}: {error}.") from error
+
+
+def as_method(optimizer: Any, **options: Any) -> StepMethod:
+    """A step method from a name, a step method, or a ``torch.optim`` class (with its options).
+
+    Raises:
+        ArgumentTypeError: Anything else.
+    """
+    if isinstance(optimizer, str):
+        return method(optimizer, **options)
+    if isinstance(optimizer, type) and issubclass(optimizer, torch.optim.Optimizer):
+        return TorchMethod(optimizer, options)
+    if isinstance(optimizer, StepMethod) and not isinstance(optimizer, type) and not options:
+        return optimizer
+    raise ArgumentTypeError(
+        "optimizer: needs a name, a step method or a torch.optim class, "
+        f"got {optimizer!r}{' with options ' + str(sorted(options)) if options else ''}."
+    )
