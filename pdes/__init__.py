@@ -1,4 +1,104 @@
-"""The catalogue: particular equations with exact or reference solutions."""
+"""The catalogue: particular equations with exact or reference solutions.
+
+>>> from sciml import pdes
+>>> pdes.names()[:2]
+('allen-cahn', 'allen-cahn-ball')
+>>> pdes.build("poisson", dim=3)
+Poisson(dim=3, frequency=1)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if __name__ == "pdes":
     raise ImportError("pdes is part of sciml: write `from sciml import pdes` or `import sciml.pdes`")
+
+from sciml.errors import ArgumentError, ArgumentTypeError
+
+if TYPE_CHECKING:
+    from sciml.pdes.allen_cahn import AllenCahn
+    from sciml.pdes.allen_cahn_ball import AllenCahnBall
+    from sciml.pdes.burgers import Burgers
+    from sciml.pdes.heat import Heat
+    from sciml.pdes.helmholtz import Helmholtz
+    from sciml.pdes.parabolic_ball import ParabolicBall
+    from sciml.pdes.poisson import Poisson
+    from sciml.pdes.wave import Wave
+    from sciml.problem import PDE
+
+_CLASSES = {  # class -> the name that files and the command line use
+    "AllenCahn": "allen-cahn",
+    "AllenCahnBall": "allen-cahn-ball",
+    "Burgers": "burgers",
+    "Heat": "heat",
+    "Helmholtz": "helmholtz",
+    "ParabolicBall": "parabolic-ball",
+    "Poisson": "poisson",
+    "Wave": "wave",
+}
+_BY_NAME = {name: kind for kind, name in _CLASSES.items()}
+
+__all__ = [  # noqa: RUF022 - the registry first
+    "names",
+    "get",
+    "build",
+    "AllenCahn",
+    "AllenCahnBall",
+    "Burgers",
+    "Heat",
+    "Helmholtz",
+    "ParabolicBall",
+    "Poisson",
+    "Wave",
+]
+
+
+def names() -> tuple[str, ...]:
+    """The registered names, sorted."""
+    return tuple(sorted(_BY_NAME))
+
+
+def get(name: str) -> type[PDE]:
+    """The class of a problem by its registered name; ``get("poisson")(dim=3)`` makes one.
+
+    Raises:
+        ArgumentError: An unknown name.
+        ArgumentTypeError: No string.
+    """
+    if not isinstance(name, str):
+        raise ArgumentTypeError(f"name must be a string such as 'poisson'; got {type(name).__name__}.")
+    if name not in _BY_NAME:
+        raise ArgumentError(f"name must be one of {', '.join(names())}; got {name!r}.")
+    return __getattr__(_BY_NAME[name])
+
+
+def build(name: str, **parameters: Any) -> PDE:
+    """A problem from its registered name and its plain parameters, as :meth:`sciml.PDE.parameters` gives them.
+
+    Raises:
+        ArgumentError: An unknown name or parameter, or a value that the problem refuses.
+        ArgumentTypeError: A value of a wrong type.
+    """
+    from dataclasses import fields
+
+    kind = get(name)
+    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    for parameter in parameters:
+        if parameter not in known:
+            has = f"has {', '.join(known)}" if known else "has none"
+            raise ArgumentError(f"unknown parameter {parameter!r}: {name} {has}.")
+    return kind(**parameters)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _CLASSES:
+        raise AttributeError(f"module 'sciml.pdes' has no attribute {name!r}")
+    value = getattr(import_module(f"sciml.pdes.{_CLASSES[name].replace('-', '_')}"), name)
+    globals()[name] = value  # the next look-up does not come here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,207 @@
+"""Every problem of the catalogue against its own solution: equation, conditions, floor, source, parameters."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import fields
+
+import pytest
+import torch
+from sciml import ArgumentError, SciMLError, pdes
+from sciml.conditions import Dirichlet, Initial, Neumann, Periodic, Robin, evaluate
+from sciml.derivatives import AutogradSource
+from sciml.domains import Domain
+
+CLOSED = [  # closed form: (problem, tolerance of the residual relative to its largest term)
+    (pdes.Poisson(dim=1), 1e-13),
+    (pdes.Poisson(dim=2), 1e-13),
+    (pdes.Poisson(dim=5, frequency=3), 1e-13),
+    (pdes.Heat(), 1e-13),
+    (pdes.Heat(dim=3, diffusivity=0.02), 1e-13),
+    (pdes.Wave(), 1e-13),
+    (pdes.Wave(speed=0.7), 1e-13),
+    (pdes.Helmholtz(), 1e-13),
+    (pdes.Helmholtz(a1=3, a2=2, k=7.5), 1e-13),
+    (pdes.Burgers(nu=0.1), 1e-11),
+    (pdes.Burgers(), 1e-11),
+    (pdes.Burgers(nu=1e-3), 1e-11),
+    (pdes.AllenCahnBall(), 1e-12),
+    (pdes.AllenCahnBall(eps=50.0), 1e-12),
+    (pdes.AllenCahnBall(eps=-0.5, dim=3), 1e-12),
+    (pdes.ParabolicBall(), 1e-12),
+    (pdes.ParabolicBall(eps=2.0, dim=3), 1e-12),
+]
+TABULATED = [pdes.AllenCahn(), pdes.AllenCahn(D=1e-2)]
+EVERY = [problem for problem, _ in CLOSED] + TABULATED
+closed = pytest.mark.parametrize("problem", [problem for problem, _ in CLOSED], ids=repr)
+every = pytest.mark.parametrize("problem", EVERY, ids=repr)
+
+
+def interior(problem, n=97, seed=3):
+    """Points that keep away from t = 0, where a quadrature or a square root may have no derivative."""
+    x = problem.sample(n, seed=seed)
+    if problem.domain.time_axis is not None:
+        x[:, 0] = x[:, 0].clamp(min=1e-3)
+    return x
+
+
+def field_of(problem, function, x):
+    return problem.field(AutogradSource(function, x))
+
+
+@pytest.mark.parametrize(("problem", "tolerance"), CLOSED, ids=lambda value: repr(value))
+def test_exact_solution_satisfies_the_equation(problem, tolerance):
+    x = interior(problem)
+    field = field_of(problem, problem.exact, x)
+    off = field_of(problem, lambda y: problem.exact(y) + 0.01 * torch.cos(3 * y.sum(1, keepdim=True)), x)
+    scale = max(1.0, float(field.laplacian().detach().abs().max()))
+    terms, wrong = problem.residual_terms(field, x), problem.residual_terms(off, x)
+    for name, term in terms.items():
+        assert term.abs().max() <= tolerance * scale, name
+    assert max(float(term.detach().abs().max()) for term in wrong.values()) > 1000 * tolerance * scale
+
+
+@closed
+def test_exact_solution_meets_the_conditions(problem):
+    for condition in problem.conditions:
+        component = problem.component(condition) if not isinstance(condition, Periodic) else slice(None)
+        if isinstance(condition, Initial):
+            x = problem.domain.initial().sample(53, seed=1)
+        elif isinstance(condition, Periodic):
+            pytest.skip("the periodic problems have tests of their own")
+        else:
+            x = problem.domain.boundary(condition.on).sample(53, seed=1)
+        x.requires_grad_(True)
+        u = problem.exact(x)[:, component : component + 1]
+        wanted = evaluate(condition.value, x, condition.label)
+        if isinstance(condition, Dirichlet) or (isinstance(condition, Initial) and condition.order == 0):
+            got = u
+        else:
+            (gradient,) = torch.autograd.grad(u.sum(), x)
+            if isinstance(condition, Initial):
+                got = gradient[:, :1]
+            else:
+                normal = problem.domain.boundary(condition.on).normal(x.detach())
+                slope = (gradient * normal).sum(1, keepdim=True)
+                got = slope
+                if isinstance(condition, Robin):
+                    alpha, beta = (evaluate(c, x, "factor") for c in (condition.alpha, condition.beta))
+                    got = alpha * u + beta * slope
+                else:
+                    assert isinstance(condition, Neumann)
+        scale = max(1.0, float(problem.exact(problem.sample(64)).detach().abs().max()))
+        assert (got - wanted).abs().max() <= 1e-11 * scale, condition.label
+
+
+@closed
+def test_solution_is_not_trivial(problem):
+    u = problem.exact(problem.sample(256))
+    assert u.shape == (256, problem.outputs)
+    assert torch.isfinite(u).all()
+    assert u.std() > 1e-3 * u.abs().max()
+
+
+@every
+def test_definition_is_valid(problem):
+    problem.validate()
+    assert isinstance(problem.domain, Domain)
+    assert problem.domain is problem.domain
+    assert 0 < problem.floor < 1e-4
+    assert not problem.is_custom
+    x = problem.sample(33, seed=5)
+    assert x.shape == (33, problem.domain.dim)
+    assert x.dtype == torch.float64
+    assert problem.domain.contains(x).all()
+    assert torch.equal(x, problem.sample(33, seed=5))
+    assert not torch.equal(x, problem.sample(33, seed=6))
+    f = problem.source(x)
+    assert f.shape == (33, 1)
+    assert torch.isfinite(f).all()
+    assert problem.source(x.float()).dtype == torch.float32
+
+
+@every
+def test_residual_depends_on_its_own_point_only(problem):
+    x = interior(problem, 9)
+
+    def wave(y):
+        return torch.cat([torch.cos((k + 1.3) * y.sum(1, keepdim=True)) for k in range(problem.outputs)], 1)
+
+    together = problem.residual_terms(field_of(problem, wave, x), x)
+    for i in (0, 8):
+        alone = problem.residual_terms(field_of(problem, wave, x[i : i + 1]), x[i : i + 1])
+        for name, term in together.items():
+            torch.testing.assert_close(alone[name][0], term[i], rtol=1e-10, atol=1e-10)
+
+
+@every
+def test_with_source_changes_the_source_and_forgets_the_solution(problem):
+    def new_source(x):
+        return 3 + x[:, :1]
+
+    new = problem.with_source(new_source)
+    x = interior(problem, 7)
+    torch.testing.assert_close(new.source(x), new_source(x))
+    assert not new.has_exact
+    assert new.reference() is None
+    assert new.is_custom
+    assert not problem.is_custom
+
+    def cosine(y):
+        return torch.cat([torch.cos(y.sum(1, keepdim=True) + k) for k in range(problem.outputs)], 1)
+
+    before = list(problem.residual_terms(field_of(problem, cosine, x), x).values())[0]
+    after = list(new.residual_terms(field_of(new, cosine, x), x).values())[0]
+    torch.testing.assert_close(before - after, new.source(x) - problem.source(x), rtol=1e-9, atol=1e-9)
+    # the data of the conditions stay those of the original, also when they were never looked at before
+    for old, kept in zip(
+        problem.conditions, type(problem)(**problem.parameters()).with_source(new_source).conditions
+    ):
+        if isinstance(old, (Dirichlet, Initial)):
+            torch.testing.assert_close(evaluate(kept.value, x, "kept"), evaluate(old.value, x, "old"))
+
+
+@every
+def test_registry_builds_an_equal_problem(problem):
+    name = type(problem).registry_name
+    assert pdes.get(name) is type(problem)
+    again = pdes.build(name, **problem.parameters())
+    assert again == problem
+    assert repr(again) == repr(problem)
+    assert pickle.loads(pickle.dumps(problem)) == problem
+
+
+def test_registry_is_complete():
+    assert {type(problem).registry_name for problem in EVERY} == set(pdes.names())
+    assert list(pdes.names()) == sorted(pdes.names())
+    for name in pdes.names():
+        assert pdes.get(name).registry_name == name
+        assert pdes.get(name).__name__ in pdes.__all__
+        assert pdes.get(name).__name__ in dir(pdes)
+
+
+def test_registry_refuses_what_it_does_not_know():
+    with pytest.raises(ArgumentError, match=r"one of .*poisson.*; got 'possion'"):
+        pdes.get("possion")
+    with pytest.raises(SciMLError, match="string"):
+        pdes.get(3)
+    with pytest.raises(ArgumentError, match="unknown parameter 'dims': poisson has dim, frequency"):
+        pdes.build("poisson", dims=2)
+    with pytest.raises(AttributeError, match="possion"):
+        pdes.possion  # noqa: B018
+
+
+@pytest.mark.parametrize("name", pdes.names())
+@pytest.mark.parametrize("bad", ["1", None, True, float("nan"), float("inf"), -1e9, 10**9], ids=repr)
+def test_parameters_are_checked(name, bad):
+    for parameter in fields(pdes.get(name)):
+        with pytest.raises(SciMLError, match=rf"^{parameter.name} must be .*; got"):
+            pdes.build(name, **{parameter.name: bad})
+
+
+@pytest.mark.parametrize("name", pdes.names())
+def test_problems_are_immutable(name):
+    problem = pdes.get(name)()
+    for parameter in fields(problem):
+        with pytest.raises(AttributeError):
+            setattr(problem, parameter.name, 1)
