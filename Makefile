@@ -1,42 +1,71 @@
-# `make demo` and `make test` set up everything they need on a fresh machine; the other targets build on the same set-up.
+# `make demo` and `make test` set up all they need on a fresh machine; so do the other targets.
 
+SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
 
 # The first of these that runs, is new enough and can make a virtual environment; `make PYTHON=...` insists on one.
-PYTHON ?= $(shell for p in python3 python3.12 python3.13 python3.11; do \
+# The pinned versions are tested with 3.11, so it comes first.
+PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 	$$p -c 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$p && break; done)
 
+# Two workers halve the time on two cores and need less than 1 GB each; more would only wait for each other.
+# One thread a worker: the tensors are small, and two thread pools on the same cores slow each other down.
+PYTEST_ARGS ?= -n 2
+export OMP_NUM_THREADS ?= 1
+export MKL_NUM_THREADS ?= 1
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint format docs constraints clean
+.PHONY: help install demo test lint format types docs constraints clean
 
 help:
-	@echo "make demo    solve, fine-tune and plot a first problem"
-	@echo "make test    the tests"
+	@echo "make demo    solve a first problem, fine-tune it and draw both"
+	@echo "make test    run the tests"
 	@echo "make lint    ruff and pyright"
 	@echo "make docs    the documentation, into build/docs"
-	@echo "make clean   remove everything that was built"
+	@echo "make clean   remove what was built, and the virtual environment"
 
-install: $(STAMP)
+install: $(VENV)/.installed
 
-$(STAMP): pyproject.toml setup.py constraints.txt
-	@test -n "$(PYTHON)" || { echo "sciml needs Python 3.11, 3.12 or 3.13 with its venv module; set PYTHON=..." >&2; exit 1; }
+$(VENV)/.installed: pyproject.toml setup.py constraints.txt
+	@test -n "$(PYTHON)" || \
+		{ echo "sciml needs Python 3.11, 3.12 or 3.13 with its venv module; name one: make PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,notebook]"
 	@touch $@
 
-demo: $(STAMP)
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	@touch $@
+
+demo: install
 	$(BIN)/python -m benchmarks.demo
 
-test: $(STAMP)
+test: install
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-lint: $(STAMP)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+lint: install types
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+
+types: install
+	PYTHON=$(BIN)/python .ci/types
+
+format: install
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+docs: $(VENV)/.installed-docs
+	.ci/docs
+
+# Every extra is resolved in one call, so that no pin contradicts another.
+constraints:
+	rm -rf build/pins && $(PYTHON) -m venv build/pins
+	build/pins/bin/python -m pip install --quiet --dry-run --ignore-installed --report build/pins.json \
+		torch==2.13.0 ".[dev,notebook,docs,families,bench]"
+	build/pins/bin/python .ci/pins.py build/pins.json > constraints.txt
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info out .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site *.egg-info out .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
