@@ -1,0 +1,83 @@
+"""Elementwise activations with the derivatives that jets need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from sciml.errors import ArgumentError
+from sciml.jets import elementwise
+from sciml.nn.base import JetLayer
+
+Triple = tuple[Tensor, Tensor, Tensor]
+
+
+def _tanh(x: Tensor) -> Triple:
+    t = torch.tanh(x)
+    slope = 1 - t * t
+    return t, slope, -2 * t * slope
+
+
+def _sine(x: Tensor) -> Triple:
+    s, c = torch.sin(x), torch.cos(x)
+    return s, c, -s
+
+
+def _silu(x: Tensor) -> Triple:
+    p = torch.sigmoid(x)
+    q = p * (1 - p)
+    return x * p, p + x * q, q * (2 + x * (1 - 2 * p))
+
+
+def _relu_cubed(x: Tensor) -> Triple:
+    r = torch.relu(x)
+    return r * r * r / 6, r * r / 2, r
+
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Triple]] = {
+    "tanh": _tanh,
+    "sine": _sine,
+    "silu": _silu,
+    "relu3": _relu_cubed,
+}
+"""Name -> function that returns ``f, f', f''``; ``relu3`` is ``max(x, 0)^3 / 6``."""
+
+
+class Activation(JetLayer):
+    """An elementwise function by name (a key of :data:`ACTIVATIONS`)."""
+
+    def __init__(self, name: str):
+        super().__init__()
+        if name not in ACTIVATIONS:
+            raise ArgumentError(f"activation must be one of {', '.join(ACTIVATIONS)}; got {name!r}.")
+        self.name = name
+        self._function = ACTIVATIONS[name]
+
+    def jet(self, z: Tensor, weights: Tensor) -> Tensor:
+        """``(n, C, i) -> (n, C, i)``."""
+        return elementwise(z, weights, *self._function(z[:, 0]))
+
+    def extra_repr(self) -> str:
+        """The function's name."""
+        return self.name
+
+
+class FourierFeatures(JetLayer):
+    """Random Fourier features ``[sin(B x), cos(B x)]`` with a frozen ``B`` (Tancik et al. 2020).
+
+    Attributes:
+        frequencies: ``B``, ``(n_in, features)``, a buffer.
+    """
+
+    def __init__(self, frequencies: Tensor):
+        super().__init__()
+        self.register_buffer("frequencies", frequencies)
+
+    def jet(self, z: Tensor, weights: Tensor) -> Tensor:
+        """``(n, C, n_in) -> (n, C, 2 features)``."""
+        phase = z @ self.frequencies  # type: ignore[operator]
+        s, c = torch.sin(phase[:, 0]), torch.cos(phase[:, 0])
+        f0, f1 = torch.cat([s, c], 1), torch.cat([c, -s], 1)
+        return elementwise(torch.cat([phase, phase], 2), weights, f0, f1, -f0)

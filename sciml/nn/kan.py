@@ -1,0 +1,252 @@
+"""Kolmogorov-Arnold networks of B-splines, with jets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from sciml import kernels
+from sciml.errors import ArgumentError
+from sciml.kernels.bspline import bspline_basis, refine, uniform_knots
+from sciml.nn.base import JetLayer, JetNetwork, check_widths, generator
+
+SILU_POWER = 0.0903  # E[silu(x)^2] for x uniform on [-1, 1]
+
+
+class KANLayer(JetLayer):
+    """``y_o = sum_i [ base[i, o] silu(x_i) + sum_k coef[i, k, o] B_k(x_i) ]``.
+
+    Attributes:
+        coef: Spline coefficients ``(n_in, m, n_out)`` with ``m = grid + degree``.
+        base: Weights of ``silu``, ``(n_in, n_out)``; absent (None) for a pure spline.
+        knots: ``(n_in, grid + 2 degree + 1)``, a buffer; ``degree`` cells lie on either side of the grid, in which the
+            spline falls to zero smoothly. Further out it is zero and only the base acts.
+    """
+
+    knots: Tensor
+
+    def __init__(self, coef: Tensor, base: Tensor | None, knots: Tensor, degree: int):
+        super().__init__()
+        self.degree = degree
+        self.coef = nn.Parameter(coef)
+        self.base = nn.Parameter(base) if base is not None else None
+        self.register_buffer("knots", knots)
+
+    @property
+    def grid(self) -> int:
+        """Number of cells of the grid proper."""
+        return self.knots.shape[1] - 2 * self.degree - 1
+
+    def jet(self, z: Tensor, weights: Tensor) -> Tensor:
+        """``(n, C, n_in) -> (n, C, n_out)``."""
+        return kernels.kan_jets(z, [self.arguments()], weights)
+
+    def arguments(self) -> kernels.LayerWeights:
+        """What the kernels take."""
+        return kernels.LayerWeights(self.coef, self.base, self.knots, self.degree)
+
+    def jacobian(self, z: Tensor, cotangent: Tensor, weights: Tensor) -> Tensor:
+        """Rows ``(n, P)``: coefficients flattened, then the base's weights."""
+        shape = (self.coef.shape[0], self.coef.shape[1], self.coef.shape[2])
+        return kernels.kan_layer_jacobian(
+            z, cotangent, shape, self.base is not None, self.knots, self.degree, weights
+        )
+
+    def tangent(self, z: Tensor, direction: Tensor, weights: Tensor) -> Tensor:
+        """The layer is linear in its parameters: the same map with ``direction`` in their place."""
+        size = self.coef.numel()
+        coef = direction[:size].view_as(self.coef)
+        base = None if self.base is None else direction[size:].view_as(self.base)
+        return kernels.kan_jets(z, [kernels.LayerWeights(coef, base, self.knots, self.degree)], weights)
+
+    def cotangent(self, z: Tensor, cotangent: Tensor, weights: Tensor) -> Tensor:
+        """The summed rows, as the ordinary backward pass of the layer."""
+        grads = kernels.kan_layer_vjp(z, cotangent, z.new_ones(z.shape[0]), self.arguments(), weights)
+        return torch.cat([g.reshape(-1) for g in grads if g is not None])
+
+    def extra_repr(self) -> str:
+        """Sizes and grid."""
+        n_in, _, n_out = self.coef.shape
+        return f"{n_in} -> {n_out}, grid={self.grid}, degree={self.degree}, base={self.base is not None}"
+
+
+class KAN(JetNetwork):
+    """A Kolmogorov-Arnold network ``[n_0, ..., n_L]`` (Liu et al. 2024) with B-splines on every edge.
+
+    Args:
+        widths: Layer widths, input and output included, e.g. ``[2, 8, 8, 1]``.
+        grid: Cells of the spline grid, one number or one for each layer; ``>= 1``.
+        degree: Of the splines, 1 to 7. A second-order equation needs at least 3 for a continuous residual;
+            4 or 5 suit Gauss-Newton training.
+        base: Whether ``silu`` is added on every edge.
+        domain: Interval that the grid of every layer covers at first; inputs outside it are legal (see
+            :class:`KANLayer`). ``sciml.solve`` scales its coordinates to [-1, 1].
+        seed: Of the initial weights.
+        dtype: Floating dtype.
+
+    Every edge starts as a random polynomial of degree <= 3 (so that the start does not depend on the grid and stays
+    smooth on fine ones), scaled so that a hidden value has the variance of an input that is uniform on ``domain``.
+
+    Raises:
+        ArgumentError: Bad widths, grid, degree or interval.
+    """
+
+    def __init__(
+        self,
+        widths: list[int],
+        grid: int | Sequence[int] = 5,
+        degree: int = 3,
+        *,
+        base: bool = True,
+        domain: tuple[float, float] = (-1.0, 1.0),
+        seed: int = 0,
+        dtype: torch.dtype = torch.float64,
+    ):
+        super().__init__()
+        self.widths = check_widths(widths, "KAN")
+        depth = len(self.widths) - 1
+        grids = [grid] * depth if isinstance(grid, int) else list(grid)
+        if len(grids) != depth or any(isinstance(g, bool) or not isinstance(g, int) or g < 1 for g in grids):
+            raise ArgumentError(f"grid must be one int >= 1, or {depth} of them (one a layer); got {grid!r}.")
+        if isinstance(degree, bool) or not isinstance(degree, int) or not 1 <= degree <= 7:
+            raise ArgumentError(f"degree must be an int from 1 to 7; got {degree!r}.")
+        lower, upper = (float(e) for e in domain)
+        if not (math.isfinite(lower) and math.isfinite(upper) and lower < upper):
+            raise ArgumentError(f"domain must be (lower, upper) with lower < upper; got {domain!r}.")
+        self.degree, self.domain, self.seed = degree, (lower, upper), seed
+        rng = generator(seed)
+        chain: list[nn.Module] = []
+        for g, n_in, n_out in zip(grids, self.widths[:-1], self.widths[1:], strict=True):
+            knots = uniform_knots(lower, upper, g, degree).expand(n_in, -1).clone()
+            coef = _random_polynomials(n_in, n_out, knots, degree, rng) * math.sqrt((0.5 if base else 1.0) / n_in)
+            weight = None
+            if base:
+                size = math.sqrt(0.5 / 3.0 / SILU_POWER / n_in)
+                weight = torch.randn(n_in, n_out, generator=rng, dtype=torch.float64) * size
+            # inputs uniform on [-1, 1] have variance 1/3; keep it whatever the interval's length
+            scale = (upper - lower) / 2
+            chain.append(
+                KANLayer(
+                    (coef * scale).to(dtype), None if weight is None else weight.to(dtype), knots.to(dtype), degree
+                )
+            )
+        self.layers = nn.ModuleList(chain)
+
+    @property
+    def grids(self) -> list[int]:
+        """Cells of each layer's grid."""
+        return [layer.grid for layer in self._kan_layers()]
+
+    def jets(self, z: Tensor, weights: Tensor, tape: list | None = None) -> Tensor:
+        """See :meth:`JetNetwork.jets`; without a tape the whole network is one fused call."""
+        if tape is not None:
+            return super().jets(z, weights, tape)
+        return kernels.kan_jets(z, [layer.arguments() for layer in self._kan_layers()], weights)
+
+    @torch.no_grad()
+    def refine(self, grid: int | Sequence[int]) -> KAN:
+        """Put finer grids under the same functions, in place.
+
+        Where every old knot is also a new one (``grid`` a multiple of the old) the splines stay the same inside the
+        grid to rounding; otherwise they are fitted in the least-squares sense.
+
+        Args:
+            grid: Cells of the new grids, one number or one a layer.
+
+        Returns:
+            The network itself.
+        """
+        layers = self._kan_layers()
+        grids = [grid] * len(layers) if isinstance(grid, int) else list(grid)
+        if len(grids) != len(layers) or any(isinstance(g, bool) or not isinstance(g, int) or g < 1 for g in grids):
+            raise ArgumentError(f"grid must be one int >= 1, or {len(layers)} of them (one a layer); got {grid!r}.")
+        for layer, g in zip(layers, grids, strict=True):
+            inner = layer.knots[:, self.degree : layer.knots.shape[1] - self.degree].double()
+            _regrid(layer, _knots_through(_resample(inner, g), self.degree))
+        return self
+
+    @torch.no_grad()
+    def update_grid(self, x: Tensor, *, mix: float = 0.9, margin: float = 0.05) -> KAN:
+        """Let every layer's grid follow the values that reach it for inputs ``x (n, n_0)``, in place.
+
+        Args:
+            x: Inputs, ``(n, n_0)``, finite, ``n >= 2``.
+            mix: 1 for an even grid between the least and the greatest value, 0 for quantiles, between 0 and 1 for a mix.
+            margin: Extra room on either side, as a share of the values' range; ``>= 0``.
+
+        Each spline is fitted anew on its new knots; where the old grid did not reach, it is extended with zero.
+
+        Returns:
+            The network itself.
+        """
+        if x.ndim != 2 or x.shape[1] != self.widths[0] or x.shape[0] < 2:
+            raise ArgumentError(f"x needs shape (n, {self.widths[0]}) with n >= 2; got {tuple(x.shape)}.")
+        if not 0.0 <= mix <= 1.0 or not margin >= 0:
+            raise ArgumentError(f"mix needs 0 <= mix <= 1 and margin >= 0; got mix={mix!r}, margin={margin!r}.")
+        empty = x.new_zeros(0, 0)
+        for layer in self._kan_layers():
+            y = layer.jet(x[:, None], empty)[:, 0]  # by the old splines: every layer sees what it saw before
+            low, high = x.min(0).values.double(), x.max(0).values.double()
+            room = margin * (high - low).clamp(min=1e-3)
+            low, high = low - room, high + room
+            steps = torch.linspace(0, 1, layer.grid + 1, dtype=torch.float64, device=x.device)
+            even = low[:, None] + (high - low)[:, None] * steps
+            quantiles = torch.quantile(x.double(), steps, dim=0).T.clone()
+            quantiles[:, 0], quantiles[:, -1] = low, high
+            _regrid(layer, _knots_through(mix * even + (1 - mix) * quantiles, self.degree))
+            x = y
+        return self
+
+    def config(self) -> dict:
+        """Plain data that rebuilds the architecture (the knots are stored with the weights)."""
+        layers = self._kan_layers()
+        return {
+            "kind": "KAN",
+            "widths": self.widths,
+            "grid": self.grids,
+            "degree": self.degree,
+            "base": layers[0].base is not None,
+            "domain": list(self.domain),
+            "seed": self.seed,
+        }
+
+    def _kan_layers(self) -> list[KANLayer]:
+        return [layer for layer in self.layers if isinstance(layer, KANLayer)]
+
+
+def _random_polynomials(n_in: int, n_out: int, knots: Tensor, degree: int, rng: torch.Generator) -> Tensor:
+    """Spline coefficients ``(n_in, m, n_out)`` of random polynomials with mean square 1/3 on the grid."""
+    order = min(degree, 3)
+    coarse = uniform_knots(-1.0, 1.0, 1, order)
+    weights = torch.randn(n_in, order + 1, n_out, generator=rng, dtype=torch.float64)
+    points = torch.linspace(-1, 1, 101, dtype=torch.float64)
+    power = bspline_basis(points, coarse, order).square().sum(-1).mean()  # E of the square for white coefficients
+    low, high = knots[0, degree], knots[0, -degree - 1]
+    values = bspline_basis(points, coarse, order) @ weights / (3 * power).sqrt()  # (n_in, 101, n_out)
+    basis = bspline_basis(low + (high - low) * (points + 1) / 2, knots[0], degree)  # (101, m)
+    return torch.linalg.lstsq(basis.expand(n_in, -1, -1), values, driver="gelsd").solution
+
+
+def _knots_through(inner: Tensor, degree: int) -> Tensor:
+    """Append ``degree`` cells on either side of ``inner (i, grid + 1)``, as wide as the outermost ones."""
+    steps = torch.arange(1, degree + 1, dtype=inner.dtype, device=inner.device)
+    left = inner[:, :1] - (inner[:, 1:2] - inner[:, :1]) * steps.flip(0)
+    right = inner[:, -1:] + (inner[:, -1:] - inner[:, -2:-1]) * steps
+    return torch.cat([left, inner, right], dim=1)
+
+
+def _resample(inner: Tensor, grid: int) -> Tensor:
+    """``grid + 1`` knots that follow the density of ``inner (i, old + 1)``, both ends kept."""
+    old = inner.shape[1] - 1
+    place = torch.arange(grid + 1, dtype=inner.dtype, device=inner.device) * old / grid
+    left = place.floor().clamp(max=old - 1).long()
+    return inner[:, left] + (inner[:, left + 1] - inner[:, left]) * (place - left)
+
+
+def _regrid(layer: KANLayer, knots: Tensor) -> None:
+    coef = refine(layer.coef.detach(), layer.knots, knots, layer.degree)
+    layer.coef = nn.Parameter(coef.to(layer.coef.dtype), requires_grad=layer.coef.requires_grad)
+    layer.knots = knots.to(layer.knots.dtype)

@@ -1,0 +1,90 @@
+"""The multilayer perceptron, with jets."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from sciml.errors import ArgumentError
+from sciml.nn.activation import ACTIVATIONS, Activation, FourierFeatures
+from sciml.nn.base import JetNetwork, check_widths, generator
+from sciml.nn.linear import Linear
+
+
+class MLP(JetNetwork):
+    """A fully connected network ``[n_0, ..., n_L]``.
+
+    Args:
+        widths: Layer widths, input and output included, e.g. ``[2, 20, 20, 1]``.
+        activation: ``"tanh"``, ``"sine"``, ``"silu"`` or ``"relu3"``.
+        scale: Factor on the first layer's weights (> 0): about the highest number of half waves that the solution has
+            across the domain, when inputs lie in [-1, 1].
+        fourier: Number of random Fourier features in front of the first layer; 0 for none.
+        fourier_scale: Standard deviation of their frequencies, in radians a unit of input.
+        seed: Of the initial weights.
+        dtype: Floating dtype; ``torch.float64`` suits second-order training.
+
+    Weights are Glorot-normal and biases small uniform, which keeps the variance of tanh and sine units through depth
+    (Glorot & Bengio 2010).
+
+    Raises:
+        ArgumentError: Bad widths, an unknown activation, a scale that is not positive, ``fourier < 0``.
+    """
+
+    def __init__(
+        self,
+        widths: list[int],
+        activation: str = "tanh",
+        *,
+        scale: float = 1.0,
+        fourier: int = 0,
+        fourier_scale: float = math.pi,
+        seed: int = 0,
+        dtype: torch.dtype = torch.float64,
+    ):
+        super().__init__()
+        self.widths = check_widths(widths, "MLP")
+        if activation not in ACTIVATIONS:
+            raise ArgumentError(f"activation must be one of {', '.join(ACTIVATIONS)}; got {activation!r}.")
+        for name, value in (("scale", scale), ("fourier_scale", fourier_scale)):
+            if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
+                raise ArgumentError(f"{name} must be a positive number; got {value!r}.")
+        if not isinstance(fourier, int) or fourier < 0:
+            raise ArgumentError(f"fourier must be a count of features >= 0; got {fourier!r}.")
+        self.activation, self.scale = activation, float(scale)
+        self.fourier, self.fourier_scale, self.seed = fourier, float(fourier_scale), seed
+        rng = generator(seed)
+
+        def normal(rows: int, columns: int) -> Tensor:
+            return torch.randn(rows, columns, generator=rng, dtype=torch.float64)
+
+        chain: list[nn.Module] = []
+        fans = list(self.widths)
+        if fourier:
+            chain.append(FourierFeatures((normal(fans[0], fourier) * fourier_scale).to(dtype)))
+            fans[0] = 2 * fourier
+        for depth, (n_in, n_out) in enumerate(zip(fans[:-1], fans[1:], strict=True)):
+            weight = normal(n_out, n_in) * math.sqrt(2.0 / (n_in + n_out))
+            bias = (torch.rand(n_out, generator=rng, dtype=torch.float64) * 2 - 1) / math.sqrt(n_in)
+            if depth == 0:
+                weight, bias = weight * scale, bias * scale
+            if depth == len(fans) - 2:
+                bias = torch.zeros_like(bias)
+            chain.append(Linear(weight.to(dtype), bias.to(dtype)))
+            if depth < len(fans) - 2:
+                chain.append(Activation(activation))
+        self.layers = nn.ModuleList(chain)
+
+    def config(self) -> dict:
+        """Plain data that rebuilds the architecture."""
+        return {
+            "kind": "MLP",
+            "widths": self.widths,
+            "activation": self.activation,
+            "scale": self.scale,
+            "fourier": self.fourier,
+            "fourier_scale": self.fourier_scale,
+            "seed": self.seed,
+        }
