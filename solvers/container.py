@@ -113,7 +113,7 @@ def read(
             header, text = _read_header(file, version)
             if header.kind not in kinds:
                 raise FileFormatError(
-                    f"it holds a {header.kind!r}; {' or '.join(map(repr, kinds))} is needed"
+                    f"its kind is {header.kind!r}; {' or '.join(map(repr, kinds))} is needed"
                 )
             if expect is not None:
                 _check_expected(header, expect)
@@ -213,7 +213,7 @@ def _read_header(file: FlatFile, version: str) -> tuple[Header, bytes]:
         )
     if file.attributes["format"] != FORMAT.encode() or file.attributes["version"] != version.encode():
         raise FileFormatError("its format or version is not the one of its seal")
-    kind = file.attributes["kind"].decode("ascii")
+    kind = file.attributes["kind"].decode("ascii", "replace")
     if not _KIND.fullmatch(kind):
         raise FileFormatError(f"it has no valid kind: {kind!r:.80}")
     dtype, shape = file.datasets.get(CONFIG, ("none", ()))
