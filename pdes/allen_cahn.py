@@ -21,16 +21,19 @@ from sciml.problem import PDE, Reference
 
 @dataclass(frozen=True, repr=False)
 class AllenCahn(PDE):
-    """``u_t = D u_xx + 5 (u - u³) + f`` on ``t in [0, 1]``, ``x in [-1, 1]``, periodic, ``u(0, x) = x² cos(πx)``.
+    """``u_t = D u_xx + 5 (u - u³) + f`` on ``t in [0, 1]``, ``x in [-1, 1]``, periodic in x.
 
-    The reaction drives u to -1 and +1; what stays between are interfaces of width about ``√D``. Plain training likes to
-    stop at ``u = 0``, which solves the equation but not the initial condition.
+    It starts from ``x² cos(πx)``. The reaction drives u to -1 and +1; what stays between are interfaces of
+    width about ``√D``. Plain training likes to stop at ``u = 0``, which solves the equation but not the
+    initial condition.
 
     Attributes:
-        D: Diffusivity, 1e-5..1e-2. Good values: 1e-4 (the usual benchmark, Raissi et al. 2019); 1e-3 is easier.
+        D: Diffusivity, 1e-5..1e-2. Good values: 1e-4 (the usual benchmark, Raissi et al. 2019); 1e-3 is
+            easier.
 
-    The start has a kink at ``x = ±1``, so a plain 512-mode run carries an error of 1.6e-5, nearly all of it there and at
-    small t. The reference projects the start exactly onto cosines, which leaves 4e-12 (2e-11 at D = 1e-2).
+    The start has a kink at ``x = ±1``, so a plain 512-mode run carries an error of 1.6e-5, nearly all of it
+    there and at small t. The reference projects the start exactly onto cosines, which leaves 4e-12 (2e-11 at
+    D = 1e-2).
     """
 
     registry_name: ClassVar[str] = "allen-cahn"
@@ -80,7 +83,7 @@ def _modes(d: float) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def _cosine_series(d: float, steps: int = 1000) -> np.ndarray:
-    """Coefficients of ``cos(kπx)`` at 101 times, ``(101, K)``: the solution is even, so cosines on [0, 1] suffice."""
+    """Coefficients of ``cos(kπx)`` at 101 times, ``(101, K)``; cosines suffice for an even solution."""
     from scipy.fft import dct, idct
 
     k = _modes(d)
@@ -92,7 +95,7 @@ def _cosine_series(d: float, steps: int = 1000) -> np.ndarray:
 
     def reaction(a: np.ndarray) -> np.ndarray:  # twice as many points as modes, so a cubic does not alias
         u = idct(np.concatenate([2 * a[:1], a[1:], np.zeros_like(a)])) * 2 * len(k)
-        b = dct(5 * (u - u**3))[: len(k)] / (2 * len(k))
+        b = dct(5 * (u - u * u * u))[: len(k)] / (2 * len(k))
         b[0] /= 2
         return b
 

@@ -24,16 +24,16 @@ A = math.pi / 2
 class AllenCahnBall(PDE):
     """``u_t - Δu - u + u³ = f`` on ``t in [0, 1]``, ``|x| <= 1``, ``u = 0`` for ``|x| = 1``.
 
-    With ``s = 1 - |x|`` the solution is ``u = e^{-t} [sin(π/2 s^{5/2}) + eps sin(π/2 s)]``: a peak in the middle, and in
-    high dimension nearly all of the ball's volume lies where u is small. That is why :meth:`sample` draws the radius
-    uniformly, as the authors do for training and for their error.
+    With ``s = 1 - |x|`` the solution is ``u = e^{-t} [sin(π/2 s^{5/2}) + eps sin(π/2 s)]``: a peak in the
+    middle, and in high dimension nearly all of the ball's volume lies where u is small. That is why
+    :meth:`sample` draws the radius uniformly, as the authors do for training and for their error.
 
     Attributes:
         eps: The family's parameter, -100..100. Pre-train at 0; transfer to 0.5, 2 and 50.
         dim: Space dimension, 1..100. Good value: 10.
 
-    Source: Gao, Cheung and Ng (2022), SVD-PINNs, arXiv 2211.08760, with the authors' code. They report the SQUARED
-        relative L2 error.
+    Source: Gao, Cheung and Ng (2022), SVD-PINNs, arXiv 2211.08760, with the authors' code. They report the
+        SQUARED relative L2 error.
     """
 
     registry_name: ClassVar[str] = "allen-cahn-ball"
@@ -56,7 +56,7 @@ class AllenCahnBall(PDE):
         return [Dirichlet(0.0), Initial(partial(AllenCahnBall.exact, self))]
 
     def sample(self, n: int, seed: int = 0) -> Tensor:
-        """``(n, dim + 1)`` points with ``|x|`` uniform on [0, 1]: much denser in the middle than the volume's."""
+        """``(n, dim + 1)`` points with ``|x|`` uniform on [0, 1]."""
         return uniform_radius(self.domain.sample(n, seed=seed))
 
     def residual(self, u: Field, x: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ class AllenCahnBall(PDE):
         u, r = AllenCahnBall.exact(self, x), radius(x)
         s = (1 - r).clamp(min=0)
         # cos(A s^p) = sin(A (1 - s^p)) vanishes at r = 0, which keeps cos(A s^p) / r finite there
-        wide, narrow = torch.cos(A * s**2.5), torch.cos(A * s)
+        wide = torch.cos(A * s**2.5)
         wide_r, narrow_r = _over_r(-torch.expm1(2.5 * torch.log1p(-r.clamp(max=1))), r), _over_r(r, r)
         lap = 3.75 * A * s**0.5 * wide - (2.5 * A * s**1.5) ** 2 * torch.sin(A * s**2.5)
         lap = lap - 2.5 * A * s**1.5 * (self.dim - 1) * wide_r

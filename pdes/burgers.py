@@ -20,16 +20,17 @@ from sciml.problem import PDE
 
 @dataclass(frozen=True, repr=False)
 class Burgers(PDE):
-    """``u_t + u u_x = nu u_xx + f`` on ``t in [0, 1]``, ``x in [-1, 1]``, ``u(0, x) = -sin(πx)``, ``u(t, ±1) = 0``.
+    """``u_t + u u_x = nu u_xx + f`` on ``t in [0, 1]``, ``x in [-1, 1]``, ``u(t, ±1) = 0``.
 
-    Both halves run towards the middle; near ``t = 1/π`` they form a standing shock at ``x = 0`` of width about ``2 nu``,
-    which most of the work goes into.
+    It starts from ``-sin(πx)``. Both halves run towards the middle; near ``t = 1/π`` they form a standing
+    shock at ``x = 0`` of width about ``2 nu``, which most of the work goes into.
 
     Attributes:
-        nu: Viscosity, 1e-5..1. Good values: 0.01/π (the usual benchmark, Raissi et al. 2019); 0.01 and 0.1 are much
-            easier, 0.001 is hard.
+        nu: Viscosity, 1e-5..1. Good values: 0.01/π (the usual benchmark, Raissi et al. 2019); 0.01 and 0.1
+            are much easier, 0.001 is hard.
 
-    The exact solution is the Cole-Hopf integral by quadrature. Its relative L2 error at the default nu is below 1e-14.
+    The exact solution is the Cole-Hopf integral by quadrature. Its relative L2 error at the default nu is
+    below 1e-14.
     """
 
     registry_name: ClassVar[str] = "burgers"

@@ -29,8 +29,9 @@ def etdrk4(
         every: Keep every so many steps.
     Returns:
         ``(steps / every + 1, ..., K)``, the start first.
-    References: Cox and Matthews (2002), J. Comput. Phys. 176; the coefficients as contour means after Kassam and
-        Trefethen (2005), SIAM J. Sci. Comput. 26, since their plain formulas cancel for small ``linear * dt``.
+    References: Cox and Matthews (2002), J. Comput. Phys. 176; the coefficients as contour means after Kassam
+        and Trefethen (2005), SIAM J. Sci. Comput. 26, since their plain formulas cancel for small ``linear *
+        dt``.
     """
     z = dt * linear[..., None] + np.exp(2j * np.pi * (np.arange(CONTOUR) + 0.5) / CONTOUR)
     e = np.exp(z)

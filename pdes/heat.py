@@ -26,8 +26,8 @@ class Heat(PDE):
 
     Attributes:
         dim: Space dimension, 1..100. Good values: 1, 2, 3.
-        diffusivity: a, 1e-4..10. At the default 0.1 and ``dim=1`` a third of the heat is left at ``t = 1``; values
-            above 1 leave nearly nothing, and the relative error then speaks of small t only.
+        diffusivity: a, 1e-4..10. At the default 0.1 and ``dim=1`` a third of the heat is left at ``t = 1``;
+            values above 1 leave nearly nothing, and the relative error then speaks of small t only.
     """
 
     registry_name: ClassVar[str] = "heat"

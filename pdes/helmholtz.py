@@ -21,8 +21,9 @@ from sciml.problem import PDE
 class Helmholtz(PDE):
     """``Δu + k² u = f`` on ``[-1, 1]²``, ``u = 0`` on the boundary.
 
-    The default f gives ``u = sin(a1 πx) sin(a2 πy)``: a different frequency in each direction, which an isotropic
-    network has to learn. The operator is indefinite for k above π/√2, but f keeps the solution of size one.
+    The default f gives ``u = sin(a1 πx) sin(a2 πy)``: a different frequency in each direction, which an
+    isotropic network has to learn. The operator is indefinite for k above π/√2, but f keeps the solution of
+    size one.
 
     Attributes:
         a1: Half-waves per unit length in x, 1..32. Good value: 1.

@@ -1,4 +1,4 @@
-"""A family of linear parabolic equations in the ball, made for transfer from one right-hand side to another."""
+"""A family of parabolic equations in the ball, made for transfer from one right-hand side to another."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ SMALLEST = 1e-3
 class ParabolicBall(PDE):
     """``u_t - div(a grad u) = f`` with ``a = 1 + |x|/2``, on ``t in [0, 0.5]``, ``|x| <= 1``.
 
-    The solution ``u = exp(|x| K)``, ``K = √(1-t) + eps (1-t)``, has the tip of a cone at ``x = 0``, where f behaves like
-    ``-(dim - 1) K/|x|``. Points closer than 1e-3 are therefore left out by :meth:`sample`, as the authors do, and f is
-    held constant along the radius in there.
+    The solution ``u = exp(|x| K)``, ``K = √(1-t) + eps (1-t)``, has the tip of a cone at ``x = 0``, where f
+    behaves like ``-(dim - 1) K/|x|``. Points closer than 1e-3 are therefore left out by :meth:`sample`, as
+    the authors do, and f is held constant along the radius in there.
 
     Attributes:
         eps: The family's parameter, -5..5. Pre-train at 0.
         dim: Space dimension, 1..100. Good value: 10.
 
-    Source: Gao, Cheung and Ng (2022), SVD-PINNs, arXiv 2211.08760, with the authors' code. The right-hand side there
-        takes ``u_t = -u |x| (1/√(1-t) + eps)``; the derivative is ``-u |x| (1/(2√(1-t)) + eps)``, used here.
+    Source: Gao, Cheung and Ng (2022), SVD-PINNs, arXiv 2211.08760, with the authors' code. The right-hand
+        side there takes ``u_t = -u |x| (1/√(1-t) + eps)``; the derivative is ``-u |x| (1/(2√(1-t)) + eps)``,
+        used here.
     """
 
     registry_name: ClassVar[str] = "parabolic-ball"

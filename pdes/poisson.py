@@ -21,9 +21,9 @@ from sciml.problem import PDE
 class Poisson(PDE):
     """``-Δu = f`` on ``[0, 1]^dim``, ``u = 0`` on the boundary.
 
-    The default right-hand side ``f = dim (kπ)² Π sin(kπ x_i)`` has the solution ``u = Π sin(kπ x_i)``: smooth, and the
-    first test of everything. It gets harder with the frequency ``k`` (spectral bias), and with the dimension: most of
-    the cube is then near its boundary, where u is small.
+    The default right-hand side ``f = dim (kπ)² Π sin(kπ x_i)`` has the solution ``u = Π sin(kπ x_i)``:
+    smooth, and the first test of everything. It gets harder with the frequency ``k`` (spectral bias), and
+    with the dimension: most of the cube is then near its boundary, where u is small.
 
     Attributes:
         dim: Space dimension, 1..100. Good values: 1, 2, 3; 5 and 10 for a high-dimensional test.

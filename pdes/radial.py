@@ -12,10 +12,10 @@ def radius(x: Tensor) -> Tensor:
 
 
 def uniform_radius(x: Tensor, smallest: float = 0.0) -> Tensor:
-    """Move points ``(n, 1 + dim)``, uniform in the unit ball's volume, along their radius until it is uniform too.
+    """Move points ``(n, 1 + dim)``, uniform in the unit ball's volume, so that their radius is uniform.
 
-    The volume inside radius R is ``R^dim``, so that number is uniform on [0, 1]; it becomes the new radius, scaled to
-    ``[smallest, 1]``. Times and directions stay.
+    The volume inside radius R is ``R^dim``, so that number is uniform on [0, 1]; it becomes the new radius,
+    scaled to ``[smallest, 1]``. Times and directions stay.
     """
     r = radius(x)
     new = smallest + (1 - smallest) * r ** (x.shape[1] - 1)

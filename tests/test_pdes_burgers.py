@@ -1,4 +1,4 @@
-"""The Cole-Hopf quadrature against data of others, a Fourier series in 120 digits, and itself with other nodes."""
+"""The Cole-Hopf quadrature against data of others, a series in 120 digits, and itself with other nodes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.io
 import torch
+
 from sciml import pdes
 from sciml.pdes.cole_hopf import cole_hopf
 
@@ -16,7 +17,7 @@ DATA = Path(__file__).parents[1] / "pdes" / "data" / "burgers_shock.mat"
 
 
 def series(t: float, x: float, nu: float) -> float:
-    """Cole-Hopf with the heat equation solved by a Fourier series, whose coefficients are Bessel functions."""
+    """Cole-Hopf with the heat equation solved by a Fourier series; its coefficients are Bessel functions."""
     mp = pytest.importorskip("mpmath").mp
     with mp.workdps(
         120

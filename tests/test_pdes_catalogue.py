@@ -1,4 +1,4 @@
-"""Every problem of the catalogue against its own solution: equation, conditions, floor, source, parameters."""
+"""Every problem of the catalogue against its own solution: equation, conditions, source, parameters."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import fields
 
 import pytest
 import torch
+
 from sciml import ArgumentError, SciMLError, pdes
 from sciml.conditions import Dirichlet, Initial, Neumann, Periodic, Robin, evaluate
 from sciml.derivatives import AutogradSource
@@ -150,12 +151,14 @@ def test_with_source_changes_the_source_and_forgets_the_solution(problem):
     def cosine(y):
         return torch.cat([torch.cos(y.sum(1, keepdim=True) + k) for k in range(problem.outputs)], 1)
 
-    before = list(problem.residual_terms(field_of(problem, cosine, x), x).values())[0]
-    after = list(new.residual_terms(field_of(new, cosine, x), x).values())[0]
+    before = next(iter(problem.residual_terms(field_of(problem, cosine, x), x).values()))
+    after = next(iter(new.residual_terms(field_of(new, cosine, x), x).values()))
     torch.testing.assert_close(before - after, new.source(x) - problem.source(x), rtol=1e-9, atol=1e-9)
     # the data of the conditions stay those of the original, also when they were never looked at before
     for old, kept in zip(
-        problem.conditions, type(problem)(**problem.parameters()).with_source(new_source).conditions
+        problem.conditions,
+        type(problem)(**problem.parameters()).with_source(new_source).conditions,
+        strict=True,
     ):
         if isinstance(old, (Dirichlet, Initial)):
             torch.testing.assert_close(evaluate(kept.value, x, "kept"), evaluate(old.value, x, "old"))
