@@ -5,8 +5,8 @@ import sys
 
 HEADER = """\
 # The versions that are tested together: every dependency of every extra, and what those pull in in turn.
-# `make constraints` writes this file anew. torch is pinned in the same call to pip as everything else; left free, pip
-# would choose another build and download several GB."""
+# `make constraints` writes this file anew. torch is pinned in the same call to pip as everything else: left
+# free, pip would choose another build and download several GB."""
 
 with open(sys.argv[1], encoding="utf-8") as report:
     found = [package["metadata"] for package in json.load(report)["install"]]
