@@ -4,6 +4,24 @@ from sciml.domains.ball import Ball, Disk
 from sciml.domains.base import Domain
 from sciml.domains.boundary import Boundary
 from sciml.domains.box import Box, Interval
+from sciml.domains.csg import CSG, Difference, Intersection, Union
+from sciml.domains.pointcloud import PointCloud
+from sciml.domains.polygon import Polygon
 from sciml.domains.timedomain import SpaceTime, TimeInterval
 
-__all__ = ["Ball", "Boundary", "Box", "Disk", "Domain", "Interval", "SpaceTime", "TimeInterval"]
+__all__ = [
+    "CSG",
+    "Ball",
+    "Boundary",
+    "Box",
+    "Difference",
+    "Disk",
+    "Domain",
+    "Intersection",
+    "Interval",
+    "PointCloud",
+    "Polygon",
+    "SpaceTime",
+    "TimeInterval",
+    "Union",
+]

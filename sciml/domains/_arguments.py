@@ -52,7 +52,9 @@ def points(argument: str, value: Any, width: int | None = None) -> torch.Tensor:
         try:
             value = torch.as_tensor(np.asarray(value, dtype=np.float64))
         except (TypeError, ValueError):
-            raise ArgumentTypeError(f"{argument} needs an array of numbers, got {type(value).__name__}") from None
+            raise ArgumentTypeError(
+                f"{argument} needs an array of numbers, got {type(value).__name__}"
+            ) from None
     value = value.detach().to(device="cpu", dtype=torch.float64, copy=True)
     if value.ndim != 2 or value.numel() == 0:
         raise ArgumentError(f"{argument} needs shape (n, d) with n, d >= 1, got {tuple(value.shape)}")

@@ -18,14 +18,14 @@ ALMOST_ONE = 1 - 1e-9  # keeps samples inside where the radial map rounds to one
 
 
 def directions(u: Tensor) -> tuple[Tensor, Tensor]:
-    """Normal deviates of the unit cube: their directions (n, d), uniform on the sphere, and half squared lengths (n,)."""
+    """Normal deviates by the unit cube: directions (n, d), uniform on the sphere; half squares (n,)."""
     z = torch.special.ndtri(u)
     # a deviate of exactly zero length has no direction; it needs every coordinate to be 1/2
     half = (0.5 * (z * z).sum(-1)).clamp(min=torch.finfo(z.dtype).tiny)
     return z / torch.sqrt(2 * half).unsqueeze(-1), half
 
 
-class Sphere(Piece):
+class _Sphere(Piece):
     """The sphere around a ball; in one dimension two points."""
 
     def __init__(self, ball: Ball):
@@ -33,7 +33,9 @@ class Sphere(Piece):
         self.name = "circle" if self.dim == 2 else "sphere"
         self.cube = 1 if self.dim <= 2 else 2 if self.dim == 3 else self.dim
         self.size = self.radius
-        self.measure = 2 * math.pi ** (self.dim / 2) / math.gamma(self.dim / 2) * self.radius ** (self.dim - 1)
+        self.measure = (
+            2 * math.pi ** (self.dim / 2) / math.gamma(self.dim / 2) * self.radius ** (self.dim - 1)
+        )
 
     def place(self, u: Tensor) -> tuple[Tensor, Tensor | None]:
         if self.dim == 1:
@@ -58,8 +60,8 @@ class Sphere(Piece):
         return torch.nn.functional.normalize(self._from_center(x), dim=-1, eps=torch.finfo(x.dtype).tiny)
 
     def level(self, x: Tensor) -> Tensor:
-        # (R^2 - q) / sqrt(2 (q + R^2)) with q = |x - c|^2: slope one at the sphere, smooth at the centre, and only
-        # linear growth far away, where a ball is a hole
+        # (R^2 - q) / sqrt(2 (q + R^2)) with q = |x - c|^2: slope one at the sphere, smooth at the centre, and
+        # only linear growth far away, where a ball is a hole
         square = (self._from_center(x) ** 2).sum(-1)
         return (self.radius**2 - square) / torch.sqrt(2 * (square + self.radius**2))
 
@@ -74,6 +76,9 @@ class Ball(Domain):
         radius: Above 0.
         names: Coordinate names; by default x, y, z, and x1 ... xd beyond three dimensions.
     """
+
+    _center: tuple[float, ...]
+    _radius: float
 
     def __init__(self, center: Sequence[float], radius: float, names: Sequence[str] | None = None):
         center, radius = arguments.vector("center", center), arguments.positive("radius", radius)
@@ -101,11 +106,12 @@ class Ball(Domain):
 
     @property
     def measure(self) -> float:
+        """Length, area or volume."""
         return math.pi ** (self.dim / 2) / math.gamma(self.dim / 2 + 1) * self._radius**self.dim
 
     def _place(self, u: Tensor) -> tuple[Tensor, Tensor | None]:
-        # the squared length of d normal deviates is chi-squared, so its distribution function is uniform: a smooth,
-        # volume-true map of the d-cube, with no coordinate left over
+        # the squared length of d normal deviates is chi-squared, so its distribution function is uniform: a
+        # smooth, volume-true map of the d-cube, with no coordinate left over
         unit, half = directions(u)
         inside = torch.special.gammainc(torch.full_like(half, self.dim / 2), half)
         radius = inside.clamp(max=ALMOST_ONE) ** (1 / self.dim)
@@ -118,8 +124,8 @@ class Ball(Domain):
         return self._pieces[0].level(x)
 
     @cached_property
-    def _pieces(self) -> tuple[Piece, ...]:  # type: ignore[override]
-        return (Sphere(self),)
+    def _pieces(self) -> tuple[Piece, ...]:
+        return (_Sphere(self),)
 
     def _distance(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
         return 1 - (((x - self.center.to(x)) / self._radius) ** 2).sum(-1)

@@ -26,8 +26,8 @@ SCALE_POINTS = 1024
 class Domain(ABC):
     """A bounded region in named coordinates, time first when there is time; immutable.
 
-    Everything is computed in the dtype and on the device of the points that come in; points that go out are float64
-    on the CPU. Points have shape (..., d), usually (n, d).
+    Everything is computed in the dtype and on the device of the points that come in; points that go out are
+    float64 on the CPU. Points have shape (..., d), usually (n, d).
 
     Attributes:
         names: Coordinate names, e.g. ``("t", "x", "y")``.
@@ -49,9 +49,11 @@ class Domain(ABC):
             object.__setattr__(self, name, value)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"{type(self).__name__} is immutable; build a new one instead of setting {name!r}")
+        raise AttributeError(
+            f"{type(self).__name__} is immutable; build a new one instead of setting {name!r}"
+        )
 
-    # ---- what it is -------------------------------------------------------------------------------------------
+    # ---- what it is -----------------------------------------------------------------------------------
 
     @property
     def dim(self) -> int:
@@ -88,7 +90,7 @@ class Domain(ABC):
         """Names of the boundary's pieces, as ``boundary(on=...)`` takes them."""
         return tuple(dict.fromkeys(piece.name for piece in self._pieces))
 
-    # ---- points -----------------------------------------------------------------------------------------------
+    # ---- points ---------------------------------------------------------------------------------------
 
     def check(self, x: Tensor) -> None:
         """Raise unless x is a floating tensor of shape (..., d).
@@ -126,22 +128,26 @@ class Domain(ABC):
         Returns:
             points (N, d), mask (N,) bool of those in the domain, and the shape with product N.
         """
-        sizes = [n] * self.dim if isinstance(n, int) else list(n)
+        sizes = list(n) if isinstance(n, Sequence) else [n] * self.dim
         if len(sizes) != self.dim:
             raise ArgumentError(f"n needs one int or {self.dim} of them, got {n!r}")
         sizes = [arguments.count("n", s) for s in sizes]
-        axes = [torch.linspace(a, b, s, dtype=torch.float64) for a, b, s in zip(self._low, self._high, sizes)]
+        axes = [
+            torch.linspace(a, b, s, dtype=torch.float64)
+            for a, b, s in zip(self._low, self._high, sizes, strict=True)
+        ]
         points = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(-1, self.dim)
         return points, self.contains(points), tuple(sizes)
 
-    # ---- boundary ---------------------------------------------------------------------------------------------
+    # ---- boundary -------------------------------------------------------------------------------------
 
     def boundary(self, on: Any = None) -> Boundary:
         """The spatial boundary, whole or in part.
 
         Args:
-            on: None for all of it; a name from ``parts`` (for boxes also ``"x=min"``, ``"left"``, ...); an operand of
-                a CSG domain; a function ``mask(x (n, d)) -> (n,) bool``; or a list of these, united.
+            on: None for all of it; a name from ``parts`` (for boxes also ``"x=min"``, ``"left"``, ...); an
+                operand of a CSG domain; a function ``mask(x (n, d)) -> (n,) bool``; or a list of these,
+                united.
         Raises:
             ArgumentError: No such part, or nothing lies on it.
         """
@@ -151,19 +157,23 @@ class Domain(ABC):
 
     def initial(self) -> Boundary:
         """The domain at its first time."""
-        raise ArgumentError(f"initial() needs a domain with time, such as TimeInterval(0, 1) * space; got {self!r}")
+        raise ArgumentError(
+            f"initial() needs a domain with time, such as TimeInterval(0, 1) * space; got {self!r}"
+        )
 
     def final(self) -> Boundary:
         """The domain at its last time."""
-        raise ArgumentError(f"final() needs a domain with time, such as TimeInterval(0, 1) * space; got {self!r}")
+        raise ArgumentError(
+            f"final() needs a domain with time, such as TimeInterval(0, 1) * space; got {self!r}"
+        )
 
-    # ---- what a subclass gives --------------------------------------------------------------------------------
+    # ---- what a subclass gives ------------------------------------------------------------------------
 
     _cube: int  # dimension of the unit cube that _place maps from
 
     @abstractmethod
     def _place(self, u: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Map the open unit cube to the domain, uniformly: u (n, cube) -> points (n, d), and which to keep."""
+        """Map the open unit cube uniformly: u (n, cube) -> points (n, d), and which of them to keep."""
 
     @abstractmethod
     def _depth(self, x: Tensor) -> Tensor:
@@ -184,21 +194,14 @@ class Domain(ABC):
             return tuple(range(len(self._pieces))) if on is self or on == self else None
         return tuple(i for i, piece in enumerate(self._pieces) if piece.name == on) or None
 
-    def _whole(self, chosen: Sequence[int]) -> bool:
-        return len(set(chosen)) == len(self._pieces)
-
     def _partial(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
-        """As _level, but zero only on the chosen pieces: right for x in the closed domain."""
+        """As _level, but zero only on the chosen pieces; for x in the closed domain."""
         from sciml.domains.boundary import join
 
-        return self._level(x) if self._whole(chosen) else join(self._pieces, chosen, x, inside=True)
+        whole = len(set(chosen)) == len(self._pieces)
+        return self._level(x) if whole else join(self._pieces, chosen, x, None)
 
-    def _outer(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
-        """As -_level, but zero only on the chosen pieces: right for x outside the domain."""
-        from sciml.domains.boundary import join
-
-        return -self._level(x) if self._whole(chosen) else join(self._pieces, chosen, x, inside=False)
-
+    _has_inside = True
     _has_distance = True
 
     def _distance(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
@@ -212,9 +215,9 @@ class Domain(ABC):
     @cached_property
     def _extent(self) -> float:
         """A length that bounds the coordinates and the size, for tolerances."""
-        return max(max(abs(a), abs(b), b - a) for a, b in zip(self._low, self._high))
+        return max(max(abs(a), abs(b), b - a) for a, b in zip(self._low, self._high, strict=True))
 
-    # ---- combining --------------------------------------------------------------------------------------------
+    # ---- combining ------------------------------------------------------------------------------------
 
     def __sub__(self, other: Domain) -> CSG:
         return self._combine("Difference", other)
@@ -232,7 +235,7 @@ class Domain(ABC):
             return NotImplemented
         return getattr(csg, kind)(self, other)
 
-    # ---- values and files -------------------------------------------------------------------------------------
+    # ---- values and files -----------------------------------------------------------------------------
 
     @abstractmethod
     def _fields(self) -> dict[str, Any]:
@@ -243,7 +246,7 @@ class Domain(ABC):
         return tuple(self._fields().items())
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (type(self) is type(other) and self._key == other._key)  # type: ignore[union-attr]
+        return isinstance(other, Domain) and type(self) is type(other) and self._key == other._key
 
     def __hash__(self) -> int:
         return hash((type(self).__name__, self._key))
@@ -304,4 +307,4 @@ Mask = Callable[[Tensor], Tensor]
 
 def volume(lower: Sequence[float], upper: Sequence[float]) -> float:
     """Product of the side lengths."""
-    return math.prod(b - a for a, b in zip(lower, upper))
+    return math.prod(b - a for a, b in zip(lower, upper, strict=True))

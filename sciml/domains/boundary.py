@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -78,15 +78,18 @@ class Kept(Piece):
         """Which points (n, d) of the piece belong to the part: (n,) bool."""
 
     @cached_property
-    def measure(self) -> float:  # type: ignore[override]
+    def measure(self) -> float:
+        """What the part measures."""
         if self.cube == 0:
-            x, kept = self.place(torch.zeros(1, 0, dtype=torch.float64))
+            u = torch.zeros(1, 0, dtype=torch.float64)
         else:
-            x, kept = self.place(Sobol(self.cube, (SURVEY_SEED,)).draw(SURVEY_POINTS))
+            u = Sobol(self.cube, (SURVEY_SEED,)).draw(SURVEY_POINTS)
+        _, kept = self.place(u)
         assert kept is not None
         return self.piece.measure * float(kept.double().mean())
 
     def place(self, u: Tensor) -> tuple[Tensor, Tensor | None]:
+        """As that of the piece, keeping what belongs to the part."""
         x, kept = self.piece.place(u)
         keep = torch.zeros(len(x), dtype=torch.bool)
         among = torch.arange(len(x)) if kept is None else kept.nonzero()[:, 0]
@@ -94,19 +97,23 @@ class Kept(Piece):
         return x, keep
 
     def gap(self, x: Tensor) -> Tensor:
+        """Distance to the whole piece."""
         return self.piece.gap(x)
 
     def normal(self, x: Tensor) -> Tensor:
+        """That of the piece."""
         return self.piece.normal(x)
 
     def level(self, x: Tensor) -> Tensor:
+        """That of the piece."""
         return self.piece.level(x)
 
     def trim(self, x: Tensor) -> Tensor | None:
+        """That of the piece."""
         return self.piece.trim(x)
 
 
-class Masked(Kept):
+class _Masked(Kept):
     """The part of a piece that one of some masks picks."""
 
     def __init__(self, piece: Piece, masks: Sequence[Mask]):
@@ -118,8 +125,14 @@ class Masked(Kept):
         for mask in self.masks:
             answer = mask(x)
             if not isinstance(answer, Tensor) or answer.dtype != torch.bool or answer.numel() != len(x):
-                got = f"{answer.dtype} {tuple(answer.shape)}" if isinstance(answer, Tensor) else type(answer).__name__
-                raise ArgumentError(f"on needs a mask that returns ({len(x)},) bool for as many points, got {got}")
+                got = (
+                    f"{answer.dtype} {tuple(answer.shape)}"
+                    if isinstance(answer, Tensor)
+                    else type(answer).__name__
+                )
+                raise ArgumentError(
+                    f"on needs a mask that returns ({len(x)},) bool for as many points, got {got}"
+                )
             picked = picked | answer.reshape(-1)
         return picked
 
@@ -127,19 +140,20 @@ class Masked(Kept):
         return self.piece.on(x, tol) & self.keep(x.reshape(-1, x.shape[-1])).reshape(x.shape[:-1])
 
 
-def join(pieces: Sequence[Piece], chosen: Sequence[int], x: Tensor, *, inside: bool) -> Tensor:
-    """One smooth function that vanishes on the chosen pieces and is positive elsewhere in the closed domain.
+def join(pieces: Sequence[Piece], chosen: Sequence[int], x: Tensor, side: int | None) -> Tensor:
+    """One smooth function that vanishes only on the chosen pieces of a domain: (..., d) -> (...,).
 
-    ``inside=False`` makes it positive everywhere else, outside the domain too.
+    With side None it is meant for x in the closed domain, and positive there; with side 1 or -1 for x
+    anywhere, and next to the pieces positive inside or outside.
     """
     terms = []
     for i in chosen:
         piece = pieces[i]
-        f = piece.level(x)
-        t = None if inside and piece.clean else piece.trim(x)
-        if t is not None:
-            f = piece.size * trimmed(f / piece.size, t / piece.size)
-        terms.append(f if inside or t is not None else -f)
+        f = piece.level(x) * (side or 1)
+        if side is not None or not piece.clean:
+            t = piece.trim(x)
+            f = trimmed(f, torch.ones_like(f) if t is None else t, piece.size)
+        terms.append(f)
     return conjunction_of(terms)
 
 
@@ -155,13 +169,15 @@ def select(domain: Domain, on: Any) -> tuple[tuple[int, ...], tuple[Mask, ...]]:
         return tuple(whole), tuple(mask for _, masks in picks for mask in masks)
     if isinstance(on, (str, Domain)):
         if (found := domain._find(on)) is None:
-            raise ArgumentError(f"on needs a part of the boundary of {domain!r}: "
-                                f"one of {', '.join(domain.parts)}; got {on!r}")
+            raise ArgumentError(
+                f"on needs a part of the boundary of {domain!r}: one of {', '.join(domain.parts)}; got {on!r}"
+            )
         return found, ()
     if callable(on):
-        return (), (on,)
-    raise ArgumentTypeError("on needs None, a part's name, a domain, a function mask(x) or a list of these; "
-                            f"got {on!r}")
+        return (), (cast(Mask, on),)
+    raise ArgumentTypeError(
+        f"on needs None, a part's name, a domain, a function mask(x) or a list of these; got {on!r}"
+    )
 
 
 class Boundary:
@@ -180,7 +196,7 @@ class Boundary:
         self._chosen, masks = select(domain, on)
         pieces = [domain._pieces[i] for i in self._chosen]
         if masks:
-            rest = [Masked(p, masks) for i, p in enumerate(domain._pieces) if i not in self._chosen]
+            rest = [_Masked(p, masks) for i, p in enumerate(domain._pieces) if i not in self._chosen]
             pieces += [p for p in rest if p.measure > 0]
         if not pieces:
             where = "" if on is None else f" that on={on!r} picks"
@@ -204,7 +220,9 @@ class Boundary:
         """
         n, seed = arguments.count("n", n), arguments.seed_number(seed)
         counts = share(n, [p.measure for p in self._pieces])
-        return torch.cat([p.sample(m, (seed, i)) for i, (p, m) in enumerate(zip(self._pieces, counts)) if m])
+        return torch.cat(
+            [p.sample(m, (seed, i)) for i, (p, m) in enumerate(zip(self._pieces, counts, strict=True)) if m]
+        )
 
     def normal(self, x: Tensor) -> Tensor:
         """Outward unit normals at points of the boundary: (..., d) -> (..., d), the time component 0.
@@ -227,8 +245,8 @@ class Boundary:
     def distance(self, x: Tensor) -> Tensor:
         """A smooth function of points in the closed domain: (..., d) -> (..., 1).
 
-        Zero exactly on this part of the boundary, positive elsewhere, at most about one, twice differentiable away
-        from corners, its normal derivative on the boundary not zero. It is no Euclidean distance.
+        Zero exactly on this part of the boundary, positive elsewhere, at most about one, twice differentiable
+        away from corners, its normal derivative on the boundary not zero. It is no Euclidean distance.
 
         Raises:
             ArgumentError: There is none (`has_distance` is False).

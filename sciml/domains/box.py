@@ -23,7 +23,7 @@ def slab(x: Tensor, low: float, high: float) -> Tensor:
     return (x - low) * (high - x) / (high - low)
 
 
-class Face(Piece):
+class _Face(Piece):
     """The face of a box where one coordinate has its lower (side 0) or upper (side 1) value."""
 
     def __init__(self, box: Box, axis: int, side: int):
@@ -34,7 +34,7 @@ class Face(Piece):
         self.name = f"{box.names[axis]}={self.value:.12g}"
         self.cube = box.dim - 1
         self.measure = volume([self.low[k] for k in self.others], [self.high[k] for k in self.others])
-        self.size = max(b - a for a, b in zip(self.low, self.high))
+        self.size = max(b - a for a, b in zip(self.low, self.high, strict=True))
 
     def place(self, u: Tensor) -> tuple[Tensor, Tensor | None]:
         columns = [u.new_full((len(u),), self.value)] * (self.cube + 1)
@@ -65,9 +65,10 @@ class Face(Piece):
 class Box(Domain):
     """An axis-parallel box.
 
-    Its boundary's parts are the faces, ``"x=0"``, ``"x=1"``, ``"y=0"``, ... (the value may be given to six digits),
-    also ``"x=min"``, ``"x=max"``, and in one and two dimensions ``"left"``, ``"right"``, ``"bottom"``, ``"top"``. The
-    distance is a product: ``4 (x - a)(b - x) / (b - a)^2`` over the axes for all of it, ``(x - a) / (b - a)`` for a face.
+    Its boundary's parts are the faces, ``"x=0"``, ``"x=1"``, ``"y=0"``, ... (the value may be given to six
+    digits), also ``"x=min"``, ``"x=max"``, and in one and two dimensions ``"left"``, ``"right"``,
+    ``"bottom"``, ``"top"``. The distance is a product: ``4 (x - a)(b - x) / (b - a)^2`` over the axes for all
+    of it, ``(x - a) / (b - a)`` for a face.
 
     Args:
         lower: Lower corner, d numbers.
@@ -78,7 +79,7 @@ class Box(Domain):
     def __init__(self, lower: Sequence[float], upper: Sequence[float], names: Sequence[str] | None = None):
         low = arguments.vector("lower", lower)
         high = arguments.vector("upper", upper, len(low))
-        for k, (a, b) in enumerate(zip(low, high)):
+        for k, (a, b) in enumerate(zip(low, high, strict=True)):
             if not a < b:
                 raise ArgumentError(f"upper[{k}] needs a number above lower[{k}] = {a!r}, got {b!r}")
         self._set(_low=low, _high=high, names=arguments.coordinate_names(names, len(low)), _cube=len(low))
@@ -88,6 +89,7 @@ class Box(Domain):
 
     @property
     def measure(self) -> float:
+        """Length, area or volume."""
         return volume(self._low, self._high)
 
     def _place(self, u: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -98,11 +100,13 @@ class Box(Domain):
         return torch.minimum(x - low, high - x).amin(-1)
 
     def _level(self, x: Tensor) -> Tensor:
-        return conjunction_of(slab(x[..., k], a, b) for k, (a, b) in enumerate(zip(self._low, self._high)))
+        return conjunction_of(
+            slab(x[..., k], a, b) for k, (a, b) in enumerate(zip(self._low, self._high, strict=True))
+        )
 
     @cached_property
-    def _pieces(self) -> tuple[Piece, ...]:  # type: ignore[override]
-        return tuple(Face(self, k, side) for k in range(self.dim) for side in (0, 1))
+    def _pieces(self) -> tuple[Piece, ...]:
+        return tuple(_Face(self, k, side) for k in range(self.dim) for side in (0, 1))
 
     def _find(self, on: str | Domain) -> tuple[int, ...] | None:
         if isinstance(on, Domain):
@@ -128,7 +132,7 @@ class Box(Domain):
 
     def _distance(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
         product = None
-        for k, (a, b) in enumerate(zip(self._low, self._high)):
+        for k, (a, b) in enumerate(zip(self._low, self._high, strict=True)):
             sides = (2 * k in chosen, 2 * k + 1 in chosen)
             if not any(sides):
                 continue
@@ -143,7 +147,8 @@ class Box(Domain):
 
 
 class Interval(Box):
-    """The interval ``[a, b]``; its boundary is the two ends, ``"x=a"`` (``"left"``) and ``"x=b"`` (``"right"``).
+    """The interval ``[a, b]``; its boundary is the two ends, ``"x=a"`` (``"left"``) and ``"x=b"``
+    (``"right"``).
 
     Args:
         a: Lower end.

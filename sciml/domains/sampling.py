@@ -1,4 +1,4 @@
-"""Low-discrepancy points: scrambled Sobol sequences, bounded rejection, and sharing points out among pieces."""
+"""Low-discrepancy points: scrambled Sobol sequences, bounded rejection, shares of several pieces."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ GIVE_UP_THIN = 2**26
 
 
 class Sobol:
-    """A scrambled Sobol sequence in the open unit cube (Owen 1998 scrambling, from scipy), read chunk by chunk.
+    """A scrambled Sobol sequence in the open unit cube (Owen 1998 scrambling, from scipy), read chunk by
+    chunk.
 
     Args:
         dim: Dimension of the cube, at least 1.
@@ -29,7 +30,8 @@ class Sobol:
     def __init__(self, dim: int, seed: Sequence[int]):
         from scipy.stats import qmc
 
-        self._engine = qmc.Sobol(dim, scramble=True, seed=np.random.default_rng(list(seed)))
+        rng = np.random.default_rng(list(seed))
+        self._engine = qmc.Sobol(dim, scramble=True, seed=rng)  # pyright: ignore[reportCallIssue]
 
     def draw(self, n: int) -> Tensor:
         """The next n points, (n, dim) float64; the first call needs a power of two (else scipy warns)."""
@@ -62,7 +64,9 @@ def draw(cube: int, n: int, seed: Sequence[int], place: Place, what: object) -> 
         kept.append(x if keep is None else x[keep])
         found, drawn = found + len(kept[-1]), drawn + chunk
         if (found == 0 and drawn >= GIVE_UP_EMPTY) or (found < n and drawn >= GIVE_UP_THIN):
-            raise ArgumentError(f"cannot sample {what}: {found} of {drawn} tried points lie in it; is it empty?")
+            raise ArgumentError(
+                f"cannot sample {what}: {found} of {drawn} tried points lie in it; is it empty?"
+            )
         chunk = min(CHUNK, 2 * chunk)
     return torch.cat(kept)[:n]
 

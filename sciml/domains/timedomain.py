@@ -15,7 +15,7 @@ from sciml.domains.boundary import Boundary, Piece
 from sciml.errors import ArgumentError
 
 
-class TimeSlice(Piece):
+class _TimeSlice(Piece):
     """The domain at one time, times nothing else: a piece whose normal points out of the time interval."""
 
     def __init__(self, domain: Domain, final: bool):
@@ -26,7 +26,7 @@ class TimeSlice(Piece):
         self.cube = 0 if self.space is None else self.space._cube
 
     @property
-    def measure(self) -> float:  # type: ignore[override]
+    def measure(self) -> float:
         return 1.0 if self.space is None else self.space.measure
 
     def place(self, u: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -57,11 +57,11 @@ class TimeSlice(Piece):
 
 
 class TimeEnd(Boundary):
-    """The domain at its first or last time. The distance is ``(t - t0) / (t1 - t0)``, or ``(t1 - t) / (t1 - t0)``."""
+    """The domain at its first or last time, with the share of time since or until then as the distance."""
 
     def __init__(self, domain: Domain, final: bool):
         self.domain = domain
-        self._pieces = (TimeSlice(domain, final),)
+        self._pieces = (_TimeSlice(domain, final),)
         self.parts = (self._pieces[0].name,)
         self.has_distance = True
 
@@ -72,11 +72,11 @@ class TimeEnd(Boundary):
         return self._pieces[0].level(x)
 
     @cached_property
-    def _scale(self) -> float:  # type: ignore[override]
+    def _scale(self) -> float:
         return self.domain._high[0] - self.domain._low[0]
 
 
-class Through(Piece):
+class _Through(Piece):
     """A piece of a space boundary, at all times."""
 
     def __init__(self, piece: Piece, time: TimeInterval):
@@ -85,7 +85,7 @@ class Through(Piece):
         self.name, self.cube, self.clean, self.size = piece.name, piece.cube + 1, piece.clean, piece.size
 
     @property
-    def measure(self) -> float:  # type: ignore[override]
+    def measure(self) -> float:
         return self.piece.measure * self.duration
 
     def place(self, u: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -123,14 +123,16 @@ class _Timed(Domain):
         return TimeEnd(self, final=True)
 
     def _combine(self, kind: str, other: Domain) -> Any:
-        raise ArgumentError(f"{kind} needs domains without time, got {self!r}; combine in space, then multiply by time")
+        raise ArgumentError(
+            f"{kind} needs domains without time, got {self!r}; combine in space, then multiply by time"
+        )
 
 
 class TimeInterval(_Timed):
     """An interval of time; ``TimeInterval(0, 1) * Box(...)`` is a domain in time and space, time first.
 
-    Alone it is the domain of an ordinary differential equation: it has an initial and a final time, and no boundary
-    in space.
+    Alone it is the domain of an ordinary differential equation: it has an initial and a final time, and no
+    boundary in space.
 
     Args:
         t0: First time.
@@ -152,10 +154,16 @@ class TimeInterval(_Timed):
 
     @property
     def measure(self) -> float:
+        """The duration."""
         return self._high[0] - self._low[0]
 
     @property
     def space(self) -> Domain:
+        """Time alone has none.
+
+        Raises:
+            ArgumentError: Always.
+        """
         raise ArgumentError(f"{self!r} has no space; multiply it by a domain: TimeInterval(0, 1) * Box(...)")
 
     def _place(self, u: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -175,12 +183,16 @@ class TimeInterval(_Timed):
 class SpaceTime(_Timed):
     """The product of a time interval and a domain in space; written ``TimeInterval(t0, t1) * space``.
 
-    Its boundary is that of the space at all times, with the same parts; see also ``initial()`` and ``final()``.
+    Its boundary is that of the space at all times, with the same parts; see also ``initial()`` and
+    ``final()``.
 
     Args:
         time: The time interval.
         space: A domain without time, with other coordinate names.
     """
+
+    time: TimeInterval
+    _space: Domain
 
     def __init__(self, time: TimeInterval, space: Domain):
         if not isinstance(time, TimeInterval):
@@ -188,7 +200,9 @@ class SpaceTime(_Timed):
         if not isinstance(space, Domain) or space.time_axis is not None:
             raise ArgumentError(f"space needs a domain without time, got {space!r}")
         if time.names[0] in space.names:
-            raise ArgumentError(f"time needs a name that space does not use, got {time.names[0]!r} in {space.names!r}")
+            raise ArgumentError(
+                f"time needs a name that space does not use, got {time.names[0]!r} in {space.names!r}"
+            )
         self._set(
             time=time,
             _space=space,
@@ -204,14 +218,14 @@ class SpaceTime(_Timed):
     def __repr__(self) -> str:
         return f"{self.time!r} * {self._space!r}"
 
-    time: TimeInterval
-
     @property
     def space(self) -> Domain:
+        """The domain in space."""
         return self._space
 
     @property
     def measure(self) -> float:
+        """The duration times the measure of the space."""
         return self.time.measure * self._space.measure
 
     def _place(self, u: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -225,14 +239,14 @@ class SpaceTime(_Timed):
         return self._space._level(x[..., 1:])
 
     @cached_property
-    def _pieces(self) -> tuple[Piece, ...]:  # type: ignore[override]
-        return tuple(Through(piece, self.time) for piece in self._space._pieces)
+    def _pieces(self) -> tuple[Piece, ...]:
+        return tuple(_Through(piece, self.time) for piece in self._space._pieces)
 
     def _find(self, on: str | Domain) -> tuple[int, ...] | None:
         return tuple(range(len(self._pieces))) if on == self else self._space._find(on)
 
     @property
-    def _has_distance(self) -> bool:  # type: ignore[override]
+    def _has_distance(self) -> bool:
         return self._space._has_distance
 
     def _distance(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
