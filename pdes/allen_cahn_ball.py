@@ -69,7 +69,8 @@ class AllenCahnBall(PDE):
         s = (1 - r).clamp(min=0)
         # cos(A s^p) = sin(A (1 - s^p)) vanishes at r = 0, which keeps cos(A s^p) / r finite there
         wide = torch.cos(A * s**2.5)
-        wide_r, narrow_r = _over_r(-torch.expm1(2.5 * torch.log1p(-r.clamp(max=1))), r), _over_r(r, r)
+        wide_r = _over_r(-torch.expm1(2.5 * torch.log1p(-r.clamp(max=1))), r, 2.5)
+        narrow_r = _over_r(r, r, 1.0)
         lap = 3.75 * A * s**0.5 * wide - (2.5 * A * s**1.5) ** 2 * torch.sin(A * s**2.5)
         lap = lap - 2.5 * A * s**1.5 * (self.dim - 1) * wide_r
         lap = lap - self.eps * A * (A * torch.sin(A * s) + (self.dim - 1) * narrow_r)
@@ -81,7 +82,7 @@ class AllenCahnBall(PDE):
         return torch.exp(-x[:, :1]) * (torch.sin(A * s**2.5) + self.eps * torch.sin(A * s))
 
 
-def _over_r(gap: Tensor, r: Tensor) -> Tensor:
-    """``sin(A gap) / r`` with its limit at ``r = 0``, for a gap proportional to r there."""
-    ratio = torch.where(r > 0, gap / r.clamp(min=torch.finfo(r.dtype).tiny), 1.0)
+def _over_r(gap: Tensor, r: Tensor, slope: float) -> Tensor:
+    """``sin(A gap) / r`` with its limit at ``r = 0``, where the gap is ``slope * r``."""
+    ratio = torch.where(r > 0, gap / r.clamp(min=torch.finfo(r.dtype).tiny), slope)
     return A * ratio * torch.sinc(A * gap / math.pi)
