@@ -1,7 +1,7 @@
 """Rank determination: which components of a low-rank update are worth their parameters."""
 
 from sciml.rank.greedy import backward_elimination, brute_force, greedy, random_greedy
-from sciml.rank.hessian import Derivatives, gauss_newton, hessian, jacobian
+from sciml.rank.hessian import Derivatives, gauss_newton, hessian, hessian_by_differences, jacobian
 from sciml.rank.pattern import keep_mask, rank_pattern, ranks
 from sciml.rank.projection import project, project_hessian
 from sciml.rank.schedule import CubicBudget
@@ -24,6 +24,7 @@ __all__ = [
     "gauss_newton",
     "greedy",
     "hessian",
+    "hessian_by_differences",
     "jacobian",
     "keep_mask",
     "project",

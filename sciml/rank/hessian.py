@@ -39,6 +39,26 @@ def hessian(loss: Callable[[Tensor], Tensor], sigma: Tensor) -> Derivatives:
     return Derivatives(value.detach().reshape(()), g.detach(), (H + H.mT) / 2)
 
 
+def hessian_by_differences(
+    value_and_grad: Callable[[Tensor], tuple[float, Tensor]], sigma: Tensor
+) -> Derivatives:
+    """The same from a function that gives a loss and its gradient (R,): central differences, 2 R + 1 calls.
+
+    For losses whose backward pass cannot be differentiated again. The relative error is about eps^(2/3),
+    4e-11 in float64.
+    """
+    sigma = _leaf(sigma).detach()
+    value, g = value_and_grad(sigma)
+    step = torch.finfo(sigma.dtype).eps ** (1 / 3)
+    rows = []
+    for i in range(sigma.numel()):
+        h = torch.zeros_like(sigma)
+        h[i] = step * max(1.0, abs(float(sigma[i])))
+        rows.append((value_and_grad(sigma + h)[1] - value_and_grad(sigma - h)[1]) / (2 * h[i]))
+    H = torch.stack(rows) if rows else sigma.new_zeros(0, 0)
+    return Derivatives(torch.as_tensor(value).to(sigma), g.detach(), (H + H.mT) / 2)
+
+
 def jacobian(residual: Callable[[Tensor], Tensor], sigma: Tensor) -> tuple[Tensor, Tensor]:
     """Residual r (M,) and its Jacobian J (M, R) for few components and many residuals.
 

@@ -29,6 +29,7 @@ class Components:
         g: Gradient of the loss in sigma.
         H: Its Hessian, or a Gauss-Newton matrix.
         score: A running importance, such as that of `SmoothedSensitivity`.
+        strength: How large each component is, where ``sigma`` does not say it; ``|sigma|`` if left out.
     """
 
     sigma: Tensor
@@ -36,6 +37,7 @@ class Components:
     g: Tensor | None = None
     H: Tensor | None = None
     score: Tensor | None = None
+    strength: Tensor | None = None
 
     def __post_init__(self) -> None:
         R = self.sigma.numel()
@@ -43,7 +45,8 @@ class Components:
             raise ArgumentError(
                 f"sizes needs counts >= 0 that sum to the length of sigma, {R}, got {dict(self.sizes)}"
             )
-        for name, value, shape in (("g", self.g, (R,)), ("H", self.H, (R, R)), ("score", self.score, (R,))):
+        for name, shape in (("g", (R,)), ("H", (R, R)), ("score", (R,)), ("strength", (R,))):
+            value = getattr(self, name)
             if value is not None and value.shape != shape:
                 raise ArgumentError(f"{name} needs shape {shape}, got {tuple(value.shape)}")
 
@@ -53,6 +56,10 @@ class Components:
         if value is None:
             raise ArgumentError(f"this selector needs {name}, got None")
         return value
+
+    def size(self) -> Tensor:
+        """``strength``, or ``|sigma|``."""
+        return self.sigma.abs() if self.strength is None else self.strength
 
     def second_order(self) -> SecondOrder:
         """The model of the loss change (needs ``g`` and ``H``)."""
@@ -105,14 +112,14 @@ def _sensitivity(known: Components, budget: int) -> Tensor:
 
 
 def _magnitude(known: Components, budget: int) -> Tensor:
-    """The largest ``|sigma_i|``."""
-    return top(known.sigma.abs(), budget)
+    """The largest components."""
+    return top(known.size(), budget)
 
 
 def _uniform(known: Components, budget: int) -> Tensor:
-    """The same rank for every layer, as far as it has that many; inside it the largest ``|sigma_i|``."""
+    """The same rank for every layer, as far as it has that many; inside it the largest."""
     ranks = uniform_ranks(known.sizes, budget)
-    blocks = known.sigma.abs().split(list(known.sizes.values()))
+    blocks = known.size().split(list(known.sizes.values()))
     masks = [top(block, rank) for block, rank in zip(blocks, ranks.values(), strict=True)]
     return torch.cat(masks) if masks else known.sigma.bool()
 

@@ -1,0 +1,33 @@
+"""Fine-tuning: small differences from a solved network, trained for the next problem."""
+
+from sciml.adapters.adapter import Adapter
+from sciml.adapters.base import AdapterConfig, from_dict, get_config
+from sciml.adapters.fingerprint import fingerprint
+from sciml.adapters.full import Full
+from sciml.adapters.head import Head
+from sciml.adapters.hosvd import hosvd, spectra
+from sciml.adapters.lora import LoRA
+from sciml.adapters.lotra import LoTRA
+from sciml.adapters.reparametrise import AdaptedProblem, ChangeOfVariables
+from sciml.adapters.search import Gates, choose, search_ranks
+from sciml.adapters.svd import SVD
+
+__all__ = [
+    "SVD",
+    "AdaptedProblem",
+    "Adapter",
+    "AdapterConfig",
+    "ChangeOfVariables",
+    "Full",
+    "Gates",
+    "Head",
+    "LoRA",
+    "LoTRA",
+    "choose",
+    "fingerprint",
+    "from_dict",
+    "get_config",
+    "hosvd",
+    "search_ranks",
+    "spectra",
+]

@@ -1,0 +1,145 @@
+"""What every adapter's configuration has in common: plain data, checked when built, saved as JSON.
+
+A configuration also holds the mathematics of its kind: which factors a parameter gets, how they form the
+difference ``delta`` that is added to it, and which factors come nearest to a given difference. It never sees
+a network.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from sciml.adapters.sites import Site
+from sciml.errors import ArgumentError, ArgumentTypeError
+
+Factors = dict[str, Tensor]
+
+KINDS: dict[str, type[AdapterConfig]] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdapterConfig:
+    """Base of the adapters' configurations.
+
+    Args:
+        target_modules: Parameters that get a difference of this kind: names of parameters or layers,
+        wildcards allowed,
+            or the groups ``"first"``, ``"hidden"``, ``"head"``, ``"bias"``.
+        modules_to_save: Parameters that get a full difference instead, in the same manner of naming.
+        seed: Of the random factors.
+    """
+
+    kind: ClassVar[str] = ""
+
+    target_modules: tuple[str, ...] = ("*",)
+    modules_to_save: tuple[str, ...] = ()
+    seed: int = 0
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.kind:
+            KINDS[cls.kind] = cls
+
+    def __post_init__(self) -> None:
+        for argument in ("target_modules", "modules_to_save"):
+            object.__setattr__(self, argument, names(getattr(self, argument), argument))
+        check_int(self.seed, "seed", 0)
+
+    # what a kind defines
+
+    def adapts(self, site: Site) -> bool:
+        """Whether this kind has a difference for a parameter of that shape."""
+        return True
+
+    def start(self, site: Site, weight: Tensor, rng: torch.Generator) -> Factors:
+        """Trainable factors whose difference is exactly zero; drawn on the CPU in float64."""
+        raise ArgumentTypeError(f"{type(self).__name__} must define start(site, weight, rng).")
+
+    def constants(self, site: Site, weight: Tensor) -> Factors:
+        """Tensors that are not trained and not saved, computed from the base's own ``weight``."""
+        return {}
+
+    def delta(self, site: Site, factors: Factors, constants: Factors) -> Tensor:
+        """The difference, in the shape of the parameter."""
+        raise ArgumentTypeError(f"{type(self).__name__} must define delta(site, factors, constants).")
+
+    def fit(self, site: Site, weight: Tensor, change: Tensor) -> Factors:
+        """Factors whose difference approximates ``change`` (in the parameter's shape)."""
+        raise ArgumentTypeError(f"{type(self).__name__} must define fit(site, weight, change).")
+
+    def count(self, site: Site) -> int:
+        """Number of trained entries for that parameter."""
+        raise ArgumentTypeError(f"{type(self).__name__} must define count(site).")
+
+    def rates(self, site: Site) -> dict[str, float]:
+        """Learning-rate multiplier of each factor."""
+        return {}
+
+    def project(self, factors: Factors) -> Factors:
+        """The factors after a training step, moved to where they are allowed to be."""
+        return factors
+
+    # data
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able data that `from_dict` builds the same configuration from."""
+        fields = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        return {"kind": self.kind, **fields}
+
+
+def from_dict(data: Mapping[str, Any]) -> AdapterConfig:
+    """Build the configuration that ``to_dict`` described.
+
+    Raises:
+        ArgumentError: An unknown kind, an unknown field or a value that the kind refuses.
+    """
+    fields = dict(data)
+    kind = fields.pop("kind", None)
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ArgumentError(f"adapter kind needs one of {', '.join(KINDS)}, got {kind!r}")
+    known = {f.name for f in dataclasses.fields(KINDS[kind])}
+    if unknown := sorted(set(fields) - known, key=str):
+        raise ArgumentError(
+            f"adapter configuration of kind {kind!r} needs only {sorted(known)}, got also {unknown}"
+        )
+    return KINDS[kind](**fields)
+
+
+def get_config(adapter: str | AdapterConfig) -> AdapterConfig:
+    """A configuration as it is, or the default one of a kind given by name."""
+    if isinstance(adapter, AdapterConfig):
+        return adapter
+    if not isinstance(adapter, str):
+        raise ArgumentTypeError(f"adapter needs a configuration or a name, got {type(adapter).__name__}")
+    return from_dict({"kind": adapter})
+
+
+def names(value: str | Iterable[str], argument: str) -> tuple[str, ...]:
+    """One pattern or several as a tuple."""
+    value = (value,) if isinstance(value, str) else value
+    if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) and v for v in value):
+        raise ArgumentTypeError(f"{argument} needs a name or a list of names, got {value!r}")
+    return tuple(value)
+
+
+def check_int(value: object, argument: str, least: int) -> int:
+    """An int that is at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ArgumentTypeError(f"{argument} needs an int >= {least}, got {value!r}")
+    if value < least:
+        raise ArgumentError(f"{argument} needs an int >= {least}, got {value}")
+    return value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    return value

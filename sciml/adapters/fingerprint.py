@@ -1,0 +1,17 @@
+"""A digest of a base network, so that an adapter is never put on another one."""
+
+from __future__ import annotations
+
+import hashlib
+
+from sciml.adapters.adapter import Base
+from sciml.adapters.sites import named
+
+
+def fingerprint(base: Base) -> str:
+    """SHA-256 in hex over names, shapes, dtypes and the bytes of every parameter: structure and weights."""
+    digest = hashlib.sha256()
+    for name, p in named(base).items():
+        digest.update(f"{name} {tuple(p.shape)} {p.dtype};".encode())
+        digest.update(p.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,152 @@
+"""LoRA: a product of two thin matrices (Hu et al., ICLR 2022), also for the coefficients of a KAN layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from sciml.adapters.base import Factors, check_int
+from sciml.adapters.low_rank import LowRank, fitting, single_rank
+from sciml.adapters.sites import Site
+from sciml.errors import ArgumentError
+
+MODE = "rank"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoRA(LowRank):
+    """``delta = (alpha / r) left right`` with ``left`` (rows, r) and ``right`` (r, columns).
+
+    A weight (n_out, n_in) or base (n_in, n_out) is taken as it is. Coefficients (n_in, m, n_out) are laid out
+    as (n_in m, n_out) or as (n_in, m n_out), whichever is nearer to a square: that split has the larger
+    possible rank. The side of the outputs starts at zero, the side of the inputs random with variance 1 /
+    n_in.
+
+    Args:
+        r: Rank of every target, cut to what its shape allows; 0 is allowed.
+        alpha: Scale of the difference, ``alpha / r``; None for the scale 1. A rank search does not change the
+        scale.
+    """
+
+    kind: ClassVar[str] = "lora"
+
+    r: int = 4
+    alpha: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_int(self.r, "r", 0)
+        if self.alpha is not None:
+            if isinstance(self.alpha, bool) or not isinstance(self.alpha, (int, float)):
+                raise ArgumentError(f"alpha needs a positive number or None, got {self.alpha!r}")
+            if not (math.isfinite(self.alpha) and self.alpha > 0):
+                raise ArgumentError(f"alpha needs a positive number or None, got {self.alpha!r}")
+
+    @property
+    def scale(self) -> float:
+        """Factor on the product of the two matrices."""
+        return 1.0 if self.alpha is None else self.alpha / max(self.r, 1)
+
+    def rank(self, site: Site) -> int:
+        """Rank of the difference of that parameter."""
+        rank = self.rank_pattern.get(site.name, self.r)
+        return fitting(rank, min(matrix_shape(site)), site, site.name in self.rank_pattern)
+
+    def start(self, site: Site, weight: Tensor, rng: torch.Generator) -> Factors:
+        """The inputs' side random, the outputs' side zero."""
+        rows, columns = matrix_shape(site)
+        r = self.rank(site)
+        spread = 1 / math.sqrt(site.size("in"))
+        if site.roles[0] == "out":
+            right = torch.randn(r, columns, generator=rng, dtype=torch.float64) * spread
+            return {"left": torch.zeros(rows, r, dtype=torch.float64), "right": right}
+        left = torch.randn(rows, r, generator=rng, dtype=torch.float64) * spread
+        return {"left": left, "right": torch.zeros(r, columns, dtype=torch.float64)}
+
+    def delta(self, site: Site, factors: Factors, constants: Factors) -> Tensor:
+        """The product, in the parameter's shape."""
+        return (self.scale * (factors["left"] @ factors["right"])).reshape(site.shape)
+
+    def fit(self, site: Site, weight: Tensor, change: Tensor) -> Factors:
+        """Truncated singular value decomposition (Eckart & Young): the best of that rank, split evenly."""
+        left, s, right = torch.linalg.svd(
+            change.reshape(matrix_shape(site)) / self.scale, full_matrices=False
+        )
+        return _balanced(left, s, right, self.rank(site))
+
+    def count(self, site: Site) -> int:
+        """``r (rows + columns)``."""
+        return self.rank(site) * sum(matrix_shape(site))
+
+    def rates(self, site: Site) -> dict[str, float]:
+        """``1 / n_in`` for the inputs' side, 1 for the outputs' side (LoRA+, Hayou et al. 2024)."""
+        slow = 1 / site.size("in")
+        return {"left": 1.0, "right": slow} if site.roles[0] == "out" else {"left": slow, "right": 1.0}
+
+    # components
+
+    def check_rank(self, rank: Any, argument: str) -> int:
+        """An int >= 0."""
+        return single_rank(rank, argument)
+
+    def modes(self, site: Site) -> dict[str, int]:
+        """One mode, of length r."""
+        return {MODE: self.rank(site)}
+
+    def gated(self, site: Site, factors: Factors, gates: Mapping[str, Tensor]) -> Factors:
+        """The columns of ``left`` scaled."""
+        return {"left": factors["left"] * gates[MODE], "right": factors["right"]}
+
+    def canonical(self, site: Site, factors: Factors) -> Factors:
+        """Singular value decomposition of the product, through two thin QR factorisations."""
+        left, upper = torch.linalg.qr(factors["left"])
+        right, lower = torch.linalg.qr(factors["right"].mT)
+        u, s, v = torch.linalg.svd(upper @ lower.mT)
+        return _balanced(left @ u, s, v @ right.mT, len(s))
+
+    def strengths(self, site: Site, factors: Factors) -> dict[str, Tensor]:
+        """Singular values of the difference."""
+        return {MODE: self.scale * factors["left"].norm(dim=0) * factors["right"].norm(dim=1)}
+
+    def keep(self, site: Site, factors: Factors, kept: Mapping[str, list[int]]) -> Factors:
+        """The kept columns and rows."""
+        index = torch.as_tensor(kept[MODE], dtype=torch.long, device=factors["left"].device)
+        return {"left": factors["left"][:, index].contiguous(), "right": factors["right"][index].contiguous()}
+
+    def silence(self, site: Site, factors: Factors, kept: Mapping[str, Tensor]) -> Factors:
+        """The other rows of ``right`` at zero, their columns of ``left`` of length one."""
+        left, on = factors["left"], kept[MODE]
+        unit = left / left.norm(dim=0).clamp(min=torch.finfo(left.dtype).tiny)
+        return {"left": torch.where(on, left, unit), "right": factors["right"] * on[:, None]}
+
+    def rank_of(self, kept: Mapping[str, list[int]]) -> int:
+        """How many were kept."""
+        return len(kept[MODE])
+
+
+def matrix_shape(site: Site) -> tuple[int, int]:
+    """Rows and columns of the matrix that a parameter is laid out as (its memory order stays)."""
+    if len(site.shape) == 2:
+        return site.shape[0], site.shape[1]
+    a, b, c = site.shape
+    return (a * b, c) if min(a * b, c) >= min(a, b * c) else (a, b * c)
+
+
+def _balanced(left: Tensor, s: Tensor, right: Tensor, rank: int) -> Factors:
+    """Both matrices take the root of the singular values, so that their gradients have one size.
+
+    A component of strength zero keeps a left vector of length one: with both sides at zero it could never
+    grow again.
+    """
+    s = s[:rank]
+    live = s > torch.finfo(s.dtype).eps * s.max() if rank else s > 0
+    share = torch.where(live, s.sqrt(), torch.ones_like(s))
+    return {
+        "left": (left[:, :rank] * share).contiguous(),
+        "right": ((s / share)[:, None] * right[:rank]).contiguous(),
+    }

@@ -1,0 +1,102 @@
+"""What LoRA and LoTRA share: a rank for each parameter, and components that a rank search can switch off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from torch import Tensor
+
+from sciml.adapters.base import AdapterConfig, Factors, check_int
+from sciml.adapters.sites import Site
+from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.rank.selectors import SELECTORS
+
+
+@dataclass(frozen=True, kw_only=True)
+class LowRank(AdapterConfig):
+    """Base of the low-rank kinds.
+
+    Args:
+        rank_pattern: Ranks of single parameters, by name; the others have rank ``r``. A rank search writes
+        its result
+            here, so that a saved adapter needs no search. Rank 0 leaves the parameter as it is.
+        rank_budget: How many components all parameters together may keep; None keeps all and searches
+        nothing. rank_search: The rule that chooses them, one of ``sciml.rank.SELECTORS``.
+    """
+
+    rank_pattern: Mapping[str, Any] = field(default_factory=dict)
+    rank_budget: int | None = None
+    rank_search: str = "sublora"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.rank_pattern, Mapping):
+            raise ArgumentTypeError(
+                f"rank_pattern needs a mapping of names to ranks, got {self.rank_pattern!r}"
+            )
+        pattern = {
+            name: self.check_rank(rank, f"rank_pattern[{name!r}]") for name, rank in self.rank_pattern.items()
+        }
+        object.__setattr__(self, "rank_pattern", pattern)
+        if self.rank_budget is not None:
+            check_int(self.rank_budget, "rank_budget", 0)
+        if self.rank_search not in SELECTORS:
+            raise ArgumentError(f"rank_search needs one of {', '.join(SELECTORS)}, got {self.rank_search!r}")
+
+    def adapts(self, site: Site) -> bool:
+        """Matrices and third-order tensors."""
+        return bool(site.roles)
+
+    def with_ranks(self, pattern: Mapping[str, Any]) -> Self:
+        """The same configuration with the ranks that a search found."""
+        return replace(self, rank_pattern=dict(pattern))
+
+    # what a kind defines
+
+    def check_rank(self, rank: Any, argument: str) -> Any:
+        """The rank of one parameter in its plain form, or an error that names the argument."""
+        raise ArgumentTypeError(f"{type(self).__name__} must define check_rank(rank, argument).")
+
+    def modes(self, site: Site) -> dict[str, int]:
+        """Components of a parameter, ``{mode: rank}``: one mode for a product, three for a Tucker tensor."""
+        raise ArgumentTypeError(f"{type(self).__name__} must define modes(site).")
+
+    def gated(self, site: Site, factors: Factors, gates: Mapping[str, Tensor]) -> Factors:
+        """The factors with component i of a mode times ``gates[mode][i]``: 1 keeps it, 0 removes it."""
+        raise ArgumentTypeError(f"{type(self).__name__} must define gated(site, factors, gates).")
+
+    def canonical(self, site: Site, factors: Factors) -> Factors:
+        """The same difference from orthogonal components in falling order of strength; same ranks."""
+        raise ArgumentTypeError(f"{type(self).__name__} must define canonical(site, factors).")
+
+    def strengths(self, site: Site, factors: Factors) -> dict[str, Tensor]:
+        """How large each component of canonical factors is, ``{mode: (rank,)}``, all >= 0."""
+        raise ArgumentTypeError(f"{type(self).__name__} must define strengths(site, factors).")
+
+    def keep(self, site: Site, factors: Factors, kept: Mapping[str, list[int]]) -> Factors:
+        """The factors with only the kept components of each mode."""
+        raise ArgumentTypeError(f"{type(self).__name__} must define keep(site, factors, kept).")
+
+    def silence(self, site: Site, factors: Factors, kept: Mapping[str, Tensor]) -> Factors:
+        """The factors of full size with the components outside the masks at zero but able to grow again."""
+        raise ArgumentTypeError(f"{type(self).__name__} must define silence(site, factors, kept).")
+
+    def rank_of(self, kept: Mapping[str, list[int]]) -> Any:
+        """The entry of ``rank_pattern`` for what `keep` leaves."""
+        raise ArgumentTypeError(f"{type(self).__name__} must define rank_of(kept).")
+
+
+def single_rank(value: Any, argument: str) -> int:
+    """A single rank: an int >= 0."""
+    return check_int(value, argument, 0)
+
+
+def fitting(rank: int, limit: int, site: Site, explicit: bool) -> int:
+    """A rank cut to what the parameter has room for; one that was given for this very parameter must fit."""
+    if explicit and rank > limit:
+        raise ArgumentError(
+            f"rank_pattern[{site.name!r}] needs a rank <= {limit} for shape {site.shape}, got {rank}"
+        )
+    return min(rank, limit)

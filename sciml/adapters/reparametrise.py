@@ -1,0 +1,182 @@
+"""A problem in the base's parameters seen as one in the adapter's factors: the chain rule, nothing else.
+
+With ``change(theta)`` the flat difference that the factors ``theta`` (p,) stand for, the problem is
+``f(base + change(theta))``. The difference is a polynomial in few numbers, so its derivative costs next to
+nothing, and a Gauss-Newton system shrinks from P to p unknowns.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from sciml.errors import ArgumentError
+
+ROWS_AT_ONCE = 1024  # rows of a Jacobian that are mapped together
+
+
+class Differences(Protocol):
+    """Differences by parameter name as a function of a flat vector: an adapter's factors, or its gates."""
+
+    shapes: dict[str, tuple[int, ...]]
+
+    @property
+    def dense_size(self) -> int:
+        """P."""
+        ...
+
+    def vector(self) -> Tensor:
+        """Where the vector stands, (p,)."""
+        ...
+
+    def deltas(self, theta: Tensor) -> dict[str, Tensor]:
+        """The differences at ``theta`` (p,)."""
+        ...
+
+
+class ChangeOfVariables:
+    """``theta`` (p,) -> flat parameters (P,) in the order of the base, with its derivative's products.
+
+    Args:
+        adapter: Whose factors, or gates, ``theta`` holds.
+        base: The base's parameters as one vector (P,), in the order of its ``named_parameters``.
+    """
+
+    def __init__(self, adapter: Differences, base: Tensor):
+        if base.shape != (adapter.dense_size,):
+            raise ArgumentError(f"base needs shape ({adapter.dense_size},), got {tuple(base.shape)}")
+        self.adapter, self.base = adapter, base.detach()
+        self._slices: dict[str, slice] = {}
+        start = 0
+        for name, shape in adapter.shapes.items():
+            stop = start + torch.Size(shape).numel()
+            self._slices[name] = slice(start, stop)
+            start = stop
+
+    def __call__(self, theta: Tensor) -> Tensor:
+        """``base + change(theta)``, (P,)."""
+        out = self.base.clone()
+        for name, delta in self.adapter.deltas(theta).items():
+            out[self._slices[name]] += delta.detach().reshape(-1)
+        return out
+
+    def push(self, theta: Tensor, v: Tensor) -> Tensor:
+        """Derivative along ``v`` (p,): a direction (P,) of the base's parameters."""
+        with torch.enable_grad():
+            theta = theta.detach().requires_grad_()
+            deltas = self.adapter.deltas(theta)
+            # J'w is linear in w: differentiating it by w along v gives J v without forward-mode rules
+            ws = [torch.zeros_like(d).requires_grad_() for d in deltas.values()]
+            (pulled,) = torch.autograd.grad(list(deltas.values()), theta, ws, create_graph=True)
+            pushed = torch.autograd.grad(pulled, ws, v, allow_unused=True, materialize_grads=True)
+        out = torch.zeros_like(self.base)
+        for name, direction in zip(deltas, pushed, strict=True):
+            out[self._slices[name]] = direction.reshape(-1)
+        return out
+
+    def pull(self, theta: Tensor, w: Tensor) -> Tensor:
+        """The transposed derivative: a covector (P,), such as a gradient, to (p,)."""
+        return self.pull_rows(theta, w[None])[0]
+
+    def pull_rows(self, theta: Tensor, rows: Tensor) -> Tensor:
+        """``rows`` (M, P) times the derivative (P, p), never formed: (M, p)."""
+        adapter, columns = self.adapter, []
+        deltas, transposed, *_ = torch.func.vjp(adapter.deltas, theta.detach())
+        for part in rows.split(ROWS_AT_ONCE):
+            w = {name: part[:, self._slices[name]].reshape(-1, *d.shape) for name, d in deltas.items()}
+            columns.append(torch.func.vmap(transposed)(w)[0])
+        return torch.cat(columns)
+
+
+class LinearProblem(Protocol):
+    """What is asked of a linearisation (see ``sciml.optim``)."""
+
+    residual: Tensor
+    shape: tuple[int, int]
+
+    def dense(self) -> Tensor:
+        """J, (M, P)."""
+        ...
+
+    def mv(self, v: Tensor) -> Tensor:
+        """``J v``, (M,)."""
+        ...
+
+    def rmv(self, w: Tensor) -> Tensor:
+        """``J' w``, (P,)."""
+        ...
+
+
+class FactorLinearization:
+    """The residual's Jacobian in the factors: ``J change'(theta)``, shape (M, p)."""
+
+    def __init__(self, inner: LinearProblem, variables: ChangeOfVariables, theta: Tensor):
+        self._inner, self._variables, self._theta = inner, variables, theta
+        self.residual = inner.residual
+        self.shape = (inner.shape[0], theta.numel())
+        self._dense: Tensor | None = None
+
+    def dense(self) -> Tensor:
+        """(M, p); kept after the first call, when the full Jacobian is gone already."""
+        if self._dense is None:
+            self._dense = self._variables.pull_rows(self._theta, self._inner.dense())
+        return self._dense
+
+    def mv(self, v: Tensor) -> Tensor:
+        """(p,) -> (M,)."""
+        if self._dense is not None:
+            return self._dense @ v
+        return self._inner.mv(self._variables.push(self._theta, v))
+
+    def rmv(self, w: Tensor) -> Tensor:
+        """(M,) -> (p,)."""
+        if self._dense is not None:
+            return self._dense.mT @ w
+        return self._variables.pull(self._theta, self._inner.rmv(w))
+
+    def gram(self) -> Tensor:
+        """``J J'``, (M, M)."""
+        J = self.dense()
+        return J @ J.mT
+
+    def row_norms(self) -> Tensor:
+        """Squared norm of every row, (M,)."""
+        return self.dense().square().sum(1)
+
+
+class AdaptedProblem:
+    """``problem`` in the factors of ``adapter``; with value, gradient and linearisation.
+
+    Args:
+        problem: A problem of a flat vector (P,), such as a collocation system of a copy of the base.
+        adapter: Its factors, or its gates; ``adapter.vector()`` is where to start.
+        base: The base's parameters, (P,).
+    """
+
+    def __init__(self, problem: Any, adapter: Differences, base: Tensor):
+        self.problem, self.adapter = problem, adapter
+        self.variables = ChangeOfVariables(adapter, base)
+
+    @property
+    def theta(self) -> Tensor:
+        """A copy of them, (p,)."""
+        return self.adapter.vector()
+
+    def residual(self, theta: Tensor) -> Tensor:
+        """r, (M,)."""
+        return self.problem.residual(self.variables(theta))
+
+    def value(self, theta: Tensor) -> float:
+        """f."""
+        return self.problem.value(self.variables(theta))
+
+    def value_and_grad(self, theta: Tensor) -> tuple[float, Tensor]:
+        """f and its gradient (p,)."""
+        f, g = self.problem.value_and_grad(self.variables(theta))
+        return f, self.variables.pull(theta, g)
+
+    def linearize(self, theta: Tensor) -> FactorLinearization:
+        """r and J (M, p)."""
+        return FactorLinearization(self.problem.linearize(self.variables(theta)), self.variables, theta)

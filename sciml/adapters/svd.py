@@ -1,0 +1,76 @@
+"""SVD-PINN: singular vectors stay, singular values move (Gao, Cheung & Ng, IEEE SSCI 2022)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from sciml.adapters.base import AdapterConfig, Factors, check_int
+from sciml.adapters.lora import matrix_shape
+from sciml.adapters.sites import Site
+from sciml.errors import ArgumentError
+
+
+@dataclass(frozen=True, kw_only=True)
+class SVD(AdapterConfig):
+    """``delta = U diag(s - s0) V'`` for the base's ``weight = U diag(s0) V'``, with ``s`` (k,) trained.
+
+    As in the paper the hidden layers get this and everything else is trained in full; a network without
+    hidden layers has nothing to freeze. Coefficients (n_in, m, n_out) are laid out as for LoRA.
+
+    Args:
+        r: How many of the largest singular values are trained; None for all.
+        nonnegative: Whether ``s`` is set to ``max(s, 0)`` after every training step, as the authors' code
+        does.
+    """
+
+    kind: ClassVar[str] = "svd"
+
+    target_modules: tuple[str, ...] = ("hidden",)
+    modules_to_save: tuple[str, ...] = ("first", "head", "bias")
+    r: int | None = None
+    nonnegative: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.r is not None:
+            check_int(self.r, "r", 0)
+        if not isinstance(self.nonnegative, bool):
+            raise ArgumentError(f"nonnegative needs True or False, got {self.nonnegative!r}")
+
+    def adapts(self, site: Site) -> bool:
+        """Matrices and third-order tensors."""
+        return bool(site.roles)
+
+    def start(self, site: Site, weight: Tensor, rng: torch.Generator) -> Factors:
+        """The base's own singular values."""
+        return {"s": self.constants(site, weight)["s0"].clone()}
+
+    def constants(self, site: Site, weight: Tensor) -> Factors:
+        """``U`` (rows, k), ``s0`` (k,), ``Vh`` (k, columns) of the base."""
+        u, s, vh = torch.linalg.svd(weight.reshape(matrix_shape(site)), full_matrices=False)
+        k = self.count(site)
+        return {"U": u[:, :k].contiguous(), "s0": s[:k].clone(), "Vh": vh[:k].contiguous()}
+
+    def delta(self, site: Site, factors: Factors, constants: Factors) -> Tensor:
+        """The change of the singular values between the frozen vectors."""
+        change = factors["s"] - constants["s0"]
+        return ((constants["U"] * change) @ constants["Vh"]).reshape(site.shape)
+
+    def fit(self, site: Site, weight: Tensor, change: Tensor) -> Factors:
+        """Least squares: ``s0 + diag(U' change V)``."""
+        c = self.constants(site, weight)
+        matrix = change.reshape(matrix_shape(site))
+        return self.project({"s": c["s0"] + ((c["U"].mT @ matrix) * c["Vh"]).sum(1)})
+
+    def count(self, site: Site) -> int:
+        """The number of trained singular values."""
+        limit = min(matrix_shape(site))
+        return limit if self.r is None else min(self.r, limit)
+
+    def project(self, factors: Factors) -> Factors:
+        """No negative singular value, if that is asked for."""
+        return {"s": factors["s"].clamp(min=0)} if self.nonnegative else factors
