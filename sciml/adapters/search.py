@@ -41,8 +41,9 @@ class Gates:
     def __init__(self, adapter: Adapter):
         config = adapter.config
         if not isinstance(config, LowRank):
-            raise ArgumentError(f"adapter needs a low-rank kind with components to choose, got
-            {config.kind!r}")
+            raise ArgumentError(
+                f"adapter needs a low-rank kind with components to choose, got {config.kind!r}"
+            )
         self.config = config
         self._names = [name for name, rule in adapter.rules.items() if rule is config]
         factors = {
@@ -52,8 +53,9 @@ class Gates:
         self.adapter = adapter.replace_factors(config, factors)
         self.shapes = adapter.shapes
         self.sizes = {
-            f"{name}/{mode}": r for name in self._names for mode, r in
-            config.modes(adapter.sites[name]).items()
+            f"{name}/{mode}": r
+            for name in self._names
+            for mode, r in config.modes(adapter.sites[name]).items()
         }
 
     @property
@@ -98,7 +100,7 @@ class Gates:
         return self.adapter.replace_factors(self.config.with_ranks(ranks), factors)
 
     def silence(self, keep: Tensor) -> Adapter:
-        """The adapter at its full size with the other components at zero, from where training can bring them back."""
+        """The adapter at full size, the other components at zero but able to come back in training."""
         factors = dict(self.adapter.factors)
         for name, modes in self._by_site(keep).items():
             factors[name] = self.config.silence(self.adapter.sites[name], factors[name], modes)
@@ -117,8 +119,12 @@ class Gates:
 
 
 def choose(
-    gates: Gates, problem: Any, base: Tensor, budget: int, selector: str = "sublora", curvature: str =
-        "hessian"
+    gates: Gates,
+    problem: Any,
+    base: Tensor,
+    budget: int,
+    selector: str = "sublora",
+    curvature: str = "hessian",
 ) -> Tensor:
     """Mask (R,) of the components that a selector keeps.
 
@@ -144,7 +150,7 @@ def choose(
 
 
 def search_ranks(adapter: Adapter, problem: Any, base: Tensor, curvature: str = "hessian") -> Adapter:
-    """The adapter cut down to its own ``rank_budget`` by its own ``rank_search``; arguments as for `choose`."""
+    """The adapter cut to its ``rank_budget`` by its ``rank_search``; arguments as for `choose`."""
     gates = Gates(adapter)
     if gates.config.rank_budget is None:
         raise ArgumentError("adapter needs a rank_budget to search ranks for, got None")
