@@ -231,8 +231,8 @@ def killed_saves(folder: Path, kills: int, seed: int) -> dict[str, int]:
     """Save in an endless loop in another process and kill it, again and again; read the file after each kill.
 
     ``lost`` counts reads that failed, gave a mixture, or gave an older file than the last save that returned;
-    ``mid_save`` counts kills that hit a save and left a temporary file; ``left`` is how many of these are there
-    at the very end, after one more save.
+    ``mid_save`` counts kills that hit a save and left a temporary file; ``left`` is how many of them are
+    there at the very end, after one more save.
     """
     path, number, moments = folder / "run.h5", 0, random.Random(seed)
     context = multiprocessing.get_context("spawn")
