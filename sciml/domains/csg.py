@@ -198,9 +198,8 @@ class CSG(Domain):
         return found
 
 
-Choice = list[
-    tuple[tuple[int, ...], bool]
-]  # for each leaf: the chosen pieces, and whether they stand for all of it
+# for each leaf: the chosen pieces, and whether they stand for all of it
+Choice = list[tuple[tuple[int, ...], bool]]
 
 
 def _vanishing(domain: Domain, x: Tensor, choice: Choice, side: int | None) -> Tensor | None:

@@ -18,6 +18,8 @@ from sciml.domains.rfunctions import conjunction, disjunction
 from sciml.domains.triangulate import area, crossing, ears, without_flat_vertices
 from sciml.errors import ArgumentError
 
+BLOCK = 2**20  # pairs of a point and an edge looked at together
+
 
 class _Edge(Piece):
     """An edge from a to b, the polygon on its left."""
@@ -47,6 +49,21 @@ class _Edge(Piece):
     def trim(self, x: Tensor) -> Tensor | None:
         mx, my = x[..., 0] - (self.ax + self.bx) / 2, x[..., 1] - (self.ay + self.by) / 2
         return self.size / 4 - (mx * mx + my * my) / self.size
+
+
+def _signed_distance(x: Tensor, v: Tensor) -> Tensor:
+    """Distance (n,) of points (n, 2) to a polygon with vertices (k, 2), positive inside; nan for nan."""
+    a, b = v, v.roll(-1, 0)
+    px, py = x[:, :1], x[:, 1:]
+    edge = b - a
+    # inside, a ray to the right crosses an odd number of edges
+    spans = (a[:, 1] > py) != (b[:, 1] > py)
+    rise = torch.where(edge[:, 1] == 0, torch.ones_like(edge[:, 1]), edge[:, 1])
+    right = px < a[:, 0] + (py - a[:, 1]) / rise * edge[:, 0]
+    inside = (spans & right).sum(-1) % 2 == 1
+    s = (((px - a[:, 0]) * edge[:, 0] + (py - a[:, 1]) * edge[:, 1]) / (edge**2).sum(-1)).clamp(0, 1)
+    gap = torch.hypot(px - a[:, 0] - s * edge[:, 0], py - a[:, 1] - s * edge[:, 1]).amin(-1)
+    return torch.where(inside, gap, -gap)
 
 
 class Polygon(Domain):
@@ -123,19 +140,8 @@ class Polygon(Domain):
 
     def _depth(self, x: Tensor) -> Tensor:
         v = torch.from_numpy(self._corners.copy()).to(x)
-        a, b = v, v.roll(-1, 0)
-        px, py = x[..., 0, None], x[..., 1, None]
-        # a ray to the right crosses the edge
-        spans = (a[:, 1] > py) != (b[:, 1] > py)
-        rise = torch.where(a[:, 1] == b[:, 1], torch.ones_like(a[:, 1]), b[:, 1] - a[:, 1])
-        right = px < a[:, 0] + (py - a[:, 1]) / rise * (b[:, 0] - a[:, 0])
-        inside = (spans & right).sum(-1) % 2 == 1
-        edge = b - a
-        length2 = (edge**2).sum(-1)
-        s = (((px - a[:, 0]) * edge[:, 0] + (py - a[:, 1]) * edge[:, 1]) / length2).clamp(0, 1)
-        gap = torch.hypot(px - a[:, 0] - s * edge[:, 0], py - a[:, 1] - s * edge[:, 1]).amin(-1)
-        depth = torch.where(inside, gap, -gap)
-        return torch.where(x.isnan().any(-1), torch.nan, depth)
+        blocks = x.reshape(-1, 2).split(max(1, BLOCK // len(v)))
+        return torch.cat([_signed_distance(block, v) for block in blocks]).reshape(x.shape[:-1])
 
     @cached_property
     def _formula(self) -> tuple[list[_Edge], Formula]:

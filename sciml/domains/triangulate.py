@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Vertices = NDArray[np.float64]
 
+BLOCK = 2**20  # pairs of edges looked at together
+
 
 def cross(a: NDArray, b: NDArray) -> NDArray:
     """Third component of the cross product of plane vectors, (..., 2) -> (...)."""
@@ -31,13 +33,16 @@ def crossing(v: Vertices) -> tuple[int, int] | None:
     """Two edges that meet elsewhere than at a shared end, or None in a simple polygon."""
     n, tol = len(v), tolerance(v)
     a, b = v, np.roll(v, -1, axis=0)
-    # side[i, j]: on which side of the line of edge i vertex j lies
-    side = cross((b - a)[:, None], v[None] - a[:, None])
-    side = np.where(np.abs(side) <= tol, 0.0, np.sign(side))
-    beside = side * np.roll(side, -1, axis=1) > 0
-    # for two edges on one line the boxes around them decide
     low, high = np.minimum(a, b), np.maximum(a, b)
-    apart = beside | beside.T | ((low[:, None] > high[None]) | (low[None] > high[:, None])).any(-1)
+    beside, apart = np.empty((n, n), bool), np.empty((n, n), bool)
+    for rows in np.array_split(np.arange(n), -(-(n * n) // BLOCK)):
+        # side[i, j]: on which side of the line of edge i vertex j lies
+        side = cross((b - a)[rows, None], v[None] - a[rows, None])
+        side = np.where(np.abs(side) <= tol, 0.0, np.sign(side))
+        beside[rows] = side * np.roll(side, -1, axis=1) > 0
+        # for two edges on one line the boxes around them decide
+        apart[rows] = ((low[rows, None] > high[None]) | (low[None] > high[rows, None])).any(-1)
+    apart |= beside | beside.T
     i, j = np.triu_indices(n, 1)
     neighbours = (j == i + 1) | ((i == 0) & (j == n - 1))
     meet = np.flatnonzero(~apart[i, j] & ~neighbours)
