@@ -110,7 +110,8 @@ class Ansatz:
             return
         h = self._boundary_value(part, corner)
         u0 = evaluate(part.initial.value, corner, part.initial.label)
-        size = torch.maximum(h.abs().max(), u0.abs().max()).clamp(min=1e-300)
+        inside = evaluate(part.initial.value, start.sample(64, seed=0), part.initial.label)
+        size = torch.cat([h, u0, inside]).abs().max().clamp(min=1e-300)
         jump = float((h - u0).abs().max() / size)
         if jump > COMPATIBLE and part.initial.hard:
             raise ArgumentError(

@@ -227,7 +227,7 @@ def _random_polynomials(n_in: int, n_out: int, knots: Tensor, degree: int, rng: 
     low, high = knots[0, degree], knots[0, -degree - 1]
     values = bspline_basis(points, coarse, order) @ weights / (3 * power).sqrt()  # (n_in, 101, n_out)
     basis = bspline_basis(low + (high - low) * (points + 1) / 2, knots[0], degree)  # (101, m)
-    return torch.linalg.lstsq(basis.expand(n_in, -1, -1), values, driver="gelsd").solution
+    return torch.linalg.lstsq(basis.expand(n_in, -1, -1), values, driver="gelsd").solution.contiguous()
 
 
 def _knots_through(inner: Tensor, degree: int) -> Tensor:
@@ -247,6 +247,6 @@ def _resample(inner: Tensor, grid: int) -> Tensor:
 
 
 def _regrid(layer: KANLayer, knots: Tensor) -> None:
-    coef = refine(layer.coef.detach(), layer.knots, knots, layer.degree)
+    coef = refine(layer.coef.detach(), layer.knots, knots, layer.degree).contiguous()
     layer.coef = nn.Parameter(coef.to(layer.coef.dtype), requires_grad=layer.coef.requires_grad)
     layer.knots = knots.to(layer.knots.dtype)
