@@ -18,24 +18,36 @@ if __name__ == "pdes":
 from sciml.errors import ArgumentError, ArgumentTypeError
 
 if TYPE_CHECKING:
+    from sciml.pdes.advection import Advection
     from sciml.pdes.allen_cahn import AllenCahn
     from sciml.pdes.allen_cahn_ball import AllenCahnBall
     from sciml.pdes.burgers import Burgers
     from sciml.pdes.heat import Heat
+    from sciml.pdes.heat_ball import HeatBall
+    from sciml.pdes.heat_multiscale import HeatMultiscale
     from sciml.pdes.helmholtz import Helmholtz
+    from sciml.pdes.klein_gordon import KleinGordon
     from sciml.pdes.parabolic_ball import ParabolicBall
     from sciml.pdes.poisson import Poisson
+    from sciml.pdes.poisson_cosine import PoissonCosine
+    from sciml.pdes.poisson_discs import PoissonDiscs
     from sciml.pdes.wave import Wave
     from sciml.problem import PDE
 
 _CLASSES = {  # class -> the name that files and the command line use
+    "Advection": "advection",
     "AllenCahn": "allen-cahn",
     "AllenCahnBall": "allen-cahn-ball",
     "Burgers": "burgers",
     "Heat": "heat",
+    "HeatBall": "heat-ball",
+    "HeatMultiscale": "heat-multiscale",
     "Helmholtz": "helmholtz",
+    "KleinGordon": "klein-gordon",
     "ParabolicBall": "parabolic-ball",
     "Poisson": "poisson",
+    "PoissonCosine": "poisson-cosine",
+    "PoissonDiscs": "poisson-discs",
     "Wave": "wave",
 }
 _BY_NAME = {name: kind for kind, name in _CLASSES.items()}
@@ -44,13 +56,19 @@ __all__ = [  # noqa: RUF022 - the registry first
     "names",
     "get",
     "build",
+    "Advection",
     "AllenCahn",
     "AllenCahnBall",
     "Burgers",
     "Heat",
+    "HeatBall",
+    "HeatMultiscale",
     "Helmholtz",
+    "KleinGordon",
     "ParabolicBall",
     "Poisson",
+    "PoissonCosine",
+    "PoissonDiscs",
     "Wave",
 ]
 

@@ -52,7 +52,7 @@ class AllenCahn(PDE):
     @cached_property
     def conditions(self) -> list[Condition]:
         """Periodic in x; the given start."""
-        return [Periodic("x"), Initial(_initial)]
+        return [Periodic("x"), Initial(_initial, hard=False)]  # built in, the kink would stay for all times
 
     def residual(self, u: Field, x: Tensor) -> Tensor:
         """``u_t - D u_xx - 5 (u - u³) - f``."""

@@ -61,7 +61,7 @@ def test_allen_cahn_source_is_continuous_at_the_centre_and_the_sphere():
     edge = problem.source(ray(problem, [1.0, 1 - 1e-15, 1 + 1e-15]))
     assert torch.isfinite(edge).all()
     assert (edge - edge[0]).abs().max() < 1e-6
-    # at the centre 1 - s^2.5 = 2.5 R and 1 - s = R, so every direction has the second derivative -A² (2.5² + eps)
+    # at the centre 1 - s^2.5 = 2.5 R and 1 - s = R: every direction has second derivative -A² (2.5² + eps)
     a, u = math.pi / 2, 3 * math.exp(-0.2)
     lap = -math.exp(-0.2) * 10 * a**2 * (2.5**2 + 2.0)
     assert f[0].item() == pytest.approx(u**3 - 2 * u - lap, rel=1e-12)
