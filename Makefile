@@ -17,7 +17,7 @@ export OMP_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types docs constraints clean
+.PHONY: help install demo test lint ruff types format docs constraints clean
 
 help:
 	@echo "make demo    solve a first problem, fine-tune it and draw both"
@@ -45,7 +45,9 @@ demo: install
 test: install
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-lint: install types
+lint: ruff types
+
+ruff: install
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 
