@@ -75,6 +75,11 @@ class TapeLinearization:
         self._offsets = offsets
         self._dense: Tensor | None = None
 
+    @property
+    def complete(self) -> bool:
+        """Whether the layers account for every parameter; False for a network with others, or with frozen ones."""
+        return all(block.columns() == self.shape[1] for block in self._blocks)
+
     @torch.no_grad()
     def dense(self) -> Tensor:
         """``J`` as ``(M, P)``; kept after the first call."""

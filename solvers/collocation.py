@@ -241,10 +241,7 @@ class Collocation:
         theta = self.theta
         linearization = self.linearize(theta)
         assert isinstance(linearization, TapeLinearization)
-        if linearization.shape[1] != sum(b for b in [linearization._blocks[0].columns()]):
-            error = math.inf
-        else:
-            error = mixing_error(self.residual, linearization, theta)
+        error = mixing_error(self.residual, linearization, theta) if linearization.complete else math.inf
         self.load(theta)
         if not error <= (MIXING if theta.dtype == torch.float64 else 0.1):
             self.pointwise = False
