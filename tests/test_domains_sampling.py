@@ -188,7 +188,7 @@ def test_grid():
 
 
 def test_empty_domains_say_so():
-    with pytest.raises(ArgumentError, match="cannot sample.*is it empty"):
+    with pytest.raises(ArgumentError, match=r"cannot sample.*is it empty"):
         (Box([0, 0], [1, 1]) - Box([-1, -1], [2, 2])).sample(5)
     with pytest.raises(ArgumentError, match="has no boundary"):
         (Box([0, 0], [1, 1]) - Box([-1, -1], [2, 2])).boundary()

@@ -19,9 +19,13 @@ def number(argument: str, value: Any) -> float:
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ArgumentTypeError(f"{argument} needs a number, got {value!r}")
+    try:
+        value = float(value)
+    except OverflowError:
+        value = math.inf
     if not math.isfinite(value):
         raise ArgumentError(f"{argument} needs a finite number, got {value!r}")
-    return float(value)
+    return value
 
 
 def positive(argument: str, value: Any) -> float:
@@ -49,12 +53,14 @@ def vector(argument: str, value: Any, length: int | None = None) -> tuple[float,
 def points(argument: str, value: Any, width: int | None = None) -> torch.Tensor:
     """A new float64 CPU tensor of finite points, shape (n, d) with n >= 1."""
     if not isinstance(value, torch.Tensor):
+        got = type(value).__name__
         try:
-            value = torch.as_tensor(np.asarray(value, dtype=np.float64))
-        except (TypeError, ValueError):
-            raise ArgumentTypeError(
-                f"{argument} needs an array of numbers, got {type(value).__name__}"
-            ) from None
+            value = np.asarray(value)
+        except ValueError:
+            raise ArgumentTypeError(f"{argument} needs an array of numbers, got a ragged {got}") from None
+        if value.dtype.kind not in "iuf":
+            raise ArgumentTypeError(f"{argument} needs an array of numbers, got a {got} of other things")
+        value = torch.from_numpy(value.astype(np.float64))
     value = value.detach().to(device="cpu", dtype=torch.float64, copy=True)
     if value.ndim != 2 or value.numel() == 0:
         raise ArgumentError(f"{argument} needs shape (n, d) with n, d >= 1, got {tuple(value.shape)}")

@@ -36,6 +36,7 @@ class Domain(ABC):
 
     names: tuple[str, ...]
     time_axis: int | None = None
+    _compound: ClassVar[bool] = False  # written with an operator, so it needs brackets within another
     _low: tuple[float, ...]
     _high: tuple[float, ...]
     _kinds: ClassVar[dict[str, type[Domain]]] = {}

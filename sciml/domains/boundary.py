@@ -170,7 +170,8 @@ def select(domain: Domain, on: Any) -> tuple[tuple[int, ...], tuple[Mask, ...]]:
     if isinstance(on, (str, Domain)):
         if (found := domain._find(on)) is None:
             raise ArgumentError(
-                f"on needs a part of the boundary of {domain!r}: one of {', '.join(domain.parts)}; got {on!r}"
+                f"on needs a part of the boundary of {domain!r}: one of {', '.join(domain.parts)}"
+                f"{' or an operand' if domain._compound else ''}; got {on!r}"
             )
         return found, ()
     if callable(on):

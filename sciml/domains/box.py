@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -82,6 +83,8 @@ class Box(Domain):
         for k, (a, b) in enumerate(zip(low, high, strict=True)):
             if not a < b:
                 raise ArgumentError(f"upper[{k}] needs a number above lower[{k}] = {a!r}, got {b!r}")
+            if math.isinf(b - a):
+                raise ArgumentError(f"upper[{k}] - lower[{k}] needs to be finite, got {b!r} - {a!r}")
         self._set(_low=low, _high=high, names=arguments.coordinate_names(names, len(low)), _cube=len(low))
 
     def _fields(self) -> dict[str, Any]:

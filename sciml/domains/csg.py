@@ -85,6 +85,7 @@ class CSG(Domain):
     """
 
     sign: str
+    _compound = True
     a: Domain
     b: Domain
 
@@ -117,7 +118,7 @@ class CSG(Domain):
         return {"a": self.a, "b": self.b}
 
     def __repr__(self) -> str:
-        right = f"({self.b!r})" if isinstance(self.b, CSG) else repr(self.b)
+        right = f"({self.b!r})" if self.b._compound else repr(self.b)
         left = f"({self.a!r})" if isinstance(self.a, CSG) and self.a.sign != self.sign else repr(self.a)
         return f"{left} {self.sign} {right}"
 

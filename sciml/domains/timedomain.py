@@ -149,6 +149,11 @@ class TimeInterval(_Timed):
     def __mul__(self, space: Domain) -> SpaceTime:
         return SpaceTime(self, space) if isinstance(space, Domain) else NotImplemented
 
+    def __rmul__(self, space: Any) -> Any:
+        if not isinstance(space, Domain):
+            return NotImplemented
+        raise ArgumentError(f"time comes first: write {self!r} * {space!r}")
+
     def _fields(self) -> dict[str, Any]:
         return {"t0": self._low[0], "t1": self._high[0], "name": self.names[0]}
 
@@ -216,7 +221,8 @@ class SpaceTime(_Timed):
         return {"time": self.time, "space": self._space}
 
     def __repr__(self) -> str:
-        return f"{self.time!r} * {self._space!r}"
+        space = f"({self._space!r})" if self._space._compound else repr(self._space)
+        return f"{self.time!r} * {space}"
 
     @property
     def space(self) -> Domain:
