@@ -16,7 +16,6 @@ import argparse
 import contextlib
 import multiprocessing
 import random
-import struct
 import tempfile
 import time
 from collections import Counter
@@ -27,6 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks._common import machine, show
+from benchmarks.forge import forged, structures
 from benchmarks.hostile import FILES, expect
 from sciml.errors import FileFormatError
 from sciml.solvers import container
@@ -90,48 +90,17 @@ def forgeries(data: bytes, count: int, seed: int) -> Iterator[bytes]:
     blocks = structures(data)
     bits = [bit for start, end in blocks for bit in range(8 * start, 8 * end)]
     for bit in random.Random(seed).sample(bits, min(count, len(bits))):
-        copy = bytearray(flip(data, bit))
-        for start, end in blocks:
-            if start <= bit // 8 < end:
-                struct.pack_into("<I", copy, end, lookup3(bytes(copy[start:end])))
-        yield seal(copy[BLOCK:]) + bytes(copy[BLOCK:])
+        yield forged(flip(data, bit), blocks)
 
 
-def structures(data: bytes) -> list[tuple[int, int]]:
-    """(start, end) of the superblock and of every object header; a 4-byte checksum follows each.
-
-    Source: HDF5 File Format Specification 3.0, sections II.A (superblock version 2) and IV.A.1.b (headers).
-    """
-    blocks = [(BLOCK, BLOCK + 44)]
-    start = data.find(b"OHDR")
-    while start >= 0:
-        flags, at = data[start + 5], start + 6
-        at += 16 * bool(flags & 0x20) + 4 * bool(flags & 0x10)
-        width = 1 << (flags & 3)
-        blocks.append((start, at + width + int.from_bytes(data[at : at + width], "little")))
-        start = data.find(b"OHDR", at)
-    return blocks
-
-
-def lookup3(data: bytes) -> int:
-    """Jenkins's lookup3 hash (2006), the checksum of HDF5's structures."""
-    mask = 2**32 - 1
-
-    def rotate(x: int, k: int) -> int:
-        return (x << k | x >> 32 - k) & mask
-
-    a = b = c = (0xDEADBEEF + len(data)) & mask
-    words = struct.iter_unpack("<3I", data.ljust(-(-len(data) // 12) * 12, b"\0"))
-    *first, last = words
-    for x, y, z in first:
-        a, b, c = a + x & mask, b + y & mask, c + z & mask
-        for k in (4, 6, 8, 16, 19, 4):
-            a, c = (a - c & mask) ^ rotate(c, k), c + b & mask
-            a, b, c = b, c, a
-    a, b, c = (s + word & mask for s, word in zip((a, b, c), last, strict=True))
-    for k in (14, 11, 25, 16, 4, 14, 24):
-        a, b, c = b, (c ^ b) - rotate(b, k) & mask, a
-    return b
+def scribbles(data: bytes, count: int, seed: int) -> Iterator[bytes]:
+    """Two to eight bytes of HDF5's own structures changed, all checksums and the seal made right again."""
+    blocks, pick = structures(data), random.Random(seed)
+    for _ in range(count):
+        copy = bytearray(data)
+        for _ in range(pick.randint(2, 8)):
+            copy[pick.randrange(*pick.choice(blocks))] = pick.choice([0, 1, 0x7F, 0xFF, pick.randrange(256)])
+        yield forged(copy, blocks)
 
 
 def worker(pipe: Connection, original: str) -> None:
@@ -295,6 +264,7 @@ def main() -> None:
                 "flips, resealed": resealed(flips(data, args.flips, args.seed)),
                 "cuts, resealed": resealed(cuts(data, args.cuts, args.seed)),
                 "flips, all checksums forged": forgeries(data, args.flips, args.seed),
+                "scribbles, all checksums forged": scribbles(data, args.flips, args.seed),
             }
             reader = Reader(original)
             for label, mutants in runs.items():

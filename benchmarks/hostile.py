@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import stat
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from benchmarks.forge import forged, structures
 from sciml.solvers import container, plain
 from sciml.solvers.seal import BLOCK, seal
 
@@ -155,6 +157,18 @@ def raw(change: Callable[[bytes], bytes], sealed: bool = False) -> Callable[[Pat
     return build
 
 
+def overlapping(path: Path) -> None:
+    """Two arrays of the same numbers, of which the second's address is changed to the first's."""
+    container.write(path, "solution", CONFIG, {"bias": np.ones(7), "coef": np.ones(7)})
+    with h5py.File(path) as file:
+        first, second = (file[name].id.get_offset() - BLOCK for name in ("bias", "coef"))
+    data = path.read_bytes()
+    address = struct.pack("<2Q", second, 56)
+    assert data.count(address) == 1
+    data = data.replace(address, struct.pack("<2Q", first, 56))
+    path.write_bytes(forged(data, structures(data)))
+
+
 def newer(version: bytes) -> Callable[[Path], None]:
     return raw(lambda data: re.sub(rb"sciml file 1\.0", b"sciml file " + version, data, count=1))
 
@@ -209,9 +223,10 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "compact": (replaced("coef", compact), "compact"),
     "8 TiB declared": (replaced("coef", huge), "does not hold"),
     "never written": (replaced("coef", never_written), "does not hold|never written"),
+    "overlapping": (overlapping, "overlap"),
     "empty dataspace": (
         replaced("coef", lambda f: f.__setitem__("coef", h5py.Empty("f8"))),
-        "empty|does not hold",
+        "declared empty",
     ),
     "vlen string": (
         replaced("coef", lambda f: f.create_dataset("coef", data=["a"] * 3, dtype=h5py.string_dtype())),
@@ -225,7 +240,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "extra attribute": (added(lambda f: f.attrs.create("x", np.bytes_("y"))), "attributes"),
     "many attributes": (
         added(lambda f: [f.attrs.create(f"x{i}", np.bytes_("y")) for i in range(40)]),
-        "attributes",
+        "has 44 attributes",
     ),
     "number as attribute": (added(lambda f: f.attrs.create("kind", 1)), "no text of fixed length"),
     "list as attribute": (added(lambda f: f.attrs.create("kind", np.array([b"a", b"b"]))), "no single text"),

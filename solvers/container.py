@@ -22,11 +22,13 @@ import numpy as np
 from sciml.errors import ArgumentError, ArgumentTypeError, FileFormatError, SciMLError
 from sciml.solvers import plain
 from sciml.solvers.atomic import replace_file
-from sciml.solvers.hdf5_flat import DTYPES, MAX_DATASETS, MAX_DIMENSIONS, MAX_NAME, FlatFile, build
+from sciml.solvers.hdf5_flat import DTYPES, MAX_DATASETS, MAX_NAME, FlatFile, build
 from sciml.solvers.seal import BLOCK, MAX_FILE_BYTES, load_sealed, seal, version_text
 
 FORMAT = "sciml"
 CONFIG, PACKED = "config", "packed"
+
+MAX_DIMENSIONS = 16
 
 _KIND = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.:-]{{0,{MAX_NAME - 1}}}")

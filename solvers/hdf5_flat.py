@@ -22,7 +22,6 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 # signature, version, size of addresses, size of lengths, flags, first byte, extension, end
 SUPERBLOCK = struct.Struct("<8s4B3Q")
 MAX_DATASETS = 4096
-MAX_DIMENSIONS = 16
 MAX_NAME = 200
 MAX_ATTRIBUTE = 256
 
@@ -149,14 +148,13 @@ class FlatFile:
         """((dtype, shape), (first byte, one past the last byte)) of one dataset that is safe to read."""
         h5 = self._h5
         creation = dataset.get_create_plist()
+        # what is contiguous in the file itself has neither filters nor dimensions that could grow
         if creation.get_layout() != h5.h5d.CONTIGUOUS:
             raise FileFormatError(
                 f"{name!r} is chunked, compact or virtual; only contiguous storage is allowed"
             )
         if creation.get_external_count():
             raise FileFormatError(f"{name!r} keeps its numbers in another file")
-        if creation.get_nfilters():
-            raise FileFormatError(f"{name!r} is compressed or filtered")
         if h5.h5a.get_num_attrs(dataset):
             raise FileFormatError(f"{name!r} has attributes of its own")
         kind = dataset.get_type()
@@ -168,8 +166,6 @@ class FlatFile:
         if space.get_simple_extent_type() not in (h5.h5s.SCALAR, h5.h5s.SIMPLE):
             raise FileFormatError(f"{name!r} is declared empty")
         shape = tuple(int(n) for n in space.get_simple_extent_dims())
-        if len(shape) > MAX_DIMENSIONS or shape != tuple(space.get_simple_extent_dims(maxdims=True)):
-            raise FileFormatError(f"{name!r} has too many or extensible dimensions")
         size = math.prod(shape) * np.dtype(dtype).itemsize
         if size > self._size or dataset.get_storage_size() != size:
             raise FileFormatError(f"{name!r} declares {size} bytes that the file does not hold")
