@@ -29,8 +29,9 @@ def expect(config: dict) -> dict:
     models = {
         "KAN": lambda widths: {"bias": ((widths[1],), "float32"), "coef": ((widths[1], 4), "float64")},
         "Mask": lambda widths: {"flag": ((widths[0],), "bool")},
+        "Pair": lambda widths: {"one": ((7,), "float64"), "two": ((7,), "float64")},
     }
-    return models[config["model"]](config["widths"])
+    return models[config["model"]](config.get("widths"))
 
 
 def reseal(path: str | os.PathLike) -> None:
@@ -157,16 +158,21 @@ def raw(change: Callable[[bytes], bytes], sealed: bool = False) -> Callable[[Pat
     return build
 
 
-def overlapping(path: Path) -> None:
-    """Two arrays of the same numbers, of which the second's address is changed to the first's."""
-    container.write(path, "solution", CONFIG, {"bias": np.ones(7), "coef": np.ones(7)})
-    with h5py.File(path) as file:
-        first, second = (file[name].id.get_offset() - BLOCK for name in ("bias", "coef"))
-    data = path.read_bytes()
-    address = struct.pack("<2Q", second, 56)
-    assert data.count(address) == 1
-    data = data.replace(address, struct.pack("<2Q", first, 56))
-    path.write_bytes(forged(data, structures(data)))
+def readdressed(move: Callable[[int, int], int]) -> Callable[[Path], None]:
+    """Two arrays of the same numbers; ``move(first, size of the file)`` is the second's forged address."""
+
+    def build(path: Path) -> None:
+        container.write(path, "solution", {"model": "Pair"}, {"one": np.ones(7), "two": np.ones(7)})
+        with h5py.File(path) as file:
+            first, second = (file[name].id.get_offset() - BLOCK for name in ("one", "two"))
+        data = path.read_bytes()
+        address = struct.pack("<2Q", second, 56)
+        if data.count(address) != 1:
+            raise AssertionError("the address of the second array is not where it was expected")
+        data = data.replace(address, struct.pack("<2Q", move(first, len(data) - BLOCK), 56))
+        path.write_bytes(forged(data, structures(data)))
+
+    return build
 
 
 def newer(version: bytes) -> Callable[[Path], None]:
@@ -223,7 +229,10 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "compact": (replaced("coef", compact), "compact"),
     "8 TiB declared": (replaced("coef", huge), "does not hold"),
     "never written": (replaced("coef", never_written), "does not hold|never written"),
-    "overlapping": (overlapping, "overlap"),
+    "overlapping": (readdressed(lambda first, size: first), "overlap"),
+    "half overlapping": (readdressed(lambda first, size: first + 8), "overlap"),
+    "outside of the file": (readdressed(lambda first, size: size - 55), "never written|dataset size"),
+    "far outside of the file": (readdressed(lambda first, size: 2**62), "never written|dataset size"),
     "empty dataspace": (
         replaced("coef", lambda f: f.__setitem__("coef", h5py.Empty("f8"))),
         "declared empty",

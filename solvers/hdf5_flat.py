@@ -11,7 +11,8 @@ import io
 import itertools
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -66,16 +67,17 @@ class FlatFile:
 
         _check_superblock(image)
         self._h5 = h5py
-        self._file = h5py.h5f.open_file_image(image)
         self._size = len(image)
         self._open = {}
-        try:
-            self._root = h5py.h5g.open(self._file, b"/")
-            self.attributes = self._read_attributes()
-            self.datasets = self._check_datasets()
-        except BaseException:
-            self.close()
-            raise
+        with _refusals():
+            self._file = h5py.h5f.open_file_image(image)
+            try:
+                self._root = h5py.h5g.open(self._file, b"/")
+                self.attributes = self._read_attributes()
+                self.datasets = self._check_datasets()
+            except BaseException:
+                self.close()
+                raise
 
     def __enter__(self) -> FlatFile:
         return self
@@ -93,7 +95,8 @@ class FlatFile:
         dtype, shape = self.datasets[name]
         array = np.empty(shape, dtype)
         if array.size:
-            self._open[name].read(self._h5.h5s.ALL, self._h5.h5s.ALL, array)
+            with _refusals():
+                self._open[name].read(self._h5.h5s.ALL, self._h5.h5s.ALL, array)
         return array
 
     def _read_attributes(self) -> dict[str, bytes]:
@@ -173,6 +176,17 @@ class FlatFile:
         if size and (start is None or not 0 < start <= self._size - size):
             raise FileFormatError(f"{name!r} was never written")
         return (dtype, shape), (start, start + size)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """HDF5's errors come as almost any exception; what they say is the reason of the refusal."""
+    try:
+        yield
+    except (FileFormatError, MemoryError):
+        raise
+    except Exception as error:
+        raise FileFormatError(f"HDF5 finds it broken: {error.args[0] if error.args else error}") from None
 
 
 def _check_superblock(image: bytes) -> None:

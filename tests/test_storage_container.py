@@ -143,6 +143,8 @@ def test_nan_needs_permission(tmp_path: Path):
         ("solution", {}, {"a": np.ones(2, complex)}, ArgumentTypeError, "got complex128"),
         ("solution", {}, {"a": np.array([None])}, ArgumentTypeError, "got object"),
         ("solution", {}, {"a": ["x"]}, ArgumentTypeError, r"arrays\['a'\] must be of type bool"),
+        ("solution", {}, {"a": np.ones((1,) * 17)}, ArgumentError, "at most 16 axes, got 17"),
+        ("solution", {}, {f"a{i}": np.ones(1) for i in range(4096)}, ArgumentError, "at most 4095, got 4096"),
         ("solution", {"allow_nan": "a"}, {"a": np.array([np.nan])}, ArgumentError, "list of names"),
     ],
 )
@@ -153,6 +155,13 @@ def test_what_cannot_be_saved(tmp_path: Path, kind, config, given, error, messag
     with pytest.raises(error, match=message):
         container.write(path, kind, config, given)
     assert path.read_bytes() == before
+
+
+def test_a_file_too_large_to_be_read_again_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(container, "MAX_FILE_BYTES", 2000)
+    container.write(tmp_path / "f", "solution", {}, {})
+    with pytest.raises(ArgumentError, match=r"a file of \d+ bytes; at most 2000"):
+        container.write(tmp_path / "g", "solution", {}, {"a": np.ones(200)})
 
 
 def test_a_loop_in_the_configuration_is_no_endless_one(tmp_path: Path):

@@ -76,6 +76,16 @@ def test_flipped_bits(saved: tuple):
     assert reader.count(fuzz.flips(data, 300, seed=1)) == {"refused": 300, **REFUSED}
 
 
+def test_the_seal_is_looked_at_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    fuzz.save_example(tmp_path / "f")
+    data = (tmp_path / "f").read_bytes()
+    monkeypatch.setattr(container, "FlatFile", None)
+    for bit in (8 * 520, 8 * (len(data) - 1)):
+        (tmp_path / "f").write_bytes(fuzz.flip(data, bit))
+        with pytest.raises(FileFormatError, match="bytes do not match its seal"):
+            container.read(tmp_path / "f", "solution")
+
+
 def test_every_bit_of_the_seal(saved: tuple):
     data, reader = saved
     bits = range(8 * 110)
