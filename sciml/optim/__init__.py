@@ -7,6 +7,7 @@ Everything rests on *step methods* (``sciml.optim.protocols``): immutable values
 
 from __future__ import annotations
 
+from .arc import CubicMethod
 from .functions import LossFunction, ResidualFunction
 from .gauss_newton import GaussNewtonMethod
 from .lbfgs import LBFGSMethod
@@ -24,22 +25,21 @@ from .registry import METHODS, as_method, method
 from .torch_method import TorchMethod
 
 __all__ = [
-    # step methods
     "METHODS",
+    "CubicMethod",
+    "Curvature",
     "GaussNewtonMethod",
     "LBFGSMethod",
-    "QuasiNewtonMethod",
-    "TorchMethod",
-    "as_method",
-    "method",
-    # problems
-    "Curvature",
     "LeastSquaresProblem",
     "Linearization",
     "LossFunction",
     "Problem",
+    "QuasiNewtonMethod",
     "ResidualFunction",
     "SmoothProblem",
     "State",
     "StepMethod",
+    "TorchMethod",
+    "as_method",
+    "method",
 ]

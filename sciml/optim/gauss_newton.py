@@ -13,7 +13,7 @@ residual space.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -22,7 +22,8 @@ from sciml.errors import ArgumentError
 
 from .bidiagonal import KrylovSystem
 from .damped import CholeskySystem, DampedSystem, SpectralSystem
-from .protocols import LeastSquaresProblem, Linearization, State, half_square, transient
+from .momentum import extrapolate
+from .protocols import TRANSIENT, LeastSquaresProblem, Linearization, State, half_square
 
 MODELS = ("cubic", "lm")
 FORMS = ("auto", "primal", "dual", "qr", "krylov")
@@ -33,7 +34,7 @@ DENSE = 5000  # largest matrix that is factorised when the form is chosen automa
 DENSE_BYTES = 2 << 30  # largest Jacobian that is formed when the form is chosen automatically
 
 
-@dataclass
+@dataclass(eq=False)
 class GaussNewtonState(State):
     """``weight`` is l (LM) or sigma (cubic); ``anchor`` the last accepted point, ``previous`` the last step
     (momentum).
@@ -45,8 +46,8 @@ class GaussNewtonState(State):
     moved: bool = True
     anchor: Tensor | None = None
     previous: Tensor | None = None
-    lin: Linearization | None = transient()
-    system: DampedSystem | None = transient()
+    lin: Linearization | None = field(default=None, metadata=TRANSIENT)
+    system: DampedSystem | None = field(default=None, metadata=TRANSIENT)
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,9 @@ class GaussNewtonMethod:
         state.accept(loss)
         state.previous = s if self.momentum == "spring" else None
         if self.momentum == "ls":
-            new = self._extrapolate(problem, new, state)
+            way = None if state.anchor is None else new - state.anchor
+            state.anchor = new
+            new = new if way is None else extrapolate(problem, new, way, state)
         state.moved, state.lin, state.system = True, None, None
         return new, state
 
@@ -222,23 +225,6 @@ class GaussNewtonMethod:
         a = system.solve(state.multiplier, bend)
         size, length = float(torch.linalg.vector_norm(a)), float(torch.linalg.vector_norm(v))
         return 0.5 * a if 2.0 * size <= 0.75 * length else 0.0
-
-    def _extrapolate(self, problem: LeastSquaresProblem, new: Tensor, state: GaussNewtonState) -> Tensor:
-        """Go on along the way from the last accepted point while the loss falls; the first accepted point
-        is the anchor.
-        """
-        best = new
-        if state.anchor is not None:
-            way, beta = new - state.anchor, 0.5
-            while beta <= 64.0:
-                trial = new + beta * way
-                loss = problem.value(trial)
-                state.evaluations += 1
-                if not loss < state.loss:
-                    break
-                best, state.loss, beta = trial, loss, 2.0 * beta
-        state.anchor = new
-        return best
 
     def _shorten(self, state: GaussNewtonState) -> None:
         state.weight = min(state.weight * state.nu, 1e30)

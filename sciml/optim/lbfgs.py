@@ -18,7 +18,7 @@ from .linesearch import strong_wolfe
 from .protocols import Problem, State
 
 
-@dataclass
+@dataclass(eq=False)
 class LBFGSState(State):
     """``gradient`` (P,) at the current theta; the last k pairs as rows of ``steps`` and ``changes`` (k,
     P).

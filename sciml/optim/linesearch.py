@@ -68,11 +68,9 @@ def strong_wolfe(
                 best = here
         if not finite or value > loss + ARMIJO * stride * slope or (low.stride > 0.0 and value >= low.loss):
             high = here
-        elif tilt >= 0.0 and (high is None or (high.stride - low.stride) > 0.0):
-            high, low = low, here
-        elif high is not None and tilt * (high.stride - low.stride) >= 0.0:
-            high, low = low, here
         else:
+            if tilt * (1.0 if high is None else high.stride - low.stride) >= 0.0:
+                high = low  # the slope points back: the minimiser lies between the two
             low = here
         if high is None:
             stride = min(_expand(low, stride), 1e10)

@@ -16,13 +16,16 @@ A step never takes a point whose loss is not finite: it counts a rejection and s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from sciml.errors import ArgumentError
+
+# metadata of a state field that is only a cache: left out of ``state_dict``
+TRANSIENT = {"transient": True}
 
 
 @runtime_checkable
@@ -102,7 +105,7 @@ class LeastSquaresProblem(Problem, Protocol):
         ...
 
 
-@dataclass
+@dataclass(eq=False)
 class State:
     """Where an optimiser stands. Everything but fields marked transient goes into ``state_dict``.
 
@@ -158,11 +161,6 @@ class State:
     def accept(self, loss: float) -> None:
         """Count a step that was taken."""
         self.accepted, self.rejections, self.loss = True, 0, loss
-
-
-def transient(default: Any = None) -> Any:
-    """A state field that is only a cache: left out of ``state_dict``."""
-    return field(default=default, metadata={"transient": True}, repr=False, compare=False)
 
 
 @runtime_checkable

@@ -28,7 +28,7 @@ UPDATES = ("ssbroyden", "ssbfgs", "bfgs")
 LARGEST = 20_000  # parameters: H then takes 3.2 GB
 
 
-@dataclass
+@dataclass(eq=False)
 class QuasiNewtonState(State):
     """``gradient`` (P,) at the current theta, ``inverse`` (P, P) or None before the first update,
     ``previous`` loss.

@@ -11,6 +11,7 @@ import torch
 
 from sciml.errors import ArgumentError, ArgumentTypeError
 
+from .arc import CubicMethod
 from .gauss_newton import GaussNewtonMethod
 from .lbfgs import LBFGSMethod
 from .protocols import StepMethod
@@ -33,6 +34,12 @@ METHODS: dict[str, Callable[..., StepMethod]] = {
     "dual": _preset(GaussNewtonMethod, model="lm", form="dual"),
     "krylov": _preset(GaussNewtonMethod, model="cubic", form="krylov"),
     "spring": _preset(GaussNewtonMethod, model="lm", momentum="spring"),
+    "arc": _preset(CubicMethod),
+    "arcm": _preset(CubicMethod, momentum="ls"),
+    "arc-krylov": _preset(CubicMethod, solver="lanczos"),
+    "arcm-krylov": _preset(CubicMethod, momentum="ls", solver="lanczos"),
+    "cr": _preset(CubicMethod, adaptive=False, sigma=5.0),
+    "crm": _preset(CubicMethod, adaptive=False, sigma=5.0, momentum="wang"),
     "lbfgs": LBFGSMethod,
     "ssbroyden": _preset(QuasiNewtonMethod, update="ssbroyden"),
     "ssbfgs": _preset(QuasiNewtonMethod, update="ssbfgs"),

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from sciml.errors import ArgumentTypeError
 
-from .protocols import Problem, State, transient
+from .protocols import TRANSIENT, Problem, State
 
 
-@dataclass
+@dataclass(eq=False)
 class TorchState(State):
     """``gradient`` (P,) at the current theta, ``rate`` the factor on the learning rate (halved by a
     rejection).
@@ -26,8 +26,8 @@ class TorchState(State):
 
     rate: float = 1.0
     gradient: Tensor | None = None
-    optimizer: torch.optim.Optimizer | None = transient()
-    pending: dict[str, Any] | None = transient()
+    optimizer: torch.optim.Optimizer | None = field(default=None, metadata=TRANSIENT)
+    pending: dict[str, Any] | None = field(default=None, metadata=TRANSIENT)
 
     def state_dict(self) -> dict[str, Any]:
         """Own fields and, under ``torch.``, what the torch optimiser keeps for its parameter."""
@@ -82,7 +82,8 @@ class TorchMethod:
         """
         x = self._parameter(theta, state)
         optimizer = state.optimizer
-        assert optimizer is not None and state.gradient is not None
+        assert optimizer is not None
+        assert state.gradient is not None
         before = _flatten(optimizer.state_dict()["state"].get(0, {}))
         seen: list[tuple[Tensor, float, Tensor]] = [(theta, state.loss, state.gradient)]
 

@@ -19,14 +19,13 @@ EPS = np.finfo(np.float64).eps
 
 
 class SecularSolution(NamedTuple):
-    """Step in eigen-coordinates (n,), multiplier ``l``, whether the eigenvector of w_1 had to be added, and
-    iterations.
+    """Step in eigen-coordinates (n,), multiplier ``l``, and whether the eigenvector of w_1 had to be
+    added.
     """
 
     step: np.ndarray
     multiplier: float
     hard: bool
-    iterations: int
 
 
 def positive_root(gain: float, p: float, sigma: float) -> float:
@@ -54,7 +53,7 @@ def solve_secular(w: np.ndarray, c: np.ndarray, sigma: float, sign: float = 1.0)
     d = np.where(pole, 0.0, d)
     size = float(np.linalg.norm(c))
     if size == 0.0 and base == 0.0:
-        return SecularSolution(np.zeros_like(c), 0.0, False, 0)
+        return SecularSolution(np.zeros_like(c), 0.0, False)
 
     on_pole = float(np.linalg.norm(c[pole]))
     low = positive_root(on_pole, base, sigma)
@@ -64,14 +63,13 @@ def solve_secular(w: np.ndarray, c: np.ndarray, sigma: float, sign: float = 1.0)
         radius, inside = base / sigma, float(np.linalg.norm(s))
         if inside <= radius:
             s[int(np.argmax(pole))] += sign * math.sqrt((radius - inside) * (radius + inside))
-            return SecularSolution(s, base, True, 0)
+            return SecularSolution(s, base, True)
     # |s(m)| >= |c| / (d_n + m), so the root of (d_n + m)(base + m) = sigma |c| is a lower bound too
     low = max(low, _shifted_root(size, float(d[-1]), base, sigma))
     high = max(positive_root(size, base, sigma), low)
 
     m = low if low > 0.0 else 0.5 * high
-    count = 0
-    for count in range(1, 101):
+    for _ in range(100):
         s = -c / (d + m)
         norm, lam = float(np.linalg.norm(s)), base + m
         gap = sigma * norm - lam
@@ -88,7 +86,7 @@ def solve_secular(w: np.ndarray, c: np.ndarray, sigma: float, sign: float = 1.0)
         if new == m:
             break
         m = new
-    return SecularSolution(-c / (d + m), base + m, False, count)
+    return SecularSolution(-c / (d + m), base + m, False)
 
 
 def _shifted_root(gain: float, top: float, base: float, sigma: float) -> float:
