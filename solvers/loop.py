@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,9 +58,18 @@ class Event:
 Callback = Callable[[Event], Any]
 
 
+class CallbackError(Exception):
+    """A user's callback raised; the run ends as if it had asked to stop."""
+
+
 @dataclass
 class Run:
-    """A solve in progress; everything that a continued run needs is in :meth:`state`."""
+    """A solve in progress.
+
+    A step has two halves: the step itself, and what is decided after it (:meth:`_decide`); ``decided`` is the last
+    step whose second half is done. Callbacks run before any decision, so a run whose state was saved by a callback
+    goes on exactly where the callback stood.
+    """
 
     problem: PDE
     system: Collocation
@@ -86,6 +96,8 @@ class Run:
     theta: Tensor = field(default_factory=lambda: torch.zeros(0))
     method_state: Any = None
     rejected: int = 0
+    decided: int = -1
+    notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.theta = self.system.theta
@@ -104,10 +116,13 @@ class Run:
                 self.system.balance(self.theta)
                 self.held_out.weights = dict(self.system.weights)
                 self.method_state = self.method.init(self.system, self.theta)
-            self._look(progress)
             outcome = self._steps(progress)
         except KeyboardInterrupt:
             outcome = "interrupted"
+        except CallbackError as error:
+            outcome = "interrupted"
+            self.notes.append(str(error))
+            warnings.warn(f"{error} The run ends with its best state.", RuntimeWarning, stacklevel=3)
         finally:
             self.seconds_before += time.perf_counter() - start
             self.system.load(self._final(outcome))
@@ -115,42 +130,46 @@ class Run:
 
     def _steps(self, progress: Any) -> str:
         while True:
+            if self.decided < self.step:
+                ended = self._decide(progress)
+                if ended:
+                    return ended
+                self.decided = self.step
             if self._elapsed() >= self.limits.max_time:
-                self._look(progress)
+                self._measure(progress)
                 return "max_time"
             if self.limits.max_steps is not None and self.step >= self.limits.max_steps:
-                self._look(progress)
+                self._measure(progress)
                 return "max_steps"
             self.theta, self.method_state = self.method.step(self.system, self.theta, self.method_state)
             self.step += 1
-            state = self.method_state
-            if state.accepted:
+            if self.method_state.accepted:
                 self.since_redraw += 1
             else:
                 self.rejected += 1
-            if not math.isfinite(state.loss):
-                self._look(progress)
-                return "diverged"
-            if state.rejections >= REJECTIONS:
-                self._look(progress)
-                if self._settled():
-                    return "converged"
-                if self.rescued:
-                    return "stalled"
-                self.rescued = True
-                self._redraw()
-                continue
-            if self.step % self.look_every == 0:
-                ended = self._look(progress)
-                if ended:
-                    return ended
-            elif state.loss <= 0.25 * (self.limits.tol * self.scale) ** 2 * 0.5:
-                ended = self._look(progress)
-                if ended:
-                    return ended
 
-    def _look(self, progress: Any) -> str | None:
-        """Measure on held-out points, note, tell callbacks, and decide about points and the end."""
+    def _decide(self, progress: Any) -> str | None:
+        """After a step: the outcome's name if the run ends here; else perhaps a look or new points."""
+        state = self.method_state
+        if not math.isfinite(state.loss):
+            self._look(progress)
+            return "diverged"
+        if state.rejections >= REJECTIONS:
+            self._look(progress)
+            if self._settled():
+                return "converged"
+            if self.rescued:
+                return "stalled"
+            self.rescued = True
+            self._redraw()
+            return None
+        small = 0.25 * (self.limits.tol * self.scale) ** 2 * 0.5
+        if self.step % self.look_every == 0 or state.loss <= small:
+            return self._look(progress)
+        return None
+
+    def _measure(self, progress: Any) -> tuple[float, bool]:
+        """Measure on held-out points, note, tell callbacks; the held-out loss, and whether a callback said stop."""
         held = self.held_out.value(self.theta)
         self.system.load(self.theta)
         state = self.method_state
@@ -174,9 +193,21 @@ class Run:
         if progress is not None:
             progress(row, self._relative(held))
         event = Event(self.step, row["seconds"], row["loss"], held, error, self.system.trial)
+        stop = False
         for callback in self.callbacks:
-            if callback(event) is True:
-                return "interrupted"
+            try:
+                stop = callback(event) is True or stop
+            except Exception as error:
+                raise CallbackError(
+                    f"callback {_name_of(callback)} raised {type(error).__name__}: {error}".rstrip(".") + "."
+                ) from error
+        return held, stop
+
+    def _look(self, progress: Any) -> str | None:
+        """Measure, and decide about points and the end."""
+        held, stop = self._measure(progress)
+        if stop:
+            return "interrupted"
         if self._relative(held) <= self.limits.tol:
             return "converged"
         if held < PROGRESS * self.mark:
@@ -187,7 +218,7 @@ class Run:
         if self.second_order and self.quiet_looks >= STALL_CHECKS:
             return "stalled"
         if self.adaptive and self.step > 0:
-            self._consider_points(held, state.loss)
+            self._consider_points(held, self.method_state.loss)
         return None
 
     def _consider_points(self, held: float, loss: float) -> None:
@@ -233,3 +264,7 @@ class Run:
         self.system.load(self.theta)
         scale = math.sqrt(2.0 * held) if math.isfinite(held) else 0.0
         return scale if scale > 0 else max(math.sqrt(2.0 * start) if math.isfinite(start) else 1.0, 1e-300)
+
+
+def _name_of(callback: Callback) -> str:
+    return getattr(callback, "__qualname__", type(callback).__qualname__)

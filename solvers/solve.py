@@ -57,10 +57,12 @@ def solve(
         seed: Of weights, points and everything random. The same seed gives the same numbers on the same machine.
         dtype: ``torch.float64`` (right for second-order training) or ``torch.float32``.
         device: Where to compute; the CPU unless given.
-        callbacks: Called with an :class:`~sciml.solvers.loop.Event` at every look; returning True ends the run.
+        callbacks: Called with an :class:`~sciml.solvers.loop.Event` at every look; returning True ends the run. An
+            exception ends it, too: as ``"interrupted"``, with the best state, a warning and a note.
         progress: Whether to draw a progress bar.
         resume: A checkpoint's file name, to continue the run that wrote it as if it had not been broken.
-        checkpoint: File name to write checkpoints to.
+        checkpoint: File name to write checkpoints to; one is written at the start, then every so many seconds, and at
+            the end. ``max_time`` and ``max_steps`` of a continued run count from the very first start.
         every: Seconds between checkpoints.
 
     Returns:
@@ -104,12 +106,16 @@ def solve(
         from sciml.solvers.resume import restore
 
         restore(run, resume)
+    saver = None
     if checkpoint is not None:
         from sciml.solvers.resume import Saver
 
-        run.callbacks = [*callbacks, Saver(run, checkpoint, every)]
+        saver = Saver(run, checkpoint, every)
+        run.callbacks = [saver, *callbacks]  # first, so that what a user's callback does cannot keep it from saving
     with ProgressBar(progress, run.limits) as bar:
         outcome = run.run(bar.update)
+    if saver is not None:
+        saver.finish(outcome)
     stats = {
         "outcome": outcome,
         "seconds": run.seconds_before,
@@ -121,7 +127,7 @@ def solve(
         "residual": run._relative(run.best),
         "weights": dict(system.weights),
         "hard": [c.label for c in trial.ansatz.hard],
-        "notes": system.notes + _advice(outcome),
+        "notes": [*system.notes, *run.notes, *_advice(outcome)],
         "seed": seed,
         "dtype": str(dtype).removeprefix("torch."),
         "threads": torch.get_num_threads(),
