@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +110,23 @@ class PDE:
         object.__setattr__(new, "reference", _no_reference)
         object.__setattr__(new, "_custom", True)
         return new
+
+    def family(self, **values: Iterable[Any]) -> dict[str, PDE]:
+        """Copies of a catalogue problem over all combinations of some parameters: ``{"eps=0.5": ..., ...}``.
+
+        Raises:
+            ArgumentError: A parameter that the problem does not have.
+        """
+        known = self.parameters()
+        if not values or (unknown := sorted(set(values) - set(known))):
+            got = ", ".join(unknown) if values else "none"
+            raise ArgumentError(f"family needs parameters of {type(self).__name__} ({', '.join(known)}); got {got}.")
+        members = {}
+        for combination in itertools.product(*values.values()):
+            chosen = dict(zip(values, combination, strict=True))
+            name = ",".join(f"{k}={v}" for k, v in chosen.items())
+            members[name] = dataclasses.replace(self, **chosen)  # type: ignore[type-var]
+        return members
 
     # ---- what follows is derived from the above
 

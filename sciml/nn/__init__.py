@@ -1,4 +1,4 @@
-"""Networks: :class:`KAN` and :class:`MLP` offer jets; any other ``torch.nn.Module`` works through autograd."""
+"""Networks: :class:`KAN`, :class:`SlimKAN` and :class:`MLP` offer jets; any other ``torch.nn.Module`` works through autograd."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sciml.nn.base import JetLayer, JetNetwork, Record
 from sciml.nn.kan import KAN, KANLayer
 from sciml.nn.linear import Linear
 from sciml.nn.mlp import MLP
+from sciml.nn.slim_kan import SlimKAN, SlimKANLayer
 
 __all__ = [
     "KAN",
@@ -21,10 +22,12 @@ __all__ = [
     "KANLayer",
     "Linear",
     "Record",
+    "SlimKAN",
+    "SlimKANLayer",
     "from_config",
 ]
 
-KINDS: dict[str, type[JetNetwork]] = {"KAN": KAN, "MLP": MLP}
+KINDS: dict[str, type[JetNetwork]] = {"KAN": KAN, "MLP": MLP, "SlimKAN": SlimKAN}
 
 
 def from_config(config: dict[str, Any]) -> JetNetwork:

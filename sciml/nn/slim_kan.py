@@ -1,0 +1,206 @@
+"""Slim KAN: KAN layers whose coefficients are a Tucker tensor, trained from scratch or cut from a KAN.
+
+Our design, after the abstract of Gao, Ng & Tan (arXiv 2502.06153). The coefficients of the splines and the weights of
+``silu`` form one tensor ``A (n_in, m + 1, n_out)``, the base as one more row of the basis mode, and::
+
+    A[i, k, o] = sum_abc core[a, b, c] U[i, a] V[o, b] W[k, c]
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from sciml import kernels
+from sciml.adapters.hosvd import hosvd
+from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.kernels.bspline import uniform_knots
+from sciml.nn.base import JetLayer, JetNetwork, check_widths, generator
+from sciml.nn.kan import KAN, KANLayer
+
+Ranks = tuple[int, int, int]  # in, out, basis: the order of LoTRA
+
+
+class SlimKANLayer(JetLayer):
+    """A KAN layer with Tucker coefficients; ``r1 r2 r3 + n_in r1 + n_out r2 + (m + 1) r3`` numbers.
+
+    Attributes:
+        core: ``(r1, r2, r3)``.
+        U, V, W: ``(n_in, r1)``, ``(n_out, r2)``, ``(m + 1, r3)``; the last row of ``W`` is ``silu``'s where there is a base.
+        knots: ``(n_in, m + degree + 1)``, a buffer.
+    """
+
+    knots: Tensor
+
+    def __init__(
+        self, core: Tensor, U: Tensor, V: Tensor, W: Tensor, knots: Tensor, degree: int, base: bool
+    ):
+        super().__init__()
+        self.core, self.U, self.V, self.W = (nn.Parameter(t.contiguous()) for t in (core, U, V, W))
+        self.degree, self.has_base = degree, base
+        self.register_buffer("knots", knots)
+
+    @property
+    def grid(self) -> int:
+        """Number of cells of the grid proper."""
+        return self.knots.shape[1] - 2 * self.degree - 1
+
+    def jet(self, z: Tensor, weights: Tensor) -> Tensor:
+        """``(n, C, n_in) -> (n, C, n_out)``, through the dense coefficients: at these sizes the quicker way."""
+        return kernels.kan_jets(z, [self.arguments()], weights)
+
+    def arguments(self) -> kernels.LayerWeights:
+        """What the kernels take, formed from the factors."""
+        return self._split(self._tensor(self.core, self.U, self.V, self.W))
+
+    def jacobian(self, z: Tensor, cotangent: Tensor, weights: Tensor) -> Tensor:
+        """The dense layer's rows, pulled back to the factors."""
+        n_in, n_out, m = self.U.shape[0], self.V.shape[0], self.W.shape[0] - self.has_base
+        rows = kernels.kan_layer_jacobian(
+            z, cotangent, (n_in, m, n_out), self.has_base, self.knots, self.degree, weights
+        )
+        dense = rows[:, : n_in * m * n_out].view(-1, n_in, m, n_out)
+        if self.has_base:
+            dense = torch.cat([dense, rows[:, n_in * m * n_out :].view(-1, n_in, 1, n_out)], dim=2)
+        core, U, V, W = (p.detach() for p in (self.core, self.U, self.V, self.W))
+        # one product a factor: contract the dense rows with all the others
+        by_out = torch.einsum("niko,ob->nikb", dense, V)
+        by_basis = torch.einsum("nikb,kc->nibc", by_out, W)
+        parts = [
+            torch.einsum("nibc,ia->nabc", by_basis, U),
+            torch.einsum("nibc,abc->nia", by_basis, core),
+            torch.einsum("niko,ibk->nob", dense, torch.einsum("abc,ia,kc->ibk", core, U, W)),
+            torch.einsum("nikb,ibc->nkc", by_out, torch.einsum("abc,ia->ibc", core, U)),
+        ]
+        return torch.cat([part.flatten(1) for part in parts], dim=1)
+
+    def tangent(self, z: Tensor, direction: Tensor, weights: Tensor) -> Tensor:
+        """The change of the dense coefficients along ``direction``, in their place."""
+        factors = [p.detach() for p in (self.core, self.U, self.V, self.W)]
+        pieces = direction.split([f.numel() for f in factors])
+        steps = [piece.view_as(f) for piece, f in zip(pieces, factors, strict=True)]
+        total = torch.zeros(
+            self.U.shape[0], self.W.shape[0], self.V.shape[0], dtype=direction.dtype, device=direction.device
+        )
+        for k, step in enumerate(steps):
+            total += self._tensor(*(step if j == k else f for j, f in enumerate(factors)))
+        return kernels.kan_jets(z, [self._split(total)], weights)
+
+    def _split(self, tensor: Tensor) -> kernels.LayerWeights:
+        if not self.has_base:
+            return kernels.LayerWeights(tensor, None, self.knots, self.degree)
+        return kernels.LayerWeights(tensor[:, :-1].contiguous(), tensor[:, -1].contiguous(), self.knots, self.degree)
+
+    @staticmethod
+    def _tensor(core: Tensor, U: Tensor, V: Tensor, W: Tensor) -> Tensor:
+        """``A (n_in, m + 1, n_out)``."""
+        r1, r2, r3 = core.shape
+        inner = (U @ core.reshape(r1, r2 * r3)).view(-1, r2, r3)
+        return (inner @ W.T).transpose(1, 2) @ V.T
+
+    def extra_repr(self) -> str:
+        """Sizes and ranks."""
+        return f"{self.U.shape[0]} -> {self.V.shape[0]}, r={tuple(self.core.shape)}, grid={self.grid}"
+
+
+class SlimKAN(JetNetwork):
+    """A KAN with Tucker coefficients in every layer.
+
+    Args:
+        widths: Layer widths, input and output included.
+        r: Ranks ``(r_in, r_out, r_basis)`` or one for all; each is cut to the length of its axis.
+        grid, degree, base, domain, seed, dtype: As for :class:`KAN`.
+
+    Starts with ``U ~ N(0, 1/n_in)``, ``W ~ N(0, 1)`` over the basis (B-splines sum to one), ``core ~ N(0, 1/(r1 r3))``,
+    ``V ~ N(0, 1/r2)``, scaled so that hidden values stay on the grid.
+
+    Raises:
+        ArgumentError: Bad widths, ranks, grid or degree.
+    """
+
+    def __init__(
+        self,
+        widths: list[int],
+        r: int | Sequence[int] = 4,
+        grid: int = 5,
+        degree: int = 3,
+        *,
+        base: bool = True,
+        domain: tuple[float, float] = (-1.0, 1.0),
+        seed: int = 0,
+        dtype: torch.dtype = torch.float64,
+    ):
+        super().__init__()
+        self.widths = check_widths(widths, "SlimKAN")
+        self.r = _ranks(r)
+        if isinstance(grid, bool) or not isinstance(grid, int) or grid < 1:
+            raise ArgumentError(f"grid must be an int >= 1; got {grid!r}.")
+        if isinstance(degree, bool) or not isinstance(degree, int) or not 1 <= degree <= 7:
+            raise ArgumentError(f"degree must be an int from 1 to 7; got {degree!r}.")
+        self.degree, self.base, self.domain, self.seed = degree, base, (float(domain[0]), float(domain[1])), seed
+        rng = generator(seed)
+
+        def normal(*shape: int) -> Tensor:
+            return torch.randn(*shape, generator=rng, dtype=torch.float64)
+
+        chain: list[nn.Module] = []
+        for n_in, n_out in zip(self.widths[:-1], self.widths[1:], strict=True):
+            knots = uniform_knots(*self.domain, grid, degree).expand(n_in, -1).clone()
+            rows = grid + degree + base
+            r1, r2, r3 = _fitting(self.r, n_in, n_out, rows)
+            core = normal(r1, r2, r3) / math.sqrt(r1 * r3)
+            U, V, W = normal(n_in, r1) / math.sqrt(n_in), normal(n_out, r2) / math.sqrt(r2), normal(rows, r3)
+            factors = [t.to(dtype) for t in (core, U, V, W)]
+            chain.append(SlimKANLayer(*factors, knots.to(dtype), degree, base))
+        self.layers = nn.ModuleList(chain)
+
+    @classmethod
+    def from_kan(cls, kan: KAN, r: int | Sequence[int]) -> SlimKAN:
+        """Cut a KAN to ranks ``r`` by a truncated HOSVD of every layer; full ranks keep it exactly."""
+        if not isinstance(kan, KAN):
+            raise ArgumentTypeError(f"kan must be a KAN; got {type(kan).__name__}.")
+        like = next(kan.parameters())
+        slim = cls(
+            kan.widths, r, max(kan.grids), kan.degree, base=kan.config()["base"], domain=kan.domain, dtype=like.dtype
+        ).to(like.device)
+        slim.layers = nn.ModuleList([_cut(layer, slim.r) for layer in kan.layers if isinstance(layer, KANLayer)])
+        return slim
+
+    def config(self) -> dict:
+        """Plain data that rebuilds the architecture, where all layers have one grid."""
+        grids = {layer.grid for layer in self.layers if isinstance(layer, SlimKANLayer)}
+        if len(grids) != 1:
+            raise ArgumentError(f"a SlimKAN with different grids {sorted(grids)} has no plain configuration.")
+        return {
+            "kind": "SlimKAN",
+            "widths": self.widths,
+            "r": list(self.r),
+            "grid": grids.pop(),
+            "degree": self.degree,
+            "base": self.base,
+            "domain": list(self.domain),
+            "seed": self.seed,
+        }
+
+
+def _cut(layer: KANLayer, r: Ranks) -> SlimKANLayer:
+    coef = layer.coef.detach()
+    base = layer.base is not None
+    tensor = torch.cat([coef, layer.base.detach()[:, None]], dim=1) if base else coef  # type: ignore[union-attr]
+    ranks = _fitting(r, tensor.shape[0], tensor.shape[2], tensor.shape[1])
+    core, (U, V, W) = hosvd(tensor.permute(0, 2, 1).contiguous(), ranks)
+    return SlimKANLayer(core, U, V, W, layer.knots.clone(), layer.degree, base)
+
+
+def _ranks(r: int | Sequence[int]) -> Ranks:
+    ranks = (r, r, r) if isinstance(r, int) else tuple(r)
+    if len(ranks) != 3 or any(isinstance(k, bool) or not isinstance(k, int) or k < 1 for k in ranks):
+        raise ArgumentError(f"r must be an int >= 1 or three of them (r_in, r_out, r_basis); got {r!r}.")
+    return ranks[0], ranks[1], ranks[2]
+
+
+def _fitting(r: Ranks, n_in: int, n_out: int, rows: int) -> Ranks:
+    return min(r[0], n_in), min(r[1], n_out), min(r[2], rows)
