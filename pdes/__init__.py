@@ -26,11 +26,15 @@ if TYPE_CHECKING:
     from sciml.pdes.heat_ball import HeatBall
     from sciml.pdes.heat_multiscale import HeatMultiscale
     from sciml.pdes.helmholtz import Helmholtz
+    from sciml.pdes.kdv import KdV
     from sciml.pdes.klein_gordon import KleinGordon
+    from sciml.pdes.kuramoto_sivashinsky import KuramotoSivashinsky
     from sciml.pdes.parabolic_ball import ParabolicBall
     from sciml.pdes.poisson import Poisson
     from sciml.pdes.poisson_cosine import PoissonCosine
     from sciml.pdes.poisson_discs import PoissonDiscs
+    from sciml.pdes.reaction_diffusion import ReactionDiffusion
+    from sciml.pdes.schrodinger import Schrodinger
     from sciml.pdes.wave import Wave
     from sciml.problem import PDE
 
@@ -43,11 +47,15 @@ _CLASSES = {  # class -> the name that files and the command line use
     "HeatBall": "heat-ball",
     "HeatMultiscale": "heat-multiscale",
     "Helmholtz": "helmholtz",
+    "KdV": "kdv",
     "KleinGordon": "klein-gordon",
+    "KuramotoSivashinsky": "kuramoto-sivashinsky",
     "ParabolicBall": "parabolic-ball",
     "Poisson": "poisson",
     "PoissonCosine": "poisson-cosine",
     "PoissonDiscs": "poisson-discs",
+    "ReactionDiffusion": "reaction-diffusion",
+    "Schrodinger": "schrodinger",
     "Wave": "wave",
 }
 _BY_NAME = {name: kind for kind, name in _CLASSES.items()}
@@ -64,11 +72,15 @@ __all__ = [  # noqa: RUF022 - the registry first
     "HeatBall",
     "HeatMultiscale",
     "Helmholtz",
+    "KdV",
     "KleinGordon",
+    "KuramotoSivashinsky",
     "ParabolicBall",
     "Poisson",
     "PoissonCosine",
     "PoissonDiscs",
+    "ReactionDiffusion",
+    "Schrodinger",
     "Wave",
 ]
 

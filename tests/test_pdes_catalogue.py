@@ -37,10 +37,18 @@ CLOSED = [  # closed form: (problem, tolerance of the residual relative to its l
     (pdes.KleinGordon(), 1e-13),
     (pdes.PoissonCosine(), 1e-13),
     (pdes.PoissonDiscs(), 1e-12),
+    (pdes.Schrodinger(), 1e-12),
     (pdes.ParabolicBall(), 1e-12),
     (pdes.ParabolicBall(eps=2.0, dim=3), 1e-12),
 ]
-TABULATED = [pdes.AllenCahn(), pdes.AllenCahn(D=1e-2)]
+TABULATED = [
+    pdes.AllenCahn(),
+    pdes.AllenCahn(D=1e-2),
+    pdes.KdV(),
+    pdes.KuramotoSivashinsky(),
+    pdes.ReactionDiffusion(),
+    pdes.ReactionDiffusion(nu=0.5, rho=10),
+]
 EVERY = [problem for problem, _ in CLOSED] + TABULATED
 closed = pytest.mark.parametrize("problem", [problem for problem, _ in CLOSED], ids=repr)
 every = pytest.mark.parametrize("problem", EVERY, ids=repr)
