@@ -209,10 +209,11 @@ class Adapter:
         return self.rules[name].rates(self.sites[name]).get(key, 1.0)
 
     def _set(self, name: str, factors: Factors, like: Tensor) -> None:
-        # contiguous: factors of an SVD come column by column, and L-BFGS refuses those
+        # contiguous: factors of an SVD come column by column, and L-BFGS refuses those;
+        # in the order of the names: theta must not depend on who made the factors
         self.factors[name] = {
-            key: f.detach().to(like).clone(memory_format=torch.contiguous_format).requires_grad_()
-            for key, f in factors.items()
+            key: factors[key].detach().to(like).clone(memory_format=torch.contiguous_format).requires_grad_()
+            for key in sorted(factors)
         }
 
     def _split(self, theta: Tensor) -> list[Tensor]:

@@ -84,9 +84,15 @@ class LoRA(LowRank):
         return self.rank(site) * sum(matrix_shape(site))
 
     def rates(self, site: Site) -> dict[str, float]:
-        """``1 / n_in`` for the inputs' side, 1 for the outputs' side (LoRA+, Hayou et al. 2024)."""
-        slow = 1 / site.size("in")
-        return {"left": 1.0, "right": slow} if site.roles[0] == "out" else {"left": slow, "right": 1.0}
+        """``1 / n_in`` for the inputs' side, 1 for the outputs' side (LoRA+, Hayou et al. 2024).
+
+        Where the outputs' side also holds the m basis functions, its rate is ``m^-1/2`` (see LoTRA).
+        """
+        inputs = 1 / site.size("in")
+        if site.roles[0] == "out":
+            return {"left": 1.0, "right": inputs}
+        outputs = 1.0 if matrix_shape(site)[1] == site.size("out") else site.size("basis") ** -0.5
+        return {"left": inputs, "right": outputs}
 
     # components
 

@@ -1,5 +1,4 @@
-"""Which components of a trained low-rank adapter to keep under a budget (SubLoRA, Gao & Tan, arXiv
-2507.01841).
+"""Which components of a trained adapter to keep under a budget (SubLoRA, Gao & Tan, arXiv 2507.01841).
 
 Every component gets a gate: 1 keeps it, 0 removes it. The loss as a function of the gates is what the
 second-order rules of ``sciml.rank`` work on; it equals their loss in the strengths ``sigma`` up to the
@@ -35,6 +34,7 @@ class Gates:
 
     Attributes:
         sizes: Components of each mode of each parameter, ``{"name/mode": rank}``.
+        site_of_mode: For each entry of ``sizes``, the number of its parameter.
         adapter: The adapter with orthogonal components.
     """
 
@@ -52,11 +52,9 @@ class Gates:
         }
         self.adapter = adapter.replace_factors(config, factors)
         self.shapes = adapter.shapes
-        self.sizes = {
-            f"{name}/{mode}": r
-            for name in self._names
-            for mode, r in config.modes(adapter.sites[name]).items()
-        }
+        modes = {name: config.modes(adapter.sites[name]) for name in self._names}
+        self.sizes = {f"{name}/{mode}": r for name in self._names for mode, r in modes[name].items()}
+        self.site_of_mode = torch.tensor([k for k, own in enumerate(modes.values()) for _ in own])
 
     @property
     def size(self) -> int:
@@ -72,10 +70,10 @@ class Gates:
         """All gates open."""
         return torch.ones(self.size, dtype=self._like.dtype, device=self._like.device)
 
-    def deltas(self, gates: Tensor) -> dict[str, Tensor]:
-        """The differences with the components multiplied by ``gates`` (R,)."""
+    def deltas(self, theta: Tensor) -> dict[str, Tensor]:
+        """The differences with the components multiplied by gates ``theta`` (R,)."""
         factors = {name: detached(f) for name, f in self.adapter.factors.items()}
-        for name, modes in self._by_site(gates).items():
+        for name, modes in self._by_site(theta).items():
             factors[name] = self.config.gated(self.adapter.sites[name], factors[name], modes)
         return self.adapter.deltas_of(factors)
 
@@ -145,8 +143,7 @@ def choose(
     else:
         system = gated.linearize(ones)
         found = rank.gauss_newton(system.residual, system.dense())
-    known = rank.Components(ones, gates.sizes, found.g, found.H, strength=gates.strengths())
-    return rank.select(selector, known, budget)
+    return _select(gates, found, budget, selector)
 
 
 def search_ranks(adapter: Adapter, problem: Any, base: Tensor, curvature: str = "hessian") -> Adapter:
@@ -156,6 +153,36 @@ def search_ranks(adapter: Adapter, problem: Any, base: Tensor, curvature: str = 
         raise ArgumentError("adapter needs a rank_budget to search ranks for, got None")
     keep = choose(gates, problem, base, gates.config.rank_budget, gates.config.rank_search, curvature)
     return gates.prune(keep)
+
+
+def _select(gates: Gates, found: rank.Derivatives, budget: int, selector: str) -> Tensor:
+    """A selector's choice in which every parameter keeps something in each of its modes, or nothing at all.
+
+    A Tucker tensor vanishes with any one of its modes, which no second-order model can see. Parameters left
+    so are closed for good, the model is expanded about that point, and the budget goes to the others.
+    """
+    strength, ones = gates.strengths(), gates.vector()
+    lengths = torch.tensor(list(gates.sizes.values()), device=ones.device)
+    mode = torch.arange(len(lengths), device=ones.device).repeat_interleave(lengths)  # of each component
+    site = gates.site_of_mode.to(ones.device)
+    room = torch.ones_like(mode, dtype=torch.bool)  # components that may be kept
+    while True:
+        counts = torch.bincount(mode[room], minlength=len(lengths)).tolist()
+        known = rank.Components(
+            ones[room],
+            dict(zip(gates.sizes, counts, strict=True)),
+            found.g[room] - found.H[room][:, ~room].sum(1),
+            found.H[room][:, room],
+            strength=strength[room],
+        )
+        keep = torch.zeros_like(room)
+        keep[room] = rank.select(selector, known, budget)
+        filled = torch.bincount(mode[keep], minlength=len(lengths)) > 0
+        broken = [k for k in site[filled].unique() if not bool(filled[site == k].all())]
+        if not broken:
+            return keep
+        for k in broken:
+            room &= site[mode] != k
 
 
 def detached(factors: Mapping[str, Tensor]) -> Factors:

@@ -1,0 +1,315 @@
+"""Training in an adapter's factors and searching its ranks, against autograd and brute force."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+
+from sciml.adapters import (
+    SVD,
+    AdaptedProblem,
+    Adapter,
+    ChangeOfVariables,
+    Full,
+    Gates,
+    Head,
+    LoRA,
+    LoTRA,
+    choose,
+    search_ranks,
+)
+from sciml.adapters.lora import matrix_shape
+from sciml.errors import ArgumentError
+from sciml.nn import KAN, MLP
+from sciml.rank import CubicBudget
+
+F64 = torch.float64
+CONFIGS = [LoRA(r=2), LoTRA(r=(2, 3, 2)), LoTRA(r=2, modules_to_save="head"), SVD(), Full(), Head()]
+
+
+def flat(net) -> torch.Tensor:
+    return torch.cat([p.detach().reshape(-1) for p in net.parameters()])
+
+
+class Fit:
+    """Least squares fit of a network to data, in its flat parameters, by autograd alone."""
+
+    def __init__(self, net, seed: int = 0, n: int = 40):
+        rng = torch.Generator().manual_seed(seed)
+        self.net = net
+        self.x = 2 * torch.rand(n, net.widths[0], generator=rng, dtype=F64) - 1
+        with torch.no_grad():
+            self.y = net(self.x) + 0.1 * torch.sin(3 * self.x.sum(1, keepdim=True))
+
+    def rows(self, theta):
+        named, start = {}, 0
+        for name, p in self.net.named_parameters():
+            named[name] = theta[start : start + p.numel()].reshape(p.shape)
+            start += p.numel()
+        return (torch.func.functional_call(self.net, named, (self.x,)) - self.y).flatten() / len(
+            self.x
+        ) ** 0.5
+
+    def residual(self, theta):
+        return self.rows(theta).detach()
+
+    def value(self, theta):
+        return float(0.5 * self.residual(theta).square().sum())
+
+    def value_and_grad(self, theta):
+        theta = theta.detach().requires_grad_()
+        f = 0.5 * self.rows(theta).square().sum()
+        return float(f.detach()), torch.autograd.grad(f, theta)[0]
+
+    def linearize(self, theta):
+        return Dense(self.residual(theta), torch.autograd.functional.jacobian(self.rows, theta.detach()))
+
+
+class Dense:
+    def __init__(self, residual, J):
+        self.residual, self.shape, self._J = residual, tuple(J.shape), J
+
+    def dense(self):
+        return self._J
+
+    def mv(self, v):
+        return self._J @ v
+
+    def rmv(self, w):
+        return self._J.mT @ w
+
+
+def shaken(adapter: Adapter, size: float = 0.1, seed: int = 0) -> torch.Tensor:
+    rng = torch.Generator().manual_seed(seed)
+    theta = adapter.vector() + size * torch.randn(adapter.size, generator=rng, dtype=F64)
+    adapter.load_vector(theta)
+    return theta
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: c.kind)
+@pytest.mark.parametrize("net", [KAN([2, 3, 3, 1], grid=3), MLP([2, 4, 3, 1])], ids=["kan", "mlp"])
+def test_the_chain_rule_is_that_of_autograd(net, config):
+    adapter, problem = Adapter(config, net), Fit(net)
+    theta = shaken(adapter)
+    adapted = AdaptedProblem(problem, adapter, flat(net))
+    assert torch.equal(adapted.theta, theta)
+
+    def rows(t):
+        moved = torch.cat([p.reshape(-1) for p in adapter.apply(net, t).values()])
+        return problem.rows(moved)
+
+    J = torch.autograd.functional.jacobian(rows, theta)
+    torch.testing.assert_close(adapted.residual(theta), rows(theta).detach(), rtol=1e-12, atol=1e-14)
+    f, g = adapted.value_and_grad(theta)
+    assert (
+        f
+        == pytest.approx(adapted.value(theta))
+        == pytest.approx(float(0.5 * rows(theta).square().sum().detach()))
+    )
+    torch.testing.assert_close(g, J.mT @ rows(theta).detach(), rtol=1e-10, atol=1e-13)
+
+    rng = torch.Generator().manual_seed(1)
+    v, w = torch.randn(adapter.size, generator=rng, dtype=F64), torch.randn(40, generator=rng, dtype=F64)
+    for dense_first in (False, True):  # products before and after the matrix has been formed
+        system = adapted.linearize(theta)
+        assert system.shape == J.shape
+        if dense_first:
+            torch.testing.assert_close(system.dense(), J, rtol=1e-10, atol=1e-12)
+        torch.testing.assert_close(system.mv(v), J @ v, rtol=1e-10, atol=1e-12)
+        torch.testing.assert_close(system.rmv(w), J.mT @ w, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(system.gram(), J @ J.mT, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(system.row_norms(), J.square().sum(1), rtol=1e-10, atol=1e-12)
+
+
+def test_many_rows_are_pulled_in_parts():
+    net = MLP([1, 3, 1])
+    adapter = Adapter(LoRA(r=1), net)
+    theta = shaken(adapter)
+    change = ChangeOfVariables(adapter, flat(net))
+    rows = torch.randn(2100, adapter.dense_size, generator=torch.Generator().manual_seed(0), dtype=F64)
+    pulled = change.pull_rows(theta, rows)
+    for i in (0, 1023, 1024, 2099):
+        torch.testing.assert_close(pulled[i], change.pull(theta, rows[i]))
+    with pytest.raises(ArgumentError, match="base needs shape"):
+        ChangeOfVariables(adapter, torch.zeros(3))
+
+
+@pytest.mark.parametrize(
+    "config", [LoRA(r=3, alpha=2.0), LoTRA(r=(2, 3, 2)), LoTRA(r=3, modules_to_save="head")]
+)
+@pytest.mark.parametrize("net", [KAN([2, 4, 3, 1], grid=3), MLP([2, 4, 5, 1])], ids=["kan", "mlp"])
+def test_orthogonal_components_are_the_same_difference(net, config):
+    adapter = Adapter(config, net)
+    shaken(adapter, size=1.0)
+    gates = Gates(adapter)
+    for name, delta in adapter.deltas().items():
+        for same in (gates.adapter.delta(name), gates.deltas(gates.vector())[name]):
+            torch.testing.assert_close(same, delta, rtol=0, atol=1e-11)
+    start = 0
+    for key, r in gates.sizes.items():
+        strengths = gates.strengths()[start : start + r]
+        name, mode = key.rsplit("/", 1)
+        site, delta = adapter.sites[name], adapter.delta(name).detach()
+        if mode == "rank":
+            matrix = delta.reshape(matrix_shape(site))
+        else:
+            matrix = delta.movedim(site.roles.index(mode), 0).flatten(1)
+        spectrum = torch.linalg.svdvals(matrix)
+        n = min(r, len(spectrum))
+        torch.testing.assert_close(strengths[:n], spectrum[:n], rtol=0, atol=1e-10)
+        start += r
+
+
+@pytest.mark.parametrize("config", [LoRA(r=3), LoTRA(r=(2, 3, 2), modules_to_save="head")])
+def test_pruned_and_silenced_adapters_are_the_gated_difference(config):
+    net = KAN([2, 4, 3, 1], grid=3)
+    adapter = Adapter(config, net)
+    shaken(adapter, size=1.0)
+    gates = Gates(adapter)
+    rng = torch.Generator().manual_seed(3)
+    for trial in range(6):
+        keep = torch.rand(gates.size, generator=rng) < (0.7 if trial else 0.0)
+        gated = gates.deltas(keep.to(F64))
+        pruned, silenced = gates.prune(keep), gates.silence(keep)
+        for name, delta in gated.items():
+            torch.testing.assert_close(pruned.delta(name), delta, rtol=0, atol=1e-11)
+            torch.testing.assert_close(silenced.delta(name), delta, rtol=0, atol=1e-11)
+        assert silenced.size == adapter.size
+        # the pattern alone is enough to build the same structure again
+        again = Adapter(pruned.config, net)
+        assert again.size == pruned.size <= adapter.size
+        again.load_vector(pruned.vector())
+        for name, delta in gated.items():
+            torch.testing.assert_close(again.delta(name), delta, rtol=0, atol=1e-11)
+        # what is silent can come back: some factor of every parameter still has a gradient
+        silenced.call(net, Fit(net).x).square().sum().backward()
+        assert all(any(f.grad.any() for f in fs.values()) for fs in silenced.factors.values())
+
+
+def test_untrained_components_stay_alive_through_a_search():
+    net = MLP([2, 4, 4, 1])
+    adapter = Adapter(LoRA(r=2, rank_budget=3), net)
+    found = search_ranks(adapter, Fit(net), flat(net))
+    found.call(net, Fit(net).x).square().sum().backward()
+    assert sum(found.config.rank_pattern.values()) == 3
+    assert all(any(f.grad.any() for f in fs.values()) for fs in found.factors.values() if fs["left"].numel())
+
+
+@pytest.mark.parametrize("curvature", ["hessian", "gauss_newton"])
+def test_the_search_finds_the_components_that_matter(curvature):
+    """A difference of two large and many tiny components: the budget goes to the large ones."""
+    net = MLP([2, 4, 4, 1])
+    problem = Fit(net)
+    rng = torch.Generator().manual_seed(1)
+    changes = {}
+    for name, strong in {"layers.0.weight": 0, "layers.2.weight": 2, "layers.4.weight": 0}.items():
+        shape = net.get_parameter(name).shape
+        u, _, vh = torch.linalg.svd(torch.randn(shape, generator=rng, dtype=F64), full_matrices=False)
+        s = torch.full((min(shape),), 1e-4, dtype=F64)
+        s[:strong] = 1.0
+        changes[name] = (u * s) @ vh
+    adapter = Adapter.fit(LoRA(r=3, rank_budget=2), net, changes)
+    with torch.no_grad():
+        problem.y = adapter.call(net, problem.x)  # the difference is the answer: every component helps
+    found = search_ranks(adapter, problem, flat(net), curvature=curvature)
+    assert found.config.rank_pattern == {"layers.0.weight": 0, "layers.2.weight": 2, "layers.4.weight": 0}
+    assert found.size == 2 * (4 + 4)
+    # for what is kept the difference is kept
+    torch.testing.assert_close(
+        found.delta("layers.2.weight").detach(), changes["layers.2.weight"], rtol=0, atol=1e-3
+    )
+
+
+@pytest.mark.parametrize("curvature", ["hessian", "gauss_newton"])
+def test_second_order_choices_cost_little_more_than_the_best_of_all(curvature):
+    """Geometric mean, over random small differences that are the answer, of the true loss over the best possible."""
+    ratio = {"sublora": [], "backward": [], "brute_force": [], "magnitude": []}
+    for seed in range(8):
+        net = MLP([2, 3, 3, 1], seed=seed)
+        problem, adapter = Fit(net, seed), Adapter(LoRA(r=3, seed=seed), net)
+        shaken(adapter, size=0.3, seed=seed)
+        with torch.no_grad():
+            problem.y = adapter.call(net, problem.x)
+        gates = Gates(adapter)
+        adapted = AdaptedProblem(problem, gates, flat(net))
+        for budget in (1, 3):
+            kept = itertools.combinations(range(gates.size), budget)
+            masks = [torch.tensor([float(i in k) for i in range(gates.size)], dtype=F64) for k in kept]
+            best = min(adapted.value(mask) for mask in masks)
+            for selector, ratios in ratio.items():
+                keep = choose(gates, problem, flat(net), budget, selector, curvature)
+                assert int(keep.sum()) == budget
+                ratios.append(adapted.value(keep.to(F64)) / best)
+    means = {selector: torch.tensor(r).log().mean().exp() for selector, r in ratio.items()}
+    assert max(means[s] for s in ("sublora", "backward", "brute_force")) < 1.4, means
+    assert means["magnitude"] > 1.5, means
+
+
+def adapter_near_optimum(adapter: Adapter, problem: Fit, base: torch.Tensor) -> Adapter:
+    """A few damped Gauss-Newton steps in the factors."""
+    shaken(adapter, size=0.3)
+    adapted = AdaptedProblem(problem, adapter, base)
+    theta = adapter.vector()
+    for _ in range(8):
+        system = adapted.linearize(theta)
+        J = system.dense()
+        step = torch.linalg.solve(J.mT @ J + 1e-4 * torch.eye(len(theta), dtype=F64), J.mT @ system.residual)
+        theta = theta - step if adapted.value(theta - step) < adapted.value(theta) else theta - 0.1 * step
+    adapter.load_vector(theta)
+    return adapter
+
+
+@pytest.mark.parametrize("selector", ["sublora", "backward", "magnitude", "uniform"])
+def test_tucker_modes_are_kept_together_or_not_at_all(selector):
+    net = KAN([2, 4, 1], grid=3)
+    problem = Fit(net, n=15)
+    adapter = Adapter(LoTRA(r=2, rank_search=selector), net)
+    gates = Gates(adapter_near_optimum(adapter, problem, flat(net)))
+    for budget in (0, 1, 2, 3, 4, 7, 10, gates.size):
+        keep = choose(gates, problem, flat(net), budget, selector, "gauss_newton")
+        assert int(keep.sum()) <= budget
+        pruned = gates.prune(keep)
+        ranks = pruned.config.rank_pattern
+        assert all(all(r) or not any(r) for r in ranks.values())
+        kept = sum(sum(f.shape[1] for k, f in fs.items() if k != "core") for fs in pruned.factors.values())
+        assert kept == int(keep.sum())  # nothing is paid for that does not count
+
+
+def test_the_budget_may_fall_during_training():
+    """The joint algorithm: train, choose, silence, train on; at the end the support is the budget's."""
+    net = KAN([1, 4, 1], grid=4, base=False)
+    problem, base = Fit(net), flat(net)
+    adapter = shaken_adapter = Adapter(LoRA(r=4), net)
+    shaken(shaken_adapter, size=0.1)
+    start = AdaptedProblem(problem, adapter, base).value(adapter.vector())
+    schedule = CubicBudget(start=Gates(adapter).size, end=3, total=12, warmup=2, settle=3, interval=2)
+    keep = None
+    for step in range(13):
+        if schedule.due(step):
+            gates = Gates(adapter)
+            keep = choose(gates, problem, base, schedule(step))
+            adapter = gates.prune(keep) if step == 9 else gates.silence(keep)
+        adapted = AdaptedProblem(problem, adapter, base)
+        theta, J, r = (
+            adapter.vector(),
+            adapted.linearize(adapter.vector()).dense(),
+            adapted.residual(adapter.vector()),
+        )
+        new = theta - torch.linalg.solve(J.mT @ J + 1e-3 * torch.eye(len(theta), dtype=F64), J.mT @ r)
+        if adapted.value(new) < adapted.value(theta):
+            adapter.load_vector(new)
+    assert sum(adapter.config.rank_pattern.values()) <= 3
+    assert AdaptedProblem(problem, adapter, base).value(adapter.vector()) < 0.5 * start
+
+
+def test_what_cannot_be_searched_is_refused():
+    net = MLP([1, 3, 1])
+    problem = Fit(net)
+    with pytest.raises(ArgumentError, match="needs a low-rank kind"):
+        Gates(Adapter(Full(), net))
+    with pytest.raises(ArgumentError, match="needs a rank_budget"):
+        search_ranks(Adapter(LoRA(r=1), net), problem, flat(net))
+    with pytest.raises(ArgumentError, match="curvature needs one of"):
+        choose(Gates(Adapter(LoRA(r=1), net)), problem, flat(net), 1, curvature="fisher")
