@@ -224,7 +224,7 @@ def test_the_search_finds_the_components_that_matter(curvature):
 
 @pytest.mark.parametrize("curvature", ["hessian", "gauss_newton"])
 def test_second_order_choices_cost_little_more_than_the_best_of_all(curvature):
-    """Geometric mean, over random small differences that are the answer, of the true loss over the best possible."""
+    """Geometric mean of true loss over best possible, for small differences that are the answer."""
     ratio = {"sublora": [], "backward": [], "brute_force": [], "magnitude": []}
     for seed in range(8):
         net = MLP([2, 3, 3, 1], seed=seed)
@@ -240,7 +240,7 @@ def test_second_order_choices_cost_little_more_than_the_best_of_all(curvature):
             best = min(adapted.value(mask) for mask in masks)
             for selector, ratios in ratio.items():
                 keep = choose(gates, problem, flat(net), budget, selector, curvature)
-                assert int(keep.sum()) == budget
+                assert int(keep.sum()) <= budget
                 ratios.append(adapted.value(keep.to(F64)) / best)
     means = {selector: torch.tensor(r).log().mean().exp() for selector, r in ratio.items()}
     assert max(means[s] for s in ("sublora", "backward", "brute_force")) < 1.4, means
