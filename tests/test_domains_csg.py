@@ -45,7 +45,7 @@ def points(seed=0):
     return torch.cat([random, grid])  # the grid hits corners and edges
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(TREE, TREE)
 def test_set_laws(a, b):
     x = points()
@@ -72,7 +72,7 @@ def test_de_morgan(a, b, c):
     assert torch.equal((a - (b | c))._depth(x), ((a - b) & (a - c))._depth(x))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(TREE, st.integers(0, 5))
 def test_boundary_separates_inside_from_outside(domain: Domain, seed):
     try:

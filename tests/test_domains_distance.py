@@ -172,6 +172,17 @@ def test_single_precision_and_leading_shapes(name):
     assert boundary.normal(x.reshape(4, 6, -1)).shape == (4, 6, domain.dim)
 
 
+@pytest.mark.parametrize("name", DOMAINS)
+def test_everything_runs_on_the_device_of_the_points(name):
+    """The meta device refuses to mix with the CPU, as a GPU does."""
+    domain = DOMAINS[name]
+    x = torch.empty(5, domain.dim, device="meta")
+    for boundary in (domain.boundary(), domain.boundary(domain.parts[0])):
+        assert boundary.distance(x).shape == (5, 1)
+        for answer in (boundary.distance(x), boundary.normal(x), boundary.contains(x), domain.contains(x)):
+            assert answer.device.type == "meta"
+
+
 def test_closed_forms():
     x = torch.tensor([[0.3, 0.6], [0.1, 0.9]], dtype=torch.float64)
     box = Box([0, 0], [1, 2])

@@ -8,6 +8,7 @@ import math
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -232,5 +233,8 @@ def test_nan_is_outside():
 
 def test_import_is_light():
     code = "import sys, sciml.domains; print([m for m in ('scipy.stats', 'matplotlib') if m in sys.modules])"
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    root = Path(__file__).parents[1]
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
+    )
     assert answer.stdout.strip() == "[]"

@@ -7,6 +7,7 @@ common.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -23,6 +24,7 @@ from sciml.errors import ArgumentError, ArgumentTypeError
 MEASURE_POINTS = 2**16
 MEASURE_SEED = 20240301
 PROBE = 1e-6  # of the extent: how far to both sides of a boundary point to look
+TOUCH = 1e-9  # of the extent: boundaries this close are the same
 MARGIN = 1e-10  # of the extent: samples stay this far inside
 
 Bounds = tuple[tuple[float, ...], tuple[float, ...]]
@@ -42,15 +44,16 @@ class _Surface(Kept):
         return -self.piece.level(x) if self.turned else self.piece.level(x)
 
     def keep(self, x: Tensor) -> Tensor:
-        step = PROBE * self.whole._extent
-        normal = self.normal(x)
-        kept = (self.whole._depth(x - step * normal) > 0) & (self.whole._depth(x + step * normal) < 0)
-        # where operands share a piece of boundary, the first of them has it
-        for leaf, turned in self.whole._leaves[: self.origin[0]]:
-            shared = kept & (leaf._depth(x).abs() <= 1e-9 * self.whole._extent)
+        """Which points (n, d) of the piece bound the domain."""
+        leaf, tol = self.origin[0], TOUCH * self.whole._extent
+        kept = self.whole._bounded_by(leaf, x, self.piece.normal(x))
+        # where operands share a piece of boundary, the first that bounds the domain there has it
+        for other in range(leaf):
+            domain = self.whole._leaves[other][0]
+            shared = kept & (domain._depth(x).abs() <= tol)
             if shared.any():
-                theirs = leaf.boundary().normal(x[shared]) * (-1 if turned else 1)
-                kept[shared] = (theirs * normal[shared]).sum(-1) <= 0
+                at = x[shared]
+                kept[shared] = ~self.whole._bounded_by(other, at, domain.boundary().normal(at))
         return kept
 
     def inner(self) -> bool:
@@ -60,7 +63,7 @@ class _Surface(Kept):
         normal = self.normal(x)
         both = (self.whole._depth(x - step * normal) > 0) & (self.whole._depth(x + step * normal) > 0)
         # one point of many may lie by chance where boundaries cross
-        return int((both & (self.whole._depth(x).abs() <= 1e-9 * self.whole._extent)).sum()) > 1
+        return int((both & (self.whole._depth(x).abs() <= TOUCH * self.whole._extent)).sum()) > 1
 
     def on(self, x: Tensor, tol: float) -> Tensor:
         return (self.gap(x) <= tol) & (self.whole._depth(x).abs() <= tol)
@@ -133,6 +136,13 @@ class CSG(Domain):
         x = self.lower + (self.upper - self.lower) * u
         return x, self._depth(x) > MARGIN * self._extent
 
+    def _depth(self, x: Tensor) -> Tensor:
+        return self._merge(self.a._depth(x), self.b._depth(x))
+
+    @abstractmethod
+    def _merge(self, a: Tensor, b: Tensor) -> Tensor:
+        """The depth, from those of the operands."""
+
     # ---- the boundary ---------------------------------------------------------------------------------
 
     @cached_property
@@ -143,6 +153,31 @@ class CSG(Domain):
             below = operand._leaves if isinstance(operand, CSG) else ((operand, False),)
             leaves += [(leaf, hole != turned) for leaf, hole in below]
         return tuple(leaves)
+
+    def _bounded_by(self, leaf: int, x: Tensor, normal: Tensor) -> Tensor:
+        """Whether points (n, d) of a leaf's boundary, with its normals, bound the domain: (n,) bool.
+
+        They must bound every domain between the leaf and the whole.
+        """
+        steps: list[tuple[CSG, bool]] = []
+        domain: Domain = self
+        while isinstance(domain, CSG):
+            cut = len(domain.a._leaves) if isinstance(domain.a, CSG) else 1
+            steps.append((domain, leaf < cut))
+            domain, leaf = (domain.a, leaf) if leaf < cut else (domain.b, leaf - cut)
+        step, tol = PROBE * self._extent, TOUCH * self._extent
+        places = x, x - step * normal, x + step * normal
+        here, below, above = (domain._depth(p) for p in places)
+        good = (here.abs() <= tol) & (below > 0) & (above < 0)
+        side = 1
+        for node, first in reversed(steps):
+            here, below, above = (
+                node._merge(d, node.b._depth(p)) if first else node._merge(node.a._depth(p), d)
+                for d, p in zip((here, below, above), places, strict=True)
+            )
+            side = -side if node.sign == "-" and not first else side
+            good = good & (here.abs() <= tol) & (side * below > 0) & (side * above < 0)
+        return good
 
     @cached_property
     def _pieces(self) -> tuple[_Surface, ...]:
@@ -238,8 +273,8 @@ class Difference(CSG):
     def _level(self, x: Tensor) -> Tensor:
         return conjunction(self.a._level(x), -self.b._level(x))
 
-    def _depth(self, x: Tensor) -> Tensor:
-        return torch.minimum(self.a._depth(x), -self.b._depth(x))
+    def _merge(self, a: Tensor, b: Tensor) -> Tensor:
+        return torch.minimum(a, -b)
 
 
 class Union(CSG):
@@ -253,8 +288,8 @@ class Union(CSG):
     def _level(self, x: Tensor) -> Tensor:
         return disjunction(self.a._level(x), self.b._level(x))
 
-    def _depth(self, x: Tensor) -> Tensor:
-        return torch.maximum(self.a._depth(x), self.b._depth(x))
+    def _merge(self, a: Tensor, b: Tensor) -> Tensor:
+        return torch.maximum(a, b)
 
 
 class Intersection(CSG):
@@ -268,5 +303,5 @@ class Intersection(CSG):
     def _level(self, x: Tensor) -> Tensor:
         return conjunction(self.a._level(x), self.b._level(x))
 
-    def _depth(self, x: Tensor) -> Tensor:
-        return torch.minimum(self.a._depth(x), self.b._depth(x))
+    def _merge(self, a: Tensor, b: Tensor) -> Tensor:
+        return torch.minimum(a, b)
