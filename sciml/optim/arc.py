@@ -13,7 +13,7 @@ not read.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -25,7 +25,7 @@ from .cubic.exact import CholeskySubproblem, EigenSubproblem
 from .cubic.lanczos import LanczosSubproblem
 from .cubic.subproblem import CubicSolution, Subproblem
 from .momentum import extrapolate
-from .protocols import TRANSIENT, Curvature, SmoothProblem, State
+from .protocols import Curvature, ModelState, SmoothProblem
 
 UPDATES = ("interpolation", "smooth", "classic", "published")
 MOMENTA = (None, "wang", "constant", "ls")
@@ -36,7 +36,7 @@ DENSE = 500  # most variables for which solver="auto" forms the Hessian
 
 
 @dataclass(eq=False)
-class CubicState(State):
+class CubicState(ModelState):
     """``sigma`` and its growth ``nu``; ``multiplier`` of the last solve; ``anchor`` the last accepted point
     y_k.
     """
@@ -45,10 +45,7 @@ class CubicState(State):
     nu: float = 2.0
     multiplier: float = 0.0
     products: int = 0
-    moved: bool = True
     anchor: Tensor | None = None
-    curvature: Curvature | None = field(default=None, metadata=TRANSIENT)
-    subproblem: Subproblem | None = field(default=None, metadata=TRANSIENT)
 
 
 @dataclass(frozen=True)
@@ -99,28 +96,28 @@ class CubicMethod:
             loss=problem.value(theta),
             evaluations=state.evaluations + 1,
             rejections=0,
-            moved=True,
             anchor=None,
-            curvature=None,
-            subproblem=None,
+            moved=True,
+            model=None,
+            solver=None,
         )
 
     def step(self, problem: SmoothProblem, theta: Tensor, state: CubicState) -> tuple[Tensor, CubicState]:
         """One outer iteration: solve, try, adapt."""
         state = replace(state)
-        curvature = state.curvature
-        if curvature is None:
-            curvature = state.curvature = problem.curvature(theta)
-            if state.moved:
-                state.evaluations += 1
+        if state.model is None:
+            state.model = problem.curvature(theta)
+            state.evaluations += state.moved
             state.moved = False
-            state.grad_norm = float(torch.linalg.vector_norm(curvature.gradient))
+            state.loss = state.model.value
+            state.grad_norm = float(torch.linalg.vector_norm(state.model.gradient))
+        curvature: Curvature = state.model
         if not math.isfinite(state.grad_norm):
             state.reject()
             return theta, state
-        if state.subproblem is None:
-            state.subproblem = self._subproblem(curvature, state)
-        found = state.subproblem.solve(state.sigma)
+        if state.solver is None:
+            state.solver = self._subproblem(curvature, state)
+        found: CubicSolution = state.solver.solve(state.sigma)
         state.products += found.products
         state.multiplier = found.multiplier
         new = theta + found.step
@@ -135,7 +132,7 @@ class CubicMethod:
         state.accept(loss)
         if self.momentum is not None:
             new = self._extrapolate(problem, theta, new, found, gradient, state)
-        state.moved, state.curvature, state.subproblem = True, None, None
+        state.forget()
         return new, state
 
     def _subproblem(self, curvature: Curvature, state: CubicState) -> Subproblem:

@@ -13,7 +13,7 @@ residual space.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ from sciml.errors import ArgumentError
 from .bidiagonal import KrylovSystem
 from .damped import CholeskySystem, DampedSystem, SpectralSystem
 from .momentum import extrapolate
-from .protocols import TRANSIENT, LeastSquaresProblem, Linearization, State, half_square
+from .protocols import LeastSquaresProblem, Linearization, ModelState, half_square
 
 MODELS = ("cubic", "lm")
 FORMS = ("auto", "primal", "dual", "qr", "krylov")
@@ -35,7 +35,7 @@ DENSE_BYTES = 2 << 30  # largest Jacobian that is formed when the form is chosen
 
 
 @dataclass(eq=False)
-class GaussNewtonState(State):
+class GaussNewtonState(ModelState):
     """``weight`` is l (LM) or sigma (cubic); ``anchor`` the last accepted point, ``previous`` the last step
     (momentum).
     """
@@ -43,11 +43,8 @@ class GaussNewtonState(State):
     weight: float = 0.0
     nu: float = 2.0
     multiplier: float = 0.0
-    moved: bool = True
     anchor: Tensor | None = None
     previous: Tensor | None = None
-    lin: Linearization | None = field(default=None, metadata=TRANSIENT)
-    system: DampedSystem | None = field(default=None, metadata=TRANSIENT)
 
 
 @dataclass(frozen=True)
@@ -107,11 +104,11 @@ class GaussNewtonMethod:
             loss=half_square(r),
             evaluations=state.evaluations + 1,
             rejections=0,
-            moved=True,
             anchor=None,
             previous=None,
-            lin=None,
-            system=None,
+            moved=True,
+            model=None,
+            solver=None,
         )
 
     def step(
@@ -119,11 +116,12 @@ class GaussNewtonMethod:
     ) -> tuple[Tensor, GaussNewtonState]:
         """One outer iteration: solve, bend, try."""
         state = replace(state)
-        lin = self._linearize(problem, theta, state)
-        if lin is None or state.system is None:
+        if not self._ready(problem, theta, state):
             state.reject()
             return theta, state
-        system, r = state.system, lin.residual
+        lin: Linearization = state.model
+        system: DampedSystem = state.solver
+        r = lin.residual
         v, jv = self._solve(lin, system, state, r)
         if not bool(torch.isfinite(v).all()):
             self._shorten(state)
@@ -151,31 +149,25 @@ class GaussNewtonMethod:
             way = None if state.anchor is None else new - state.anchor
             state.anchor = new
             new = new if way is None else extrapolate(problem, new, way, state)
-        state.moved, state.lin, state.system = True, None, None
+        state.forget()
         return new, state
 
-    def _linearize(
-        self, problem: LeastSquaresProblem, theta: Tensor, state: GaussNewtonState
-    ) -> Linearization | None:
-        """The linearisation at ``theta`` (kept through rejections) with its solver; None when it is not
-        finite.
-        """
-        if state.lin is None:
-            state.lin = problem.linearize(theta)
-            if state.moved:
-                state.evaluations += 1
-        lin = state.lin
-        if state.system is None or state.moved:
+    def _ready(self, problem: LeastSquaresProblem, theta: Tensor, state: GaussNewtonState) -> bool:
+        """Linearise at ``theta`` (kept through rejections); False when the gradient is not finite."""
+        if state.model is None:
+            state.model = problem.linearize(theta)
+            state.evaluations += state.moved
+            state.moved = False
+            lin: Linearization = state.model
             g = lin.rmv(lin.residual)
+            state.loss = half_square(lin.residual)
             state.grad_norm = float(torch.linalg.vector_norm(g))
             if not math.isfinite(state.grad_norm):
-                return None
+                return False
             if state.weight <= 0.0:
                 state.weight = 0.1 if self.model == "cubic" else 1e-3 * _rayleigh(lin, g)
-            if state.system is None:
-                state.system = self._system(lin)
-        state.moved = False
-        return lin
+            state.solver = self._system(lin)
+        return state.solver is not None
 
     def _system(self, lin: Linearization) -> DampedSystem:
         m, p = lin.shape

@@ -16,7 +16,7 @@ A step never takes a point whose loss is not finite: it counts a rejection and s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol, Self, runtime_checkable
 
 import torch
@@ -161,6 +161,25 @@ class State:
     def accept(self, loss: float) -> None:
         """Count a step that was taken."""
         self.accepted, self.rejections, self.loss = True, 0, loss
+
+
+@dataclass(eq=False)
+class ModelState(State):
+    """State of a method that builds a model at one point and may try several steps from it.
+
+    Attributes:
+        moved: Whether theta has changed since the model was built.
+        model: The linearisation or curvature at theta.
+        solver: What solves the model's subproblem.
+    """
+
+    moved: bool = True
+    model: Any = field(default=None, metadata=TRANSIENT)
+    solver: Any = field(default=None, metadata=TRANSIENT)
+
+    def forget(self) -> None:
+        """Drop the model: theta, the points or the weights have changed."""
+        self.moved, self.model, self.solver = True, None, None
 
 
 @runtime_checkable
