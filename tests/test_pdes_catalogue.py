@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import pickle
+import re
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +16,7 @@ from sciml.conditions import Dirichlet, Initial, Neumann, Periodic, Robin, evalu
 from sciml.derivatives import AutogradSource
 from sciml.domains import Domain
 
+CATALOGUE = Path(__file__).parents[1] / "docs" / "catalogue.md"
 CLOSED = [  # closed form: (problem, tolerance of the residual relative to its largest term)
     (pdes.Poisson(dim=1), 1e-13),
     (pdes.Poisson(dim=2), 1e-13),
@@ -248,3 +252,18 @@ def test_problems_are_immutable(name):
     for parameter in fields(problem):
         with pytest.raises(AttributeError):
             setattr(problem, parameter.name, 1)
+
+
+@pytest.mark.parametrize("name", pdes.names())
+def test_documentation_states_class_parameters_and_floor(name):
+    kind = pdes.get(name)
+    (row,) = [line for line in CATALOGUE.read_text("utf-8").splitlines() if line.startswith(f"| `{name}`,")]
+    cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]]
+    assert cells[0] == f"`{name}`, `{kind.__name__}`"
+    assert re.findall(r"`(\w+)`", cells[3]) == [parameter.name for parameter in fields(kind)]
+    for parameter in fields(kind):
+        shown = re.search(rf"`{parameter.name}`\D*= ([-\d.e]+)(/π)?", cells[3])
+        assert shown, parameter.name
+        value = float(shown[1]) / (math.pi if shown[2] else 1.0)
+        assert value == pytest.approx(parameter.default, rel=1e-12)
+    assert float(cells[5].split()[0]) == pytest.approx(kind().floor)
