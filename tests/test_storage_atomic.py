@@ -102,6 +102,11 @@ def test_failing_halfway_keeps_the_old_file(tmp_path: Path, error: BaseException
     assert os.listdir(tmp_path) == ["f.h5"]
 
 
+def pipe(path: Path) -> Path:
+    os.mkfifo(path)
+    return path
+
+
 def folder(path: Path) -> Path:
     path.mkdir()
     return path
@@ -113,7 +118,7 @@ def folder(path: Path) -> Path:
         (lambda path: path / "no" / "f.h5", "the folder .*no does not exist; create it first"),
         (lambda path: folder(path / "f.h5"), "is a folder"),
         (lambda path: path, "is a folder"),
-        (lambda path: Path("/dev/null"), "no regular file"),
+        (lambda path: pipe(path / "f.h5"), "no regular file"),
         (lambda path: path / "\0", "cannot be written"),
         (lambda path: path / ("x" * 300), "cannot be written"),
     ],

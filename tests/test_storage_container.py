@@ -289,6 +289,11 @@ def test_canonical_json_is_json(data):
     assert plain.decode(text) == data
 
 
+def test_long_json_is_not_even_parsed():
+    with pytest.raises(ArgumentError, match="the JSON takes 5242882 bytes"):
+        plain.decode(b'"' + b"x" * (5 << 20) + b'"')
+
+
 @given(st.binary(max_size=60) | st.text('[]{}",:0129.eE+-\\untrufalse ', max_size=40).map(str.encode))
 def test_decoding_anything_gives_plain_data_or_one_error(text: bytes):
     try:

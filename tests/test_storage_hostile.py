@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,6 +126,12 @@ def test_forgeries_carry_right_checksums(saved: tuple):
         assert forge.lookup3(data[start:end]) == int.from_bytes(data[end : end + 4], "little")
 
 
+def pid(reader: fuzz.Reader) -> int:
+    number = reader._process.pid
+    assert number is not None
+    return number
+
+
 def test_the_fuzzer_sees_hangs_crashes_and_silent_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path, other = tmp_path / "saved.h5", tmp_path / "other.h5"
     fuzz.save_example(path)
@@ -132,13 +141,15 @@ def test_the_fuzzer_sees_hangs_crashes_and_silent_errors(tmp_path: Path, monkeyp
         assert reader.count([path.read_bytes(), other.read_bytes(), b""]) == {
             **REFUSED, "refused": 1, "same": 1, "silent": 1
         }  # fmt: skip
-        monkeypatch.setattr(fuzz, "LIMIT", 0.0)
+        os.kill(pid(reader), signal.SIGSTOP)
+        monkeypatch.setattr(fuzz, "LIMIT", 0.1)
         assert reader.count([b""])["hangs"] == 1
         monkeypatch.setattr(fuzz, "LIMIT", 60.0)
-        reader._process.kill()
-        reader._process.join()
-        with pytest.raises((BrokenPipeError, ConnectionResetError)):
-            reader.count([b""])
+        os.kill(pid(reader), signal.SIGSTOP)
+        killer = threading.Timer(0.1, os.kill, (pid(reader), signal.SIGKILL))
+        killer.start()
+        assert reader.count([b""])["crashes"] == 1
+        killer.join()
     finally:
         reader.close()
 
