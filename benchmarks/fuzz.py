@@ -154,7 +154,7 @@ class Reader:
             if self._pipe.poll(LIMIT):
                 return self._pipe.recv()
             result = "hangs"
-        except EOFError:
+        except (EOFError, OSError):
             result = "crashes"
         self.close()
         self._start()
@@ -214,7 +214,7 @@ def killed_saves(folder: Path, kills: int, seed: int) -> dict[str, int]:
         done = receive.recv()
         time.sleep(moments.uniform(0, 0.03))
         process.kill()
-        with contextlib.suppress(EOFError):
+        with contextlib.suppress(EOFError, OSError):
             while True:
                 done = receive.recv()
         process.join()
