@@ -109,7 +109,7 @@ class CubicMethod:
             state.model = problem.curvature(theta)
             state.evaluations += state.moved
             state.moved = False
-            state.loss = state.model.value
+            state.loss = state.base_loss = state.model.value
             state.grad_norm = float(torch.linalg.vector_norm(state.model.gradient))
         curvature: Curvature = state.model
         if not math.isfinite(state.grad_norm):

@@ -160,7 +160,7 @@ class GaussNewtonMethod:
             state.moved = False
             lin: Linearization = state.model
             g = lin.rmv(lin.residual)
-            state.loss = half_square(lin.residual)
+            state.loss = state.base_loss = half_square(lin.residual)
             state.grad_norm = float(torch.linalg.vector_norm(g))
             if not math.isfinite(state.grad_norm):
                 return False

@@ -168,11 +168,13 @@ class ModelState(State):
     """State of a method that builds a model at one point and may try several steps from it.
 
     Attributes:
+        base_loss: f where the model was built.
         moved: Whether theta has changed since the model was built.
         model: The linearisation or curvature at theta.
         solver: What solves the model's subproblem.
     """
 
+    base_loss: float = float("inf")
     moved: bool = True
     model: Any = field(default=None, metadata=TRANSIENT)
     solver: Any = field(default=None, metadata=TRANSIENT)

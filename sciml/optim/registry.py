@@ -17,6 +17,7 @@ from .lbfgs import LBFGSMethod
 from .protocols import StepMethod
 from .quasi_newton import QuasiNewtonMethod
 from .torch_method import TorchMethod
+from .torch_optimizer import StepOptimizer
 
 
 def _adam(lr: float = 1e-3, **options: Any) -> TorchMethod:
@@ -63,13 +64,20 @@ def method(name: str, **options: Any) -> StepMethod:
 
 
 def as_method(optimizer: Any, **options: Any) -> StepMethod:
-    """A step method from a name, a step method, or a ``torch.optim`` class (with its options).
+    """A step method from a name, a step method, ``ARC`` and its like (class or object), or a
+    ``torch.optim`` class.
+
+    Names and classes take ``options``.
 
     Raises:
         ArgumentTypeError: Anything else.
     """
     if isinstance(optimizer, str):
         return method(optimizer, **options)
+    if isinstance(optimizer, type) and issubclass(optimizer, StepOptimizer):
+        return optimizer.step_method(**options)
+    if isinstance(optimizer, StepOptimizer) and not options:
+        return optimizer.method
     if isinstance(optimizer, type) and issubclass(optimizer, torch.optim.Optimizer):
         return TorchMethod(optimizer, options)
     if isinstance(optimizer, StepMethod) and not isinstance(optimizer, type) and not options:
