@@ -1,0 +1,50 @@
+"""A run's history, rows of numbers over the steps, as arrays and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+PREFIX = "history."
+MAX_COLUMNS = 64
+
+
+def history_arrays(history: Sequence[Mapping[str, float]]) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Names of the columns, and one float64 array each; what a row lacks is nan."""
+    columns = sorted({name for row in history for name in row})
+    arrays = {
+        f"{PREFIX}{name}": np.array([float(row.get(name, math.nan)) for row in history], dtype=np.float64)
+        for name in columns
+    }
+    return columns, arrays
+
+
+def history_rows(columns: Sequence[str], arrays: Mapping[str, np.ndarray]) -> list[dict[str, float]]:
+    """The rows again; ``step`` is an int, and nan is left out."""
+    values = {name: arrays[f"{PREFIX}{name}"].tolist() for name in columns}
+    length = max((len(v) for v in values.values()), default=0)
+    rows = []
+    for k in range(length):
+        row = {name: column[k] for name, column in values.items() if not math.isnan(column[k])}
+        if "step" in row:
+            row["step"] = int(row["step"])
+        rows.append(row)
+    return rows
+
+
+def expected_columns(config: Mapping, rows: int) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Shapes and types of the arrays that a file's ``history`` entry implies.
+
+    Raises:
+        ValueError: The entry is no short list of names.
+    """
+    columns = config["history"]
+    if (
+        not isinstance(columns, list)
+        or len(columns) > MAX_COLUMNS
+        or not all(isinstance(c, str) for c in columns)
+    ):
+        raise ValueError("history must be a short list of names")
+    return {f"{PREFIX}{name}": ((rows,), "float64") for name in columns}
