@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
+from torch._C import _functorch
 
 from sciml.errors import ArgumentError
+from sciml.kernels import host
+from sciml.kernels.function import Call, FusedJets
+from sciml.kernels.fused import Kernels
 from sciml.kernels.reference import LayerWeights, jet_shape, reference_jets
+from sciml.kernels.table import spline_table
 from sciml.kernels.torch_jets import torch_jets
+
+_BITS = {torch.float32: 32, torch.float64: 64}
 
 
 class Backend(NamedTuple):
@@ -17,6 +25,7 @@ class Backend(NamedTuple):
 
     Attributes:
         run: ``(z, layers, W) -> (N, C, o)``.
+        kernels: ``(z, layers, W) -> Kernels``, for a backend that runs compiled loops.
         missing: Why this machine cannot run it, or None.
         why_not: Why it cannot take this call, or None.
     """
@@ -24,14 +33,94 @@ class Backend(NamedTuple):
     run: Callable[..., Tensor]
     missing: Callable[[], str | None]
     why_not: Callable[..., str | None]
+    kernels: Callable[..., Kernels] | None = None
+
+
+Arguments = tuple[Call, Tensor, list[Tensor]]
+
+
+def fused_call(kernels: Kernels, z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> Arguments:
+    """The call, ``W`` as a tensor and the weights, as `function` takes them."""
+    if W is None:
+        W = z.new_zeros(0, z.shape[1] - 1)
+    tables = tuple(spline_table(knots, coef.shape[0], degree, z.dtype) for coef, _, knots, degree in layers)
+    knots = tuple(layer[2] for layer in layers)
+    call = Call(kernels, tables, knots, tuple(layer[1] is not None for layer in layers))
+    weights = [w for layer in layers for w in layer[:2] if w is not None]
+    return call, W.to(z), weights
+
+
+def _run_fused(kernels: Kernels, z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> Tensor:
+    call, W, weights = fused_call(kernels, z, layers, W)
+    return FusedJets.apply(call, torch.is_grad_enabled(), z, W, *weights)[0]
+
+
+def _simd(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> Kernels:
+    D, S = jet_shape(z, W)
+    base = any(layer[1] is not None for layer in layers)
+    return host.simd(D, S, layers[0][3], base, _BITS[z.dtype])
+
+
+def _plain(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> Kernels:
+    return host.plain(_BITS[z.dtype])
+
+
+def simd_jets(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None = None) -> Tensor:
+    """Jets by the SIMD kernels; the arguments are those of `kan_jets`."""
+    return _run_fused(_simd(z, layers, W), z, layers, W)
+
+
+def numba_jets(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None = None) -> Tensor:
+    """Jets by plain compiled loops; the arguments are those of `kan_jets`."""
+    return _run_fused(_plain(z, layers, W), z, layers, W)
+
+
+def _why_not_table(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> str | None:
+    """Why a call cannot work from Taylor tables, or None."""
+    if any(_functorch.is_batchedtensor(layer[2]) for layer in layers):
+        return "vmap runs over the knots"
+    return None
+
+
+def _why_not_compiled(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> str | None:
+    """Why a call cannot run in compiled loops, or None."""
+    if z.dtype not in _BITS:
+        return f"z is {z.dtype}, not float32 or float64"
+    tensors = [z, *(t for layer in layers for t in layer[:3] if t is not None)]
+    if any(t.device.type != "cpu" for t in tensors):
+        return f"z is on {z.device}, not the CPU" if z.device.type != "cpu" else "weights are not on the CPU"
+    if any(w.dtype != z.dtype for layer in layers for w in layer[:2] if w is not None):
+        return f"z is {z.dtype} and weights are not"
+    if not layers:
+        return "there are no layers"
+    if not all(1 <= layer[3] <= 7 for layer in layers):
+        return "a degree lies outside 1..7"
+    return _why_not_table(z, layers, W)
+
+
+def _why_not_simd(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> str | None:
+    """Why a call cannot run in SIMD kernels, or None."""
+    if reason := _why_not_compiled(z, layers, W):
+        return reason
+    D, S = jet_shape(z, W)
+    if D + 2 * S > 64:
+        return f"D + 2 S is {D + 2 * S}, above 64: more sums than is sensible to unroll"
+    if len({layer[3] for layer in layers}) > 1:
+        return "layers differ in degree"
+    most = max((coef.shape[0] + 16) * (knots.shape[-1] + 1) for coef, _, knots, _ in layers)
+    if z.dtype == torch.float32 and most >= 2**24:
+        return "a layer has more cells than float32 can count"
+    return None
 
 
 def _never(*_: object) -> None:
     return None
 
 
-BACKENDS: dict[str, Backend] = {  # in order of preference; the last two take every call
-    "torch": Backend(torch_jets, _never, _never),
+BACKENDS: dict[str, Backend] = {  # in order of preference; the reference takes every call, so it comes last
+    "simd": Backend(simd_jets, host.missing_simd, _why_not_simd, _simd),
+    "numba": Backend(numba_jets, host.missing_numba, _why_not_compiled, _plain),
+    "torch": Backend(torch_jets, _never, _why_not_table),
     "reference": Backend(reference_jets, _never, _never),
 }
 
@@ -49,6 +138,10 @@ def choose(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None, backend:
     """
     if backend is not None and backend not in BACKENDS:
         raise ArgumentError(f"backend needs one of {', '.join(BACKENDS)}, got {backend!r}.")
+    if torch.is_autocast_enabled(z.device.type):
+        raise ArgumentError(
+            "kan_jets needs to run outside autocast: second derivatives lose their digits in half precision."
+        )
     reason = None
     for name in [backend] if backend else BACKENDS:
         known = BACKENDS[name]
@@ -56,6 +149,31 @@ def choose(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None, backend:
         if reason is None:
             return known
     raise ArgumentError(f"backend {backend!r} cannot take this call: {reason}.")
+
+
+def check_layers(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> None:
+    """Raise ``ArgumentError`` unless the shapes of a call fit together."""
+    jet_shape(z, W)
+    width = z.shape[2]
+    for n, (coef, base, knots, degree) in enumerate(layers):
+        if coef.dim() != 3 or coef.shape[0] != width:
+            raise ArgumentError(f"layers[{n}].coef needs shape ({width}, m, o), got {tuple(coef.shape)}.")
+        i, m, width = coef.shape
+        if base is not None and base.shape != (i, width):
+            raise ArgumentError(f"layers[{n}].base needs shape {(i, width)}, got {tuple(base.shape)}.")
+        if degree < 0:
+            raise ArgumentError(f"layers[{n}].degree needs an integer >= 0, got {degree}.")
+        count = m + degree + 1
+        if knots.shape not in ((count,), (i, count)):
+            raise ArgumentError(
+                f"layers[{n}].knots needs shape {(i, count)} or {(count,)}, got {tuple(knots.shape)}."
+            )
+
+
+@torch.compiler.disable  # a graph ends before compiled loops and goes on behind them
+def _dispatch(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None, backend: str | None) -> Tensor:
+    check_layers(z, layers, W)
+    return choose(z, layers, W, backend).run(z, layers, W)
 
 
 def kan_jets(
@@ -73,20 +191,4 @@ def kan_jets(
     Raises:
         ArgumentError: Shapes do not fit, or the named backend cannot take the call.
     """
-    jet_shape(z, W)
-    width = z.shape[2]
-    for n, (coef, base, knots, degree) in enumerate(layers):
-        if coef.dim() != 3 or coef.shape[0] != width:
-            raise ArgumentError(f"layers[{n}].coef needs shape ({width}, m, o), got {tuple(coef.shape)}.")
-        width = coef.shape[2]
-        if base is not None and base.shape != (coef.shape[0], width):
-            needed = (coef.shape[0], width)
-            raise ArgumentError(f"layers[{n}].base needs shape {needed}, got {tuple(base.shape)}.")
-        if knots.shape not in ((coef.shape[1] + degree + 1,), (coef.shape[0], coef.shape[1] + degree + 1)):
-            raise ArgumentError(
-                f"layers[{n}].knots needs shape ({coef.shape[0]}, m + degree + 1) or (m + degree + 1,) with"
-                f" m + degree + 1 = {coef.shape[1] + degree + 1}, got {tuple(knots.shape)}."
-            )
-        if degree < 0:
-            raise ArgumentError(f"layers[{n}].degree needs an integer >= 0, got {degree}.")
-    return choose(z, layers, W, backend).run(z, layers, W)
+    return _dispatch(z, layers, W, backend)

@@ -1,22 +1,42 @@
 """Rows of the Jacobian, one a point, from a single backward pass.
 
 Points are independent, so a backward pass holds every point's own cotangents. A KAN layer is linear in its
-weights: point ``n``'s gradient is the product of its features and its cotangents, summed over the jet's
-channels.
+weights: point ``n``'s gradient is the product of its features and its cotangents, summed over the channels.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from sciml.errors import ArgumentError
+from sciml.kernels import host
 from sciml.kernels.bspline import local_basis
+from sciml.kernels.function import build
+from sciml.kernels.fused import FusedNetwork, run_parts
+from sciml.kernels.jets import check_layers, choose, fused_call, kan_jets
+from sciml.kernels.layout import FIELD
 from sciml.kernels.reference import LayerWeights, jet_shape, silu_derivatives
 from sciml.kernels.table import spline_table
 from sciml.kernels.torch_jets import jet_weights, layer_jet
+
+_ROWS = 64  # points whose rows one thread writes at a time
+
+
+def _network(
+    z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None, backend: str | None, keep: float
+) -> FusedNetwork | None:
+    """The network of a compiled backend, or None where the call goes by plain torch."""
+    check_layers(z, layers, W)
+    chosen = choose(z, layers, W, backend)
+    if chosen.kernels is None:
+        return None
+    call, W, weights = fused_call(chosen.kernels(z, layers, W), z, layers, W)
+    return build(call, z, W, weights, keep)
 
 
 def kan_layer_jacobian(
@@ -27,8 +47,11 @@ def kan_layer_jacobian(
     knots: Tensor,
     degree: int,
     W: Tensor | None = None,
+    *,
+    out: Tensor | None = None,
+    backend: str | None = None,
 ) -> Tensor:
-    """Gradient of ``sum(cot[n] * y[n])`` with respect to one layer's weights, one row for every point ``n``.
+    """Gradient of ``sum(cot[n] * y[n])`` by one layer's weights, a row for every point ``n``.
 
     Args:
         z: The layer's input jets ``(N, C, i)``.
@@ -37,34 +60,86 @@ def kan_layer_jacobian(
         base: Whether the layer has base weights.
         knots: ``(i, m + degree + 1)`` or ``(m + degree + 1,)``.
         W: Second-order weights ``(S, D)`` or None.
+        out: Where to write: ``(N, P)`` with contiguous rows, for example columns of the whole Jacobian.
+        backend: "torch" insists on plain torch.
     Returns:
-        ``(N, P)``: the coefficients flattened in the order ``(i, m, o)``, then the base weights ``(i, o)``.
+        ``(N, P)``, detached: the coefficients in the order ``(i, m, o)``, then the base weights ``(i, o)``.
     """
-    D, S = jet_shape(z, W)
     i, m, o = coef_shape
     n = z.shape[0]
+    jet_shape(z, W)
     if cot.shape != (n, z.shape[1], o):
         raise ArgumentError(f"cot needs shape (N, C, o) = {(n, z.shape[1], o)}, got {tuple(cot.shape)}.")
+    size = i * o * (m + base)
+    if out is None:
+        out = z.new_empty(n, size)
+    elif out.shape != (n, size) or out.dtype != z.dtype or (size > 1 and out.stride(1) != 1):
+        raise ArgumentError(
+            f"out needs shape {(n, size)}, dtype {z.dtype} and contiguous rows, got {tuple(out.shape)},"
+            f" {out.dtype}, strides {out.stride()}."
+        )
+    # the weights do not matter here, only their shapes
+    layer = LayerWeights(z.new_empty(()).expand(i, m, o), None, knots, degree)
+    check_layers(z, [layer], W)
+    usable = host.missing_numba() is None and z.device.type == "cpu" and z.element_size() in (4, 8)
+    if usable and backend not in ("torch", "reference"):
+        _compiled_rows(z.detach(), cot.detach(), layer, base, W, out)
+    else:
+        _torch_rows(z.detach(), cot.detach(), layer, base, W, out)
+    return out
+
+
+def _compiled_rows(
+    z: Tensor, cot: Tensor, layer: LayerWeights, base: bool, W: Tensor | None, out: Tensor
+) -> None:
+    from sciml.kernels.compiled import plain_kernels
+
+    n, C, i = z.shape
+    _, m, o = layer.coef.shape
+    W = (z.new_zeros(0, C - 1) if W is None else W.to(z)).contiguous()
+    table = spline_table(layer.knots, i, layer.degree, z.dtype)
+    points, weights, g = z.contiguous().numpy(), W.numpy(), cot.contiguous().numpy()
+    like, kernels = points.dtype.type(1), host.plain(points.itemsize * 8)
+    blank = np.zeros((i, m, o), points.dtype)
+    network = FusedNetwork(kernels, [table], [blank], [None], points, weights, 0)
+    jacobian = plain_kernels().jacobian
+
+    def task(part: int) -> None:
+        a, b = part * _ROWS, min((part + 1) * _ROWS, n)
+        net = network.net.copy()
+        net[0, FIELD["Z"]] = points.ctypes.data + a * points.strides[0]
+        net[0, FIELD["G"]] = g.ctypes.data + a * g.strides[0]
+        rows = out.data_ptr() + a * out.stride(0) * points.itemsize
+        jacobian(net, weights.ctypes.data, 0, b - a, rows, out.stride(0), m, int(base), like)
+
+    run_parts(task, -(-n // _ROWS))
+
+
+def _torch_rows(
+    z: Tensor, cot: Tensor, layer: LayerWeights, base: bool, W: Tensor | None, out: Tensor
+) -> None:
+    D, S = jet_shape(z, W)
+    n, _, i = z.shape
+    (_, m, o), k = layer.coef.shape, layer.degree
     order = 2 if S else min(D, 1)
-    values, cell = local_basis(z[:, 0], knots.to(z.dtype), degree, order)
+    values, cell = local_basis(z[:, 0], layer.knots.to(z.dtype), k, order)
     weight = jet_weights(values.unbind(-2), z, W)  # (N, C, i, k + 1)
-    local = torch.bmm(weight.flatten(2).transpose(1, 2), cot).reshape(n, i, degree + 1, o)
-    rows = z.new_zeros(n, i * m * o + (i * o if base else 0))
-    index = cell.unsqueeze(-1) - degree + torch.arange(degree + 1, device=z.device)
+    local = torch.bmm(weight.flatten(2).transpose(1, 2), cot).reshape(n, i, k + 1, o)
+    index = cell.unsqueeze(-1) - k + torch.arange(k + 1, device=z.device)
     known = (index >= 0) & (index < m)
-    # functions without a number have the value 0: they may be added anywhere
-    index = index.clamp(0, m - 1).unsqueeze(-1).expand(n, i, degree + 1, o)
-    local = torch.where(known.unsqueeze(-1), local, 0)
-    target = rows[:, : i * m * o].unflatten(1, (i, m, o))
-    target.scatter_add_(2, index, local)
-    target += torch.where(torch.isnan(z[:, 0]), torch.nan, 0)[:, :, None, None]
+    # functions without a number count for nothing: they may be added anywhere
+    index = index.clamp(0, m - 1).unsqueeze(-1).expand(n, i, k + 1, o)
+    target = torch.where(torch.isnan(z[:, 0]), torch.nan, 0.0).to(z)[:, :, None, None].repeat(1, 1, m, o)
+    target.scatter_add_(2, index, torch.where(known.unsqueeze(-1), local, 0))
+    out[:, : i * m * o] = target.flatten(1)
     if base:
         features = jet_weights(silu_derivatives(z[:, 0], order), z, W)
-        rows[:, i * m * o :] = torch.bmm(features.transpose(1, 2), cot).flatten(1)
-    return rows
+        out[:, i * m * o :] = torch.bmm(features.transpose(1, 2), cot).flatten(1)
 
 
-def kan_layer_jvp(z: Tensor, cot: Tensor, layer: LayerWeights, W: Tensor | None = None) -> Tensor:
+def kan_layer_jvp(
+    z: Tensor, cot: Tensor, layer: LayerWeights, W: Tensor | None = None, *, backend: str | None = None
+) -> Tensor:
     """``J v`` of one layer without ``J``: `kan_layer_jacobian` times a direction, shape ``(N,)``.
 
     Args:
@@ -72,13 +147,17 @@ def kan_layer_jvp(z: Tensor, cot: Tensor, layer: LayerWeights, W: Tensor | None 
         cot: Cotangents ``(N, C, o)``.
         layer: The direction, in the place of the weights.
     """
-    coef, base, knots, degree = layer
-    table = spline_table(knots, coef.shape[0], degree, z.dtype)
-    return (layer_jet(z, table, table.taylor(coef), base, W) * cot).sum((1, 2))
+    return (kan_jets(z, [layer], W, backend=backend) * cot).sum((1, 2))
 
 
 def kan_layer_vjp(
-    z: Tensor, cot: Tensor, weight: Tensor, layer: LayerWeights, W: Tensor | None = None
+    z: Tensor,
+    cot: Tensor,
+    weight: Tensor,
+    layer: LayerWeights,
+    W: Tensor | None = None,
+    *,
+    backend: str | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """``J^T w`` of one layer without ``J``: gradients of the shapes of ``layer.coef`` and ``layer.base``.
 
@@ -87,17 +166,27 @@ def kan_layer_vjp(
         cot: Cotangents ``(N, C, o)``.
         weight: ``w``, shape ``(N,)``.
     """
+    g = (cot * weight[:, None, None]).detach()
+    network = _network(z, [layer], W, backend, -1)
+    if network is not None:
+        coefs, bases = network.backward(g.contiguous().numpy(), None)
+        return torch.from_numpy(coefs[0]), None if bases[0] is None else torch.from_numpy(bases[0])
     coef, base, knots, degree = layer
     table = spline_table(knots, coef.shape[0], degree, z.dtype)
     with torch.enable_grad():
         leaves = [p.detach().requires_grad_() for p in (coef, base) if p is not None]
         y = layer_jet(z.detach(), table, table.taylor(leaves[0]), leaves[1] if len(leaves) > 1 else None, W)
-    grads = torch.autograd.grad(y, leaves, cot * weight[:, None, None])
+    grads = torch.autograd.grad(y, leaves, g)
     return grads[0], grads[1] if len(grads) > 1 else None
 
 
 def layer_cotangents(
-    z: Tensor, layers: Sequence[LayerWeights], cot: Tensor, W: Tensor | None = None
+    z: Tensor,
+    layers: Sequence[LayerWeights],
+    cot: Tensor,
+    W: Tensor | None = None,
+    *,
+    backend: str | None = None,
 ) -> list[tuple[Tensor, Tensor]]:
     """What every layer saw: its input jets and the cotangents of its output jets.
 
@@ -107,14 +196,19 @@ def layer_cotangents(
     Returns:
         For each layer ``l``: ``Z_l (N, C, n_(l-1))`` and ``G_l (N, C, n_l)``, detached.
     """
+    network = _network(z, layers, W, backend, math.inf)
+    if network is not None:
+        out = np.empty((network.points, network.channels, network.widths[-1]), network.dtype)
+        network.forward(out)
+        pairs = zip(network.jets(), network.cotangents(cot.detach().contiguous().numpy()), strict=True)
+        return [(torch.from_numpy(a), torch.from_numpy(g)) for a, g in pairs]
     with torch.enable_grad():
         inputs, outputs = [], []
-        y = z.detach()
+        y = z.detach().requires_grad_()
         for coef, base, knots, degree in layers:
             table = spline_table(knots, coef.shape[0], degree, z.dtype)
             inputs.append(y.detach())
-            y = y if y.requires_grad else y.requires_grad_()
             y = layer_jet(y, table, table.taylor(coef.detach()), None if base is None else base.detach(), W)
             outputs.append(y)
-    grads = torch.autograd.grad(outputs[-1], outputs, cot) if outputs else ()
+    grads = torch.autograd.grad(outputs[-1], outputs, cot)
     return [(a, g.detach()) for a, g in zip(inputs, grads, strict=True)]

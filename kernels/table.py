@@ -8,7 +8,7 @@ centres of the cells, and evaluation no longer knows about knots or grids: its c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -29,6 +29,7 @@ class SplineTable:
         start, inverse_step: ``(i,)``: ``(x - start) * inverse_step`` is within one cell of the right one if
             ``uniform``.
         uniform: Whether all cells of an input have the same width, to a quarter of it.
+        packed: Copies in the layouts of compiled kernels, by their number of lanes.
     """
 
     degree: int
@@ -38,6 +39,7 @@ class SplineTable:
     start: Tensor
     inverse_step: Tensor
     uniform: bool
+    packed: dict = field(default_factory=dict, repr=False)
 
     @property
     def cells(self) -> int:

@@ -1,0 +1,119 @@
+"""Generated kernels on disk: written once, compiled by Numba once, loaded in later sessions."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+import threading
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from sciml.kernels import simd
+from sciml.kernels.simd_source import Shape, source
+
+_LOCK = threading.Lock()
+
+
+def cache_folder() -> Path | None:
+    """Where compiled kernels are kept, ``$SCIML_CACHE_DIR`` or the user's cache; None if not writable."""
+    chosen = os.environ.get("SCIML_CACHE_DIR")
+    if chosen:
+        folder = Path(chosen)
+    elif sys.platform == "win32":
+        folder = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "sciml" / "cache"
+    elif sys.platform == "darwin":
+        folder = Path.home() / "Library" / "Caches" / "sciml"
+    else:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sciml"
+    try:
+        folder = folder / "kernels"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except (OSError, RuntimeError):
+        return None
+
+
+def _stamp(text: str) -> str:
+    """A name for the code that a text compiles to: it changes with the text, Numba and Python."""
+    import numba
+
+    digest = hashlib.sha256()
+    for part in (text, Path(simd.__file__).read_text(), numba.__version__, sys.version):
+        digest.update(part.encode())
+    return digest.hexdigest()[:16]
+
+
+def _write(folder: Path, name: str, text: str) -> Path | None:
+    path = folder / name
+    try:
+        if not path.exists() or path.read_text() != text:
+            with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False) as file:
+                file.write(text)
+            os.replace(file.name, path)
+        return path
+    except OSError:
+        return None
+
+
+@cache
+def _folder() -> Path | None:
+    return cache_folder()
+
+
+def _announce(what: str, where: Path | None) -> None:
+    kept = f"once, kept in {where}" if where else "in every session: no cache folder can be written"
+    print(f"sciml: compiling {what} (some seconds, {kept})", file=sys.stderr)
+
+
+@cache
+def _load(shape: Shape) -> ModuleType:
+    text = source(shape)
+    name = f"jets_D{shape.D}_S{shape.S}_k{shape.degree}_f{shape.bits}_{_stamp(text)}"
+    folder = _folder()
+    path = _write(folder, name + ".py", text) if folder else None
+    module = ModuleType(name)
+    module.__dict__["CACHE"] = path is not None
+    module.__dict__["__file__"] = str(path or f"<{name}>")
+    if path is None or not any(path.parent.rglob(f"{name}.backward*.nbi")):
+        what = f"a kernel for jets with D={shape.D}, S={shape.S}, degree {shape.degree}, float{shape.bits}"
+        _announce(what, folder if path else None)
+    # Numba finds a function's cache through its module
+    sys.modules[name] = module
+    exec(compile(text, module.__dict__["__file__"], "exec"), module.__dict__)
+    return module
+
+
+def simd_kernels(shape: Shape) -> ModuleType:
+    """``make_tables``, ``forward``, ``backward`` and ``return_tables`` for one shape of jet."""
+    with _LOCK:
+        return _load(shape)
+
+
+@cache
+def _load_plain() -> ModuleType:
+    from numba import config
+
+    folder = _folder()
+    known, config.CACHE_DIR = config.CACHE_DIR, str(folder or "")
+    try:
+        from sciml.kernels import plain_loops
+
+        if folder:
+            for function in (plain_loops.make_tables, plain_loops.forward, plain_loops.backward):
+                function.enable_caching()
+            plain_loops.return_tables.enable_caching()
+    finally:
+        config.CACHE_DIR = known
+    if folder is None or not any(folder.rglob("plain_loops.backward*.nbi")):
+        _announce("the plain loops", folder)
+    return plain_loops
+
+
+def plain_kernels() -> ModuleType:
+    """The module with the same four functions as plain loops."""
+    with _LOCK:
+        return _load_plain()

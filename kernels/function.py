@@ -1,0 +1,165 @@
+"""The fused kernels as a torch function: differentiable twice, and right inside every torch.func transform.
+
+Values and first derivatives come from the compiled kernels. Higher derivatives, forward mode and vmap go
+through `torch_jets`, which autograd knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sciml.kernels.fused import SAVED, FusedNetwork, Kernels
+from sciml.kernels.reference import LayerWeights
+from sciml.kernels.table import SplineTable
+from sciml.kernels.torch_jets import torch_jets
+
+
+class Call(NamedTuple):
+    """What is fixed about a call: the kernels, and the layers without their weights."""
+
+    kernels: Kernels
+    tables: tuple[SplineTable, ...]
+    knots: tuple[Tensor, ...]
+    has_base: tuple[bool, ...]
+
+    def layers(self, weights: Sequence[Tensor]) -> list[LayerWeights]:
+        """The layers with these weights, given one after the other."""
+        left, out = iter(weights), []
+        for table, knots, base in zip(self.tables, self.knots, self.has_base, strict=True):
+            out.append(LayerWeights(next(left), next(left) if base else None, knots, table.degree))
+        return out
+
+
+def _numpy(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().contiguous().numpy()
+
+
+def build(call: Call, z: Tensor, W: Tensor, weights: Sequence[Tensor], keep: float) -> FusedNetwork:
+    """The network of one call on plain tensors."""
+    layers = call.layers(weights)
+    return FusedNetwork(
+        call.kernels,
+        call.tables,
+        [_numpy(layer.coef) for layer in layers],
+        [None if layer.base is None else _numpy(layer.base) for layer in layers],
+        _numpy(z),
+        _numpy(W),
+        keep,
+    )
+
+
+def _plain(call: Call, W: Tensor) -> Callable[..., Tensor]:
+    return lambda z, *weights: torch_jets(z, call.layers(weights), W)
+
+
+def _pullback(call: Call, W: Tensor) -> Callable[..., tuple[Tensor, ...]]:
+    def function(g: Tensor, z: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
+        return torch.func.vjp(_plain(call, W), z, *weights)[1](g)
+
+    return function
+
+
+def _pushforward(function: Callable, primals: Sequence[Tensor], tangents: Sequence[Tensor | None]) -> Any:
+    """``J t`` as the transpose of the transpose: reverse mode alone, which nests inside any other mode."""
+    given = tuple(torch.zeros_like(p) if t is None else t for p, t in zip(primals, tangents, strict=True))
+    value, transpose = torch.func.vjp(function, *primals)
+    zero = torch.zeros_like(value) if isinstance(value, Tensor) else tuple(map(torch.zeros_like, value))
+    return torch.func.vjp(transpose, zero)[1](given)[0]
+
+
+def _batched(function: Callable, in_dims: Sequence[int | None], args: Sequence[Tensor]) -> Any:
+    return torch.vmap(function, in_dims=tuple(in_dims))(*args)
+
+
+class FusedJets(torch.autograd.Function):
+    """``(call, keep, z, W, *weights) -> (jets, the network for the backward pass)``."""
+
+    @staticmethod
+    def forward(call: Call, keep: bool, z: Tensor, W: Tensor, *weights: Tensor):
+        network = build(call, z, W, weights, SAVED if keep else -1)
+        y = torch.empty(z.shape[0], z.shape[1], network.widths[-1], dtype=z.dtype)
+        network.forward(y.numpy())
+        return y, network
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
+        call, _, z, W, *weights = inputs
+        ctx.call, ctx.network = call, output[1]
+        ctx.save_for_backward(z, W, *weights)
+        ctx.save_for_forward(z, W, *weights)
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Any):
+        z, W, *weights = ctx.saved_tensors
+        wanted = ctx.needs_input_grad[2]
+        grads = FusedPullback.apply(ctx.call, ctx.network, wanted, cotangents[0], z, W, *weights)
+        return None, None, grads[0] if wanted else None, None, *grads[1:]
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any):
+        z, W, *weights = ctx.saved_tensors
+        return _pushforward(_plain(ctx.call, W), (z, *weights), (tangents[2], *tangents[4:])), None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple, call: Call, keep: bool, z: Tensor, W: Tensor, *weights: Tensor):
+        def function(z: Tensor, W: Tensor, *weights: Tensor) -> Tensor:
+            return torch_jets(z, call.layers(weights), W)
+
+        return (_batched(function, in_dims[2:], (z, W, *weights)), None), (0, None)
+
+
+class FusedPullback(torch.autograd.Function):
+    """``(call, network, wanted, g, z, W, *weights) -> gradients of (z, *weights)``.
+
+    The first is a lone zero unless it is ``wanted``.
+    """
+
+    @staticmethod
+    def forward(
+        call: Call, network: FusedNetwork | None, wanted: bool, g: Tensor, z: Tensor, W: Tensor, *weights
+    ):
+        if network is None:
+            return _pullback(call, W)(g, z, *weights)
+        dz = torch.empty_like(z, memory_format=torch.contiguous_format) if wanted else z.new_zeros(())
+        coefs, bases = network.backward(_numpy(g), dz.numpy() if wanted else None)
+        grads = [dz]
+        for coef, base in zip(coefs, bases, strict=True):
+            grads.append(torch.from_numpy(coef))
+            if base is not None:
+                grads.append(torch.from_numpy(base))
+        return tuple(grads)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
+        call, _, wanted, g, z, W, *weights = inputs
+        ctx.call, ctx.wanted = call, wanted
+        ctx.save_for_backward(g, z, W, *weights)
+        ctx.save_for_forward(g, z, W, *weights)
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Any):
+        g, z, W, *weights = ctx.saved_tensors
+        first = cotangents[0] if ctx.wanted else torch.zeros_like(z)
+        grads = torch.func.vjp(_pullback(ctx.call, W), g, z, *weights)[1]((first, *cotangents[1:]))
+        return None, None, None, *grads[:2], None, *grads[2:]
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any):
+        g, z, W, *weights = ctx.saved_tensors
+        tangents = (*tangents[3:5], *tangents[6:])
+        out = _pushforward(_pullback(ctx.call, W), (g, z, *weights), tangents)
+        return out if ctx.wanted else (z.new_zeros(()), *out[1:])
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple, call: Call, network: Any, wanted: bool, g, z, W, *weights):
+        def function(g: Tensor, z: Tensor, W: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
+            grads = _pullback(call, W)(g, z, *weights)
+            return grads if wanted else (z.new_zeros(()), *grads[1:])
+
+        grads = _batched(function, in_dims[3:], (g, z, W, *weights))
+        return grads, (0,) * len(grads)

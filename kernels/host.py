@@ -1,0 +1,79 @@
+"""What this machine has: which compiled kernels it can run, and why not the others."""
+
+from __future__ import annotations
+
+import platform
+from functools import cache
+from importlib.util import find_spec
+
+import numpy as np
+
+from sciml.kernels.fused import Kernels
+
+
+@cache
+def vector_bytes() -> int:
+    """Bytes of a vector register with fused multiply-add: 64, 32, 16, or 0 where there is none."""
+    import llvmlite.binding as llvm
+
+    try:
+        features = llvm.get_host_cpu_features()
+    except RuntimeError:  # LLVM does not know this processor
+        return 0
+    if features.get("avx512f"):
+        return 64
+    if features.get("avx2") and features.get("fma"):
+        return 32
+    return 16 if platform.machine().lower() in ("aarch64", "arm64") else 0
+
+
+@cache
+def missing_numba() -> str | None:
+    """Why compiled loops cannot run here, or None."""
+    if find_spec("numba") is None:
+        return "numba is not installed"
+    from numba import config
+
+    return "NUMBA_DISABLE_JIT is set" if config.DISABLE_JIT else None
+
+
+def missing_simd() -> str | None:
+    """Why the SIMD kernels cannot run here, or None."""
+    reason = missing_numba()
+    if reason is None and not vector_bytes():
+        reason = "the processor has none of AVX-512, AVX2 with FMA, NEON"
+    return reason
+
+
+@cache
+def simd(D: int, S: int, degree: int, base: bool, bits: int) -> Kernels:
+    """The SIMD kernels for one shape of jet, compiled on first use."""
+    from sciml.kernels.compiled import simd_kernels
+    from sciml.kernels.simd_source import Shape, scratch_size
+
+    shape = Shape(D, S, degree, base, bits, vector_bytes() * 8 // bits)
+    module = simd_kernels(shape)
+    return Kernels(
+        module.make_tables,
+        module.forward,
+        module.backward,
+        module.return_tables,
+        scratch_size(shape),
+        shape.lanes,
+    )
+
+
+@cache
+def plain(bits: int) -> Kernels:
+    """The plain loops, compiled on first use for one dtype and all shapes of jets."""
+    from sciml.kernels.compiled import plain_kernels
+
+    loops, like = plain_kernels(), np.float32(1) if bits == 32 else np.float64(1)
+    return Kernels(
+        lambda net: loops.make_tables(net, like),
+        lambda net, W, n0, n1, scratch: loops.forward(net, W, n0, n1, like),
+        lambda net, W, n0, n1, scratch, block: loops.backward(net, W, n0, n1, like),
+        lambda net: loops.return_tables(net, like),
+        scratch=0,
+        lanes=1,
+    )
