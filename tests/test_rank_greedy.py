@@ -122,3 +122,31 @@ def test_unusable_budgets_are_refused(search):
 def test_brute_force_refuses_what_it_cannot_enumerate():
     with pytest.raises(ArgumentError, match="at most 20 components"):
         brute_force(model_of(0, 21), 2)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_greedy_and_backward_follow_the_gain_itself(seed):
+    """Step by step against searches that know nothing but F."""
+    model = model_of(seed, 7, gradient=0.5)
+
+    def with_one_changed(keep, i):
+        other = keep.clone()
+        other[i] = ~other[i]
+        return float(model.gain(other))
+
+    forward = torch.zeros(7, dtype=torch.bool)
+    for budget in range(1, 8):
+        values = {i: with_one_changed(forward, i) for i in range(7) if not forward[i]}
+        best = max(values, key=values.__getitem__)
+        if values[best] < model.gain(forward):
+            break
+        forward[best] = True
+        assert torch.equal(greedy(model, budget), forward)
+    backward = torch.ones(7, dtype=torch.bool)
+    for budget in range(6, -1, -1):
+        while int(backward.sum()) > budget or max(
+            (with_one_changed(backward, i) for i in range(7) if backward[i]), default=-torch.inf
+        ) > model.gain(backward):
+            values = {i: with_one_changed(backward, i) for i in range(7) if backward[i]}
+            backward[max(values, key=values.__getitem__)] = False
+        assert torch.equal(backward_elimination(model, budget), backward)

@@ -248,3 +248,26 @@ def test_unusable_patterns_are_refused():
     for kept in ([3], [-1], [0, 0]):
         with pytest.raises(ArgumentError, match=r"distinct indices in \[0, 3\)"):
             rank.keep_mask({"a": kept}, {"a": 3})
+
+
+def test_differences_of_gradients_give_the_hessian():
+    rng = torch.Generator().manual_seed(4)
+    A, sigma = torch.randn(5, 4, generator=rng, dtype=F64), torch.randn(4, generator=rng, dtype=F64)
+
+    def value_and_grad(s):
+        s = s.detach().requires_grad_()
+        f = torch.tanh(A @ s).square().sum() + (s**4).sum()
+        return float(f.detach()), torch.autograd.grad(f, s)[0]
+
+    found = rank.hessian_by_differences(value_and_grad, sigma)
+    exact = rank.hessian(lambda s: torch.tanh(A @ s).square().sum() + (s**4).sum(), sigma)
+    torch.testing.assert_close(found.H, exact.H, rtol=1e-8, atol=1e-8)
+    torch.testing.assert_close(found.g, exact.g)
+    torch.testing.assert_close(found.loss, exact.loss)
+
+
+def test_strength_stands_in_for_sigma_where_size_is_meant():
+    strength = torch.tensor([1.0, 3.0, 2.0], dtype=F64)
+    gated = rank.Components(torch.ones(3, dtype=F64), {"a": 3}, strength=strength)
+    assert rank.select("magnitude", gated, 1).tolist() == [False, True, False]
+    assert rank.select("uniform", gated, 2).tolist() == [False, True, True]
