@@ -12,7 +12,8 @@ def forged(data: bytes | bytearray, blocks: list[tuple[int, int]]) -> bytes:
     copy = bytearray(data)
     for start, end in blocks:
         struct.pack_into("<I", copy, end, lookup3(bytes(copy[start:end])))
-    return seal(copy[BLOCK:]) + bytes(copy[BLOCK:])
+    body = bytes(copy[BLOCK:])
+    return seal(body) + body
 
 
 def structures(data: bytes) -> list[tuple[int, int]]:

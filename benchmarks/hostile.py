@@ -72,7 +72,7 @@ def with_json(text: bytes, data: dict[str, np.ndarray] | None = None) -> Callabl
             del file["config"]
             file.create_dataset("config", data=np.frombuffer(text, np.uint8), track_times=False)
             for name, array in stored.items():
-                file[name][...] = array
+                dataset(file, name)[...] = array
             file.attrs.create("digest", np.bytes_(digest))
         reseal(path)
 
@@ -83,6 +83,12 @@ def with_config(config: dict, data: dict[str, np.ndarray] | None = None) -> Call
     data = arrays() if data is None else data
     table = {name: [array.dtype.name, list(array.shape)] for name, array in data.items()}
     return with_json(plain.encode({"arrays": table, "config": config}), data)
+
+
+def dataset(file: h5py.File, name: str) -> h5py.Dataset:
+    found = file[name]
+    assert isinstance(found, h5py.Dataset)
+    return found
 
 
 def external(file: h5py.File) -> None:
@@ -271,7 +277,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "array missing": (replaced("coef", lambda f: None), "'coef' is missing"),
     "array too many": (added(lambda f: f.create_dataset("x", data=0)), "table of arrays"),
-    "other numbers": (added(lambda f: f["coef"].__setitem__(0, 7.0)), "digest"),
+    "other numbers": (added(lambda f: dataset(f, "coef").__setitem__(0, 7.0)), "digest"),
     "other kind": (added(lambda f: f.attrs.create("kind", np.bytes_("adapter"))), "'solution' is needed"),
     "other format": (added(lambda f: f.attrs.create("format", np.bytes_("other"))), "format or version"),
     "kind of strange letters": (

@@ -17,7 +17,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from sciml.errors import FileWriteError
+from sciml.errors import ArgumentTypeError, FileWriteError
 
 try:
     import fcntl
@@ -33,6 +33,7 @@ def replace_file(path: str | os.PathLike, chunks: Iterable[bytes | memoryview]) 
     left are removed.
 
     Raises:
+        ArgumentTypeError: ``path`` is no path.
         FileWriteError: The folder is missing or cannot be written to, the target is no regular file or is
             write-protected, or the disk refuses the bytes.
     """
@@ -54,6 +55,8 @@ def replace_file(path: str | os.PathLike, chunks: Iterable[bytes | memoryview]) 
 
 
 def _checked_target(path: str | os.PathLike) -> Path:
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise ArgumentTypeError(f"path must be a path or a string, got {type(path).__name__}.")
     try:
         target = Path(os.path.realpath(os.fsdecode(path)))
         mode = target.stat().st_mode if target.exists() else None

@@ -237,6 +237,8 @@ def test_every_other_error_is_a_refusal(
 def test_path_of_a_wrong_type():
     with pytest.raises(ArgumentTypeError, match="path must be a path or a string, got int"):
         container.read(7, "solution")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ArgumentTypeError, match="path must be a path or a string, got int"):
+        container.write(7, "solution", {}, {})  # pyright: ignore[reportArgumentType]
 
 
 def test_many_reads_leave_no_file_open(tmp_path: Path):
