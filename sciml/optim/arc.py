@@ -119,7 +119,8 @@ class CubicMethod:
             state.solver = self._subproblem(curvature, state)
         found: CubicSolution = state.solver.solve(state.sigma)
         state.products += found.products
-        state.multiplier = found.multiplier
+        state.multiplier, state.promised = found.multiplier, found.decrease
+        state.length = float(torch.linalg.vector_norm(found.step))
         new = theta + found.step
         gradient = None
         if self.momentum == "wang":
@@ -162,9 +163,8 @@ class CubicMethod:
             state.sigma *= max(0.2, 1.0 - (2.0 * ratio - 1.0) ** 3) if taken else state.nu
         elif self.update == "interpolation":
             # the sigma for which the cubic model is exact at this step
-            size = float(torch.linalg.vector_norm(found.step))
             linear = float(torch.dot(curvature.gradient, found.step))
-            exact = 3.0 * (loss - state.loss - linear - 0.5 * found.bend) / max(size, 1e-100) ** 3
+            exact = 3.0 * (loss - state.loss - linear - 0.5 * found.bend) / max(state.length, 1e-100) ** 3
             low, high = (2.0, 100.0) if not taken else (0.1, 1.0 if ratio > ETA2 else 10.0)
             state.sigma *= min(max(exact / state.sigma, low), high)
         elif not taken:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sciml.errors import ArgumentError
 
-from .protocols import Problem, State, StepMethod
+from .protocols import ModelState, Problem, State, StepMethod
 
 # outcome: (status, message); the first three are successes
 OUTCOMES = {
@@ -95,7 +95,7 @@ def drive(
                 callback(OptimizeResult(x=theta.clone(), fun=state.loss, nit=iteration, history=history))
             except StopIteration:
                 return theta, state, "stopped", history
-        if state.grad_norm <= stopping.gtol:
+        if state.grad_norm <= stopping.gtol and not _at_saddle(state, stopping.gtol):
             return theta, state, "converged", history
         if not math.isfinite(state.grad_norm):
             return theta, state, "diverged", history
@@ -110,3 +110,13 @@ def drive(
         if seconds >= stopping.max_time:
             return theta, state, "max_time", history
     return theta, state, "max_iterations", history
+
+
+def _at_saddle(state: State, gtol: float) -> bool:
+    """Whether the model promises more than a gradient below gtol explains: a way down along negative
+    curvature.
+    """
+    if not isinstance(state, ModelState):
+        return False
+    noise = 1e-14 * max(1.0, abs(state.base_loss))
+    return state.promised > 2.0 * gtol * state.length + noise

@@ -133,6 +133,7 @@ class GaussNewtonMethod:
         # the difference of squares as a product: no cancellation when both losses are tiny
         fall = 0.5 * float(torch.dot(r - r_new, r + r_new)) if len(r_new) == len(r) else math.nan
         predicted = -float(torch.dot(r, jv)) - 0.5 * float(torch.dot(jv, jv))
+        state.promised, state.length = predicted, float(torch.linalg.vector_norm(v))
         loss = half_square(r_new)
         noise = 10.0 * torch.finfo(r.dtype).eps * state.loss
         ratio = (fall + noise) / (predicted + noise) if predicted > 0.0 else -1.0

@@ -81,7 +81,7 @@ def least_squares(
 
 def _solve(
     fun: Any,
-    wrap: type[LossFunction],
+    wrap: Callable[[Any], Problem],
     x0: Any,
     method: Any,
     tol: float | None,
@@ -89,6 +89,7 @@ def _solve(
     callback: Callable[[OptimizeResult], Any] | None,
 ) -> OptimizeResult:
     start, give_back = _start(x0)
+    problem: Any
     if hasattr(fun, "value_and_grad"):
         problem = fun
     elif callable(fun):

@@ -169,12 +169,15 @@ class ModelState(State):
 
     Attributes:
         base_loss: f where the model was built.
+        promised, length: Decrease and step length |s| that the model last proposed.
         moved: Whether theta has changed since the model was built.
         model: The linearisation or curvature at theta.
         solver: What solves the model's subproblem.
     """
 
     base_loss: float = float("inf")
+    promised: float = 0.0
+    length: float = 0.0
     moved: bool = True
     model: Any = field(default=None, metadata=TRANSIENT)
     solver: Any = field(default=None, metadata=TRANSIENT)

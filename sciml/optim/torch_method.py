@@ -99,7 +99,7 @@ class TorchMethod:
             return torch.as_tensor(f, dtype=theta.dtype)
 
         closure()
-        optimizer.step(closure)
+        optimizer.step(closure)  # pyright: ignore[reportCallIssue, reportArgumentType]
         closure()  # the new point; already seen by a line search
         new = x.detach().clone()
         _, f, g = next(entry for entry in seen if torch.equal(entry[0], new))

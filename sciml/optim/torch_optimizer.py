@@ -101,12 +101,12 @@ class StepOptimizer(torch.optim.Optimizer):
 
     def _state(self, problem: ClosureProblem, theta: Tensor) -> ModelState:
         """The method's state: the live one, or the one that ``load_state_dict`` brought, or a new one."""
-        if self._live is None:
-            saved = dict(self.state.get(self._leaves.leaves[0], {}))
-            self._live = self.method.init(problem, theta)
-            if saved:
-                self._live.load_state_dict(saved)
-        return self._live
+        if self._live is not None:
+            return self._live
+        state: ModelState = self.method.init(problem, theta)
+        if saved := dict(self.state.get(self._leaves.leaves[0], {})):
+            state.load_state_dict(saved)
+        return state
 
     def state_dict(self) -> dict[str, Any]:
         """As for every torch optimiser; a resumed run gives the same numbers."""

@@ -7,6 +7,7 @@ Eigenvalues cost 9 n^3 once and O(n) for every sigma after; the Cholesky form co
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,6 +16,23 @@ from ..linalg import Cholesky, eigh
 from ..protocols import Curvature
 from .secular import solve_secular
 from .subproblem import CubicSolution, finish
+
+
+@dataclass
+class DenseCurvature:
+    """Value, gradient (P,) and a Hessian (P, P) that is already there; see ``protocols.Curvature``."""
+
+    value: float
+    gradient: Tensor
+    hessian: Tensor
+
+    def mv(self, v: Tensor) -> Tensor:
+        """``H v``."""
+        return self.hessian @ v
+
+    def dense(self) -> Tensor:
+        """H."""
+        return self.hessian
 
 
 class EigenSubproblem:
@@ -60,7 +78,6 @@ class CholeskySubproblem:
     """
 
     def __init__(self, curvature: Curvature, tolerance: float = 0.02, start: float = 0.0):
-        self._curvature = curvature
         self.gradient = curvature.gradient
         self.hessian = curvature.dense()
         self._tolerance, self._start = tolerance, start
@@ -102,18 +119,5 @@ class CholeskySubproblem:
 
     def _by_eigenvalues(self, sigma: float) -> CubicSolution:
         if self._exact is None:
-            self._exact = EigenSubproblem(self)
+            self._exact = EigenSubproblem(DenseCurvature(0.0, self.gradient, self.hessian))
         return self._exact.solve(sigma)
-
-    @property
-    def value(self) -> float:
-        """f at the point."""
-        return self._curvature.value
-
-    def mv(self, v: Tensor) -> Tensor:
-        """``H v``."""
-        return self.hessian @ v
-
-    def dense(self) -> Tensor:
-        """H."""
-        return self.hessian
