@@ -11,23 +11,19 @@ from sciml.nn import KINDS
 from sciml.problem import PDE
 from sciml.solvers import plain
 
-PROBES = 8
-PROBE_SEED = 20_011
-
 
 def describe_problem(problem: PDE) -> dict[str, Any]:
-    """Plain data: the registry's name and parameters where there are such, and what can be compared of any problem.
+    """Plain data: the registry's name and parameters where there are such, and what can be compared.
 
-    ``custom`` tells that a Python function of the user is part of it, so that the problem has to be given again.
+    ``custom`` tells that a Python function of the user is part of it, so that it has to be given again.
     """
     parameters: dict[str, Any] | None = problem.parameters()
     try:
         plain.encode(parameters)
     except (TypeError, ValueError):
         parameters = None
-    name = getattr(type(problem), "registry_name", None)
     return {
-        "name": name,
+        "name": getattr(type(problem), "registry_name", None),
         "parameters": parameters,
         "custom": bool(problem.is_custom or parameters is None),
         "class": type(problem).__name__,
@@ -40,11 +36,14 @@ def describe_problem(problem: PDE) -> dict[str, Any]:
 
 
 def describe_network(network: nn.Module) -> dict[str, Any]:
-    """Plain data: ``config`` where :func:`sciml.nn.from_config` can build it again, and the class and its tensors' shapes."""
+    """Plain data: its class, its tensors' types and shapes, and a ``config`` to build it from, or None."""
     return {
         "config": network.config() if type(network) in KINDS.values() else None,  # type: ignore[operator]
         "class": type(network).__name__,
-        "shapes": {name: list(t.shape) for name, t in network.state_dict().items()},
+        "tensors": {
+            name: [str(t.dtype).removeprefix("torch."), list(t.shape)]
+            for name, t in network.state_dict().items()
+        },
     }
 
 
@@ -60,7 +59,7 @@ def differences(saved: Any, given: Any, ignore: tuple[str, ...] = ()) -> list[st
 
 
 def equation_probe(problem: PDE, x: torch.Tensor) -> torch.Tensor:
-    """The residual ``(n, k)`` of a fixed smooth function at ``x (n, d)``: tells equations and sources apart."""
+    """The residual ``(n, k)`` of a fixed smooth function at ``x (n, d)``: tells equations apart."""
     from sciml.derivatives import AutogradSource
 
     def smooth(y: torch.Tensor) -> torch.Tensor:

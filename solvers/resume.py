@@ -1,7 +1,8 @@
 """Go on with a broken run: everything that a solve's next step depends on, to a file and back.
 
-The state is taken when the loop looks at the run, before it decides anything (:class:`~sciml.solvers.loop.Run`), so the
-continued run makes the same decisions from the same numbers and ends with the same bits as an unbroken one.
+The state is taken when the loop looks at the run, before it decides anything
+(:class:`~sciml.solvers.loop.Run`), so the continued run makes the same decisions from the same numbers and
+ends with the same bits as an unbroken one.
 """
 
 from __future__ import annotations
@@ -25,13 +26,11 @@ from sciml.solvers.loop import Event, Run
 COUNTERS = ("step", "decided", "draws", "quiet_looks", "since_redraw", "rescued", "rejected")
 REALS = ("best", "mark", "seconds_before", "scale")  # may be inf
 METHOD, LIST = "method.", ":list"
-IRRELEVANT = (
-    "shapes",
-    "seed",
-)  # a network's initial weights are replaced; where the seed of the run matters it is named
+IRRELEVANT = ("tensors", "seed")  # initial weights are replaced; the seed of the run has another name
 MAX_ROWS = 10_000  # of anything that a method keeps besides the parameters: pairs of L-BFGS, ...
-SAME = 1e-6  # relative difference of the residual at the saved parameters from which a problem counts as another one,
-ROUNDING = 1e-10  # beyond what another machine's rounding may do to a residual relative to the problem's size
+# A residual at the saved parameters that differs relatively by more than SAME, and by more than ROUNDING of the
+# problem's size, which another machine may do, belongs to another problem.
+SAME, ROUNDING = 1e-6, 1e-10
 
 
 class Saver:
@@ -99,7 +98,8 @@ def restore(run: Run, path: str | os.PathLike) -> None:
 
     Raises:
         FileFormatError: The file is missing, damaged or no checkpoint.
-        ArgumentError: It belongs to another problem, network, optimiser, seed or dtype; the message says which.
+        ArgumentError: It belongs to another problem, network, optimiser, seed or dtype; the message says
+            which.
     """
     config, arrays = load_checkpoint(path)
     name = os.fsdecode(path)
@@ -115,8 +115,8 @@ def restore(run: Run, path: str | os.PathLike) -> None:
     before, now = math.sqrt(2 * max(saved, 0.0)) / run.scale, math.sqrt(2 * max(here, 0.0)) / run.scale
     if math.isfinite(saved) and not abs(now - before) <= SAME * before + ROUNDING:
         raise ArgumentError(
-            f"resume={name!r} belongs to another problem: with the saved parameters its relative residual was "
-            f"{before:.3e}, here it is {now:.3e}. Give the same equation, source, conditions and model as before."
+            f"resume={name!r} belongs to another problem: with the saved parameters its relative residual "
+            f"was {before:.3e}, here it is {now:.3e}. Give the same equation, source, conditions and model."
         )
 
 
