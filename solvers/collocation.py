@@ -108,6 +108,13 @@ class Collocation:
             torch.cat(rows), blocks, self._offsets(), sum(p.numel() for p in self.parameters)
         )
 
+    def silent_value(self) -> float:
+        """The loss with a network that is zero everywhere: what the conditions alone leave to be solved."""
+        kept = self.theta
+        loss = self.value(torch.zeros_like(kept))
+        self.load(kept)
+        return loss
+
     # ---- points and weights
 
     def redraw(self, seed: int) -> None:

@@ -145,8 +145,19 @@ class Run:
             self.step += 1
             if self.method_state.accepted:
                 self.since_redraw += 1
+                self._project()
             else:
                 self.rejected += 1
+
+    def _project(self) -> None:
+        """Move parameters back to where they are allowed to be, for systems that bound them."""
+        project = getattr(self.system, "project", None)
+        if project is None:
+            return
+        inside = project(self.theta)
+        if not torch.equal(inside, self.theta):
+            self.theta = inside
+            self.method_state = self.method.refresh(self.system, inside, self.method_state)
 
     def _decide(self, progress: Any) -> str | None:
         """After a step: the outcome's name if the run ends here; else perhaps a look or new points."""
@@ -191,7 +202,7 @@ class Run:
         if held < self.best:
             self.best, self.best_theta = held, self.theta.clone()
         if progress is not None:
-            progress(row, self._relative(held))
+            progress(row, self.relative(held))
         event = Event(self.step, row["seconds"], row["loss"], held, error, self.system.trial)
         stop = False
         for callback in self.callbacks:
@@ -208,7 +219,7 @@ class Run:
         held, stop = self._measure(progress)
         if stop:
             return "interrupted"
-        if self._relative(held) <= self.limits.tol:
+        if self.relative(held) <= self.limits.tol:
             return "converged"
         if held < PROGRESS * self.mark:
             self.mark, self.quiet_looks = held, 0
@@ -244,14 +255,29 @@ class Run:
 
     def _settled(self) -> bool:
         """Whether the residual is down to rounding, so that no step can lower it."""
-        return self._relative(self.held_out.value(self.theta)) <= max(self.limits.tol, 1e-13)
+        return self.relative(self.held_out.value(self.theta)) <= max(self.limits.tol, 1e-13)
+
+    @property
+    def result(self) -> Tensor:
+        """The best parameters so far."""
+        return self.theta if self.best_theta is None else self.best_theta
+
+    def jump(self, theta: Tensor) -> str:
+        """One step to a ``theta`` that a closed form gave, in the place of :meth:`run`."""
+        self._start = time.perf_counter()
+        self.theta, self.step = theta, 1
+        self.method_state = self.method.init(self.system, theta)
+        held, _ = self._measure(None)
+        self.seconds_before += time.perf_counter() - self._start
+        return "converged" if math.isfinite(held) else "diverged"
 
     def _final(self, outcome: str) -> Tensor:
         if self.best_theta is not None and (outcome == "diverged" or self.best < math.inf):
             return self.best_theta
         return self.theta
 
-    def _relative(self, held: float) -> float:
+    def relative(self, held: float) -> float:
+        """A held-out loss as a residual relative to :attr:`scale`."""
         return math.sqrt(max(2.0 * held, 0.0)) / self.scale if math.isfinite(held) else math.inf
 
     def _elapsed(self) -> float:
@@ -259,7 +285,7 @@ class Run:
 
     def _residual_scale(self) -> float:
         """Size of the residual when the network's part is zero: what there is to be solved."""
-        held = self.held_out.value(torch.zeros_like(self.theta))
+        held = self.held_out.silent_value()
         start = self.held_out.value(self.theta)
         self.system.load(self.theta)
         scale = math.sqrt(2.0 * held) if math.isfinite(held) else 0.0

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-from sciml import optim
 from sciml.ansatz import Trial
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.problem import PDE
-from sciml.solvers.collocation import Collocation
-from sciml.solvers.defaults import default_method, default_network, default_points
-from sciml.solvers.loop import FIRST_ORDER_REDRAW, REDRAW_EVERY, Callback, Limits, Run
-from sciml.solvers.progress import ProgressBar
-from sciml.solvers.solution import Solution
-
-TOLERANCE = 1e-8  # relative held-out residual at which a solve counts as converged
-MAX_TIME = 300.0  # seconds, so that a first try always comes back
-HELD_OUT = 500
+from sciml.solvers.defaults import default_network
+from sciml.solvers.hosting import AdapterHost
+from sciml.solvers.loop import Callback
+from sciml.solvers.train import (
+    Settings,
+    carry_out,
+    held_out_system,
+    make_run,
+    method_for,
+    statistics,
+    training_system,
+)
 
 
 def solve(
@@ -40,7 +41,7 @@ def solve(
     resume: Any = None,
     checkpoint: Any = None,
     every: float = 30.0,
-) -> Solution:
+) -> AdapterHost:
     """Solve a problem.
 
     Args:
@@ -66,14 +67,16 @@ def solve(
         every: Seconds between checkpoints.
 
     Returns:
-        A :class:`~sciml.solvers.solution.Solution`; how it ended is in ``solution.stats["outcome"]``:
+        A :class:`~sciml.solvers.solution.Solution` that can be fine-tuned; how it ended is in ``solution.stats["outcome"]``:
         ``"converged"``, ``"max_time"``, ``"max_steps"``, ``"stalled"`` (no more progress), ``"diverged"`` (the last good
         state is kept) or ``"interrupted"`` (Ctrl-C, a callback; the best state is kept).
 
     Raises:
         ArgumentError, ArgumentTypeError: Before any training, naming the argument, what it needs and what it got.
     """
-    _check(problem, points, max_time, max_steps, tol, dtype, callbacks)
+    settings = Settings(problem, points, max_time, max_steps, tol, seed, callbacks, progress)
+    if dtype not in (torch.float32, torch.float64):
+        raise ArgumentError(f"dtype must be torch.float32 or torch.float64; got {dtype!r}.")
     problem.validate()
     network = default_network(problem, seed, dtype) if model is None else model
     if not isinstance(network, torch.nn.Module):
@@ -81,27 +84,9 @@ def solve(
     network.to(dtype=dtype, device=device)
     trial = Trial(problem, network)
     parameters = sum(p.numel() for p in network.parameters() if p.requires_grad)
-    count = points or default_points(problem, parameters)
-    boundary = max(40, count // 4)
-    system = Collocation(problem, trial, count, boundary, seed=seed)
-    held_out = Collocation(problem, trial, HELD_OUT, max(40, HELD_OUT // 4), seed=seed + 104_729)
-    method = _method(optimizer, parameters, system)
-    second = not isinstance(method, optim.TorchMethod)
-    run = Run(
-        problem,
-        system,
-        held_out,
-        method,
-        Limits(
-            MAX_TIME if max_time is None else float(max_time), max_steps, TOLERANCE if tol is None else float(tol)
-        ),
-        seed,
-        second_order=second,
-        redraw_every=REDRAW_EVERY if second else FIRST_ORDER_REDRAW,
-        max_points=count if points else max(count, min(20_000, 4 * parameters)),
-        look_every=10 if second else 100,
-        callbacks=callbacks,
-    )
+    system, held_out = training_system(settings, trial, parameters), held_out_system(settings, trial)
+    method = method_for(optimizer, parameters, system.pointwise)
+    run = make_run(settings, system, held_out, method, parameters)
     if resume is not None:
         from sciml.solvers.resume import restore
 
@@ -112,65 +97,14 @@ def solve(
 
         saver = Saver(run, checkpoint, every)
         run.callbacks = [saver, *callbacks]  # first, so that what a user's callback does cannot keep it from saving
-    with ProgressBar(progress, run.limits) as bar:
-        outcome = run.run(bar.update)
+    outcome = carry_out(run, settings)
     if saver is not None:
         saver.finish(outcome)
     stats = {
-        "outcome": outcome,
-        "seconds": run.seconds_before,
-        "steps": run.step,
-        "rejected": run.rejected,
+        **statistics(run, outcome, optimizer),
         "parameters": parameters,
-        "points": system.sites[0].x.shape[0],
-        "optimizer": _name(optimizer, method),
-        "residual": run._relative(run.best),
-        "weights": dict(system.weights),
         "hard": [c.label for c in trial.ansatz.hard],
-        "notes": [*system.notes, *run.notes, *_advice(outcome)],
-        "seed": seed,
         "dtype": str(dtype).removeprefix("torch."),
         "threads": torch.get_num_threads(),
     }
-    return Solution(problem, trial, run.history, stats)
-
-
-def _method(optimizer: Any, parameters: int, system: Collocation) -> optim.StepMethod:
-    if optimizer == "auto":
-        return default_method(parameters, system.pointwise)
-    return optim.as_method(optimizer)
-
-
-def _name(optimizer: Any, method: Any) -> str:
-    if isinstance(optimizer, str) and optimizer != "auto":
-        return optimizer
-    return optimizer.__name__ if isinstance(optimizer, type) else repr(method)
-
-
-def _check(
-    problem: Any, points: Any, max_time: Any, max_steps: Any, tol: Any, dtype: Any, callbacks: Any
-) -> None:
-    if not isinstance(problem, PDE):
-        hint = " Write Poisson(), not Poisson." if isinstance(problem, type) else ""
-        raise ArgumentTypeError(f"problem must be a sciml.PDE; got {problem!r}.{hint}")
-    if dtype not in (torch.float32, torch.float64):
-        raise ArgumentError(f"dtype must be torch.float32 or torch.float64; got {dtype!r}.")
-    for name, value in (("points", points), ("max_steps", max_steps)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise ArgumentError(f"{name} must be an int >= 1 or None; got {value!r}.")
-    for name, value in (("max_time", max_time), ("tol", tol)):
-        if value is not None and not (isinstance(value, (int, float)) and value >= 0 and not math.isnan(value)):
-            raise ArgumentError(f"{name} must be a number >= 0 or None; got {value!r}.")
-    if callable(callbacks) or not all(callable(c) for c in callbacks):
-        raise ArgumentTypeError(f"callbacks must be a sequence of functions of one event; got {callbacks!r}.")
-
-
-def _advice(outcome: str) -> list[str]:
-    if outcome == "diverged":
-        return [
-            "the loss stopped being finite; the last good state is kept. Try dtype=torch.float64, a smaller network, "
-            "or optimizer='lm'."
-        ]
-    if outcome == "stalled":
-        return ["no more progress: a wider network, a larger first-layer scale or more points may help."]
-    return []
+    return AdapterHost(problem, trial, run.history, stats)
