@@ -158,7 +158,6 @@ class CubicMethod:
         ratio = (state.loss - loss + noise) / (found.decrease + noise)
         ratio = min(max(ratio, -10.0), 10.0)
         taken = ratio >= ETA1
-        size = float(torch.linalg.vector_norm(found.step))
         if self.update == "smooth":
             state.sigma *= max(0.2, 1.0 - (2.0 * ratio - 1.0) ** 3) if taken else state.nu
         elif self.update == "interpolation":
