@@ -119,6 +119,28 @@ def test_parts_make_up_the_whole(domain):
         assert part.distance(x).min() > 0
 
 
+@pytest.mark.parametrize(("scale", "shift"), [(1e-5, 0.0), (1e5, -3e5), (1.0, 1e5), (2e-3, 10.0)])
+def test_size_and_place_do_not_matter(scale, shift):
+    """Scaled and moved, a domain has the same boundary, normals and distance."""
+
+    def build(s, m):
+        moved = Box([m, m], [4 * s + m, 4 * s + m]) - Disk([2 * s + m, 4 * s + m], s)
+        return moved | Polygon([(m + 3 * s, m + s), (m + 6 * s, m + 2 * s), (m + 3 * s, m + 3 * s)])
+
+    here, there = build(1.0, 0.0), build(scale, shift)
+    assert len(here.parts) == len(there.parts)
+    for p, q in zip((None, *here.parts), (None, *there.parts), strict=True):
+        a, b = here.boundary(p), there.boundary(q)
+        y = a.sample(40, seed=1)
+        z = y * scale + shift
+        rounding = 1e-12 + 1e-15 * abs(shift) / scale
+        assert torch.allclose(b.sample(40, seed=1), z, atol=10 * rounding * scale)
+        assert b.contains(z).all()
+        assert torch.allclose(b.normal(z), a.normal(y), atol=10 * rounding)
+        x = here.sample(50)
+        assert torch.allclose(b.distance(x * scale + shift), a.distance(x), atol=100 * rounding)
+
+
 def test_nesting_in_one_and_four_dimensions():
     line = (Interval(0, 1) | Interval(2, 3)) - Interval(0.25, 0.5)
     assert line.measure == pytest.approx(1.75, rel=1e-3)

@@ -110,7 +110,7 @@ class Domain(ABC):
     def contains(self, x: Tensor) -> Tensor:
         """Whether points (..., d) lie in the closed domain, up to round-off: (...,) bool; nan is outside."""
         self.check(x)
-        return self._depth(x) >= -16 * torch.finfo(x.dtype).eps * self._extent
+        return self._depth(x) >= -self._round_off(x.dtype)
 
     def sample(self, n: int, seed: int = 0) -> Tensor:
         """n points strictly inside, uniform in volume with low discrepancy: (n, d) float64.
@@ -214,9 +214,14 @@ class Domain(ABC):
         return float(self._distance(self.sample(SCALE_POINTS), chosen).max())
 
     @cached_property
-    def _extent(self) -> float:
-        """A length that bounds the coordinates and the size, for tolerances."""
-        return max(max(abs(a), abs(b), b - a) for a, b in zip(self._low, self._high, strict=True))
+    def _size(self) -> float:
+        """The longest side of the bounding box."""
+        return max(b - a for a, b in zip(self._low, self._high, strict=True))
+
+    def _round_off(self, dtype: torch.dtype) -> float:
+        """A length that bounds what rounding does to a distance between points near the domain."""
+        reach = max(max(abs(a), abs(b), b - a) for a, b in zip(self._low, self._high, strict=True))
+        return 16 * torch.finfo(dtype).eps * reach
 
     # ---- combining ------------------------------------------------------------------------------------
 

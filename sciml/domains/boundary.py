@@ -238,9 +238,9 @@ class Boundary:
         return normal
 
     def contains(self, x: Tensor, tol: float = 1e-6) -> Tensor:
-        """Whether points lie on it, within `tol` times the domain's extent: (..., d) -> (...,) bool."""
+        """Whether points lie on it, within `tol` times the domain's size: (..., d) -> (...,) bool."""
         self.domain.check(x)
-        tol = arguments.positive("tol", tol) * self.domain._extent
+        tol = arguments.positive("tol", tol) * self.domain._size + self.domain._round_off(x.dtype)
         return torch.stack([p.on(x, tol) for p in self._pieces]).any(0)
 
     def distance(self, x: Tensor) -> Tensor:

@@ -23,9 +23,9 @@ from sciml.errors import ArgumentError, ArgumentTypeError
 
 MEASURE_POINTS = 2**16
 MEASURE_SEED = 20240301
-PROBE = 1e-6  # of the extent: how far to both sides of a boundary point to look
-TOUCH = 1e-9  # of the extent: boundaries this close are the same
-MARGIN = 1e-10  # of the extent: samples stay this far inside
+PROBE = 1e-6  # of the size: how far to both sides of a boundary point to look
+TOUCH = 1e-9  # of the size: boundaries this close are the same
+MARGIN = 1e-10  # of the size: samples stay this far inside
 
 Bounds = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -45,7 +45,7 @@ class _Surface(Kept):
 
     def keep(self, x: Tensor) -> Tensor:
         """Which points (n, d) of the piece bound the domain."""
-        leaf, tol = self.origin[0], TOUCH * self.whole._extent
+        leaf, tol = self.origin[0], TOUCH * self.whole._size
         kept = self.whole._bounded_by(leaf, x, self.piece.normal(x))
         # where operands share a piece of boundary, the first that bounds the domain there has it
         for other in range(leaf):
@@ -59,11 +59,11 @@ class _Surface(Kept):
     def inner(self) -> bool:
         """Whether some of the piece lies within the domain, as a seam between operands that only touch."""
         x, _ = self.piece.place(Sobol(max(self.cube, 1), (SURVEY_SEED,)).draw(256)[:, : self.cube])
-        step = PROBE * self.whole._extent
+        step = PROBE * self.whole._size
         normal = self.normal(x)
         both = (self.whole._depth(x - step * normal) > 0) & (self.whole._depth(x + step * normal) > 0)
         # one point of many may lie by chance where boundaries cross
-        return int((both & (self.whole._depth(x).abs() <= TOUCH * self.whole._extent)).sum()) > 1
+        return int((both & (self.whole._depth(x).abs() <= TOUCH * self.whole._size)).sum()) > 1
 
     def on(self, x: Tensor, tol: float) -> Tensor:
         return (self.gap(x) <= tol) & (self.whole._depth(x).abs() <= tol)
@@ -134,7 +134,7 @@ class CSG(Domain):
 
     def _place(self, u: Tensor) -> tuple[Tensor, Tensor | None]:
         x = self.lower + (self.upper - self.lower) * u
-        return x, self._depth(x) > MARGIN * self._extent
+        return x, self._depth(x) > MARGIN * self._size
 
     def _depth(self, x: Tensor) -> Tensor:
         return self._merge(self.a._depth(x), self.b._depth(x))
@@ -165,7 +165,7 @@ class CSG(Domain):
             cut = len(domain.a._leaves) if isinstance(domain.a, CSG) else 1
             steps.append((domain, leaf < cut))
             domain, leaf = (domain.a, leaf) if leaf < cut else (domain.b, leaf - cut)
-        step, tol = PROBE * self._extent, TOUCH * self._extent
+        step, tol = PROBE * self._size, TOUCH * self._size
         places = x, x - step * normal, x + step * normal
         here, below, above = (domain._depth(p) for p in places)
         good = (here.abs() <= tol) & (below > 0) & (above < 0)
@@ -260,8 +260,8 @@ def _vanishing(domain: Domain, x: Tensor, choice: Choice, side: int | None) -> T
     of_b = _vanishing(b, x, choice[cut:], turn * (side or 1) if everywhere or minus else None)
     if everywhere:  # then what the other operand swallows has to be cut off
         keep = 1 if domain.sign == "&" else -1
-        of_a = None if of_a is None else trimmed(of_a, keep * b._level(x), domain._extent)
-        of_b = None if of_b is None else trimmed(of_b, (1 if minus else keep) * a._level(x), domain._extent)
+        of_a = None if of_a is None else trimmed(of_a, keep * b._level(x), domain._size)
+        of_b = None if of_b is None else trimmed(of_b, (1 if minus else keep) * a._level(x), domain._size)
     return conjunction_of(f for f in (of_a, of_b) if f is not None)
 
 

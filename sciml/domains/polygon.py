@@ -172,6 +172,6 @@ class Polygon(Domain):
             edge = _Edge(f"edge{i}", *((b, a) if flipped else (a, b)), clean=False)
             # the whole line is free for use where no other vertex lies on it or beyond it
             level = edge.level(torch.from_numpy(v))
-            edge.clean = int((level <= 1e-12 * self._extent).sum()) == 2
+            edge.clean = int((level <= 1e-12 * self._size).sum()) == 2
             pieces.append(edge)
         return tuple(pieces)
