@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -12,12 +12,26 @@ from torch import Tensor
 from sciml.derivatives import DerivativeSource
 from sciml.errors import ArgumentError, ArgumentTypeError
 
+Operation: TypeAlias = Callable[["Field", Any], Tensor]
+
+
+def _binary(function: Callable[..., Any], swapped: bool = False) -> Operation:
+    def method(self: Field, other: Any) -> Tensor:
+        other = _plain(other)
+        return function(other, self.value) if swapped else function(self.value, other)
+
+    return method
+
+
+def _both(function: Callable[..., Any]) -> tuple[Operation, Operation]:
+    return _binary(function), _binary(function, swapped=True)
+
 
 class Field:
     """Values ``(n, m)`` of the unknowns at ``n`` points, with derivatives on request.
 
-    In arithmetic and in torch functions a Field behaves like its value tensor. ``u["v"]`` is the Field of one named
-    unknown, with values ``(n, 1)``.
+    In arithmetic and in torch functions a Field behaves like its value tensor. ``u["v"]`` is the Field of one
+    named unknown, with values ``(n, 1)``.
 
     Args:
         source: Answers the questions for values and derivatives.
@@ -53,7 +67,9 @@ class Field:
         """
         axes = tuple(sorted(self._axis(c) for c in coordinates))
         if not axes:
-            raise ArgumentError(f"d() needs at least one coordinate out of {', '.join(self._names)}; got none.")
+            raise ArgumentError(
+                f"d() needs at least one coordinate out of {', '.join(self._names)}; got none."
+            )
         if len(axes) == 1:
             return self._pick(self._source.first(axes[0]))
         if len(axes) == 2:
@@ -77,14 +93,17 @@ class Field:
         if isinstance(coordinate, str):
             if coordinate in self._names:
                 return self._names.index(coordinate)
-            raise ArgumentError(f"unknown coordinate {coordinate!r}: the domain has {', '.join(self._names)}.")
+            raise ArgumentError(
+                f"unknown coordinate {coordinate!r}: the domain has {', '.join(self._names)}."
+            )
         if isinstance(coordinate, bool) or not isinstance(coordinate, int):
             raise ArgumentTypeError(
                 f"a coordinate is a name or an index; got {coordinate!r} of type {type(coordinate).__name__}."
             )
         if not 0 <= coordinate < len(self._names):
             raise ArgumentError(
-                f"coordinate index {coordinate} is outside 0..{len(self._names) - 1} ({', '.join(self._names)})."
+                f"coordinate index {coordinate} is outside 0..{len(self._names) - 1} "
+                f"({', '.join(self._names)})."
             )
         return coordinate
 
@@ -100,6 +119,22 @@ class Field:
         if name.startswith("__"):
             raise AttributeError(name)
         return getattr(self.value, name)
+
+    __add__, __radd__ = _both(operator.add)
+    __sub__, __rsub__ = _both(operator.sub)
+    __mul__, __rmul__ = _both(operator.mul)
+    __truediv__, __rtruediv__ = _both(operator.truediv)
+    __pow__, __rpow__ = _both(operator.pow)
+    __matmul__, __rmatmul__ = _both(operator.matmul)
+    __mod__, __rmod__ = _both(operator.mod)
+    __lt__, __le__ = _binary(operator.lt), _binary(operator.le)
+    __gt__, __ge__ = _binary(operator.gt), _binary(operator.ge)
+
+    def __neg__(self) -> Tensor:
+        return -self.value
+
+    def __abs__(self) -> Tensor:
+        return abs(self.value)
 
     def __repr__(self) -> str:
         return f"Field({', '.join(self._unknowns)} on {', '.join(self._names)}, value={self.value!r})"
@@ -117,20 +152,3 @@ def _plain(tree: Any) -> Any:
     if isinstance(tree, dict):
         return {k: _plain(v) for k, v in tree.items()}
     return tree
-
-
-def _binary(function: Any, swapped: bool) -> Any:
-    def method(self: Field, other: Any) -> Tensor:
-        other = _plain(other)
-        return function(other, self.value) if swapped else function(self.value, other)
-
-    return method
-
-
-for _name in ("add", "sub", "mul", "truediv", "pow", "matmul", "mod"):
-    setattr(Field, f"__{_name}__", _binary(getattr(operator, _name), swapped=False))
-    setattr(Field, f"__r{_name}__", _binary(getattr(operator, _name), swapped=True))
-for _name in ("lt", "le", "gt", "ge"):
-    setattr(Field, f"__{_name}__", _binary(getattr(operator, _name), swapped=False))
-Field.__neg__ = lambda self: -self.value  # type: ignore[attr-defined]
-Field.__abs__ = lambda self: abs(self.value)  # type: ignore[attr-defined]
