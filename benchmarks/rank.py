@@ -3,8 +3,8 @@
     python -m benchmarks.rank [--json] [--quick]
 
 ``quadratic``: loss increase over the best possible, for a random convex loss a little off its minimum.
-``adapter``: the loss of a fine-tuned equation right after cutting to a budget, over the uncut loss, and the relative L2
-error after training on for some steps; every selector cuts the same trained adapter.
+``adapter``: the loss of a fine-tuned equation right after cutting to a budget, over the uncut loss, and the
+relative L2 error after training on for some steps; every selector cuts the same trained adapter.
 ``greedy``: processor time of the search with exact marginals against one with a queue of stale bounds.
 """
 

@@ -259,3 +259,22 @@ def test_a_base_of_another_shape_is_refused():
         adapter.delta("layers.9.weight")
     with pytest.raises(ArgumentError, match="changes needs the shapes"):
         Adapter.fit(LoRA(r=1), NETWORKS["mlp"](), {"layers.0.weight": torch.zeros(2, 2)})
+
+
+@pytest.mark.parametrize("zero", ["core", "out"])
+def test_lotra_starts_with_the_variances_it_states(zero):
+    n_in, m, n_out, a, b, c = 60, 50, 70, 40, 30, 20
+    adapter = Adapter(LoTRA(r=(a, b, c), zero=zero), {"l.coef": torch.zeros(n_in, m, n_out, dtype=F64)})
+    expected = {"in": 1 / n_in, "basis": 1.0, "core": 1 / (a * c), "out": 1 / b}
+    expected[zero] = 0.0
+    for name, factor in adapter.factors["l.coef"].items():
+        assert float(factor.detach().square().mean()) == pytest.approx(expected[name], rel=0.15), name
+
+
+@pytest.mark.parametrize(("name", "shape"), [("l.weight", (30, 50)), ("l.coef", (50, 8, 30))])
+def test_lora_starts_with_the_variance_of_the_inputs_side(name, shape):
+    adapter = Adapter(LoRA(r=20), {name: torch.zeros(shape, dtype=F64)})
+    random, zero = ("right", "left") if name == "l.weight" else ("left", "right")
+    factors = adapter.factors[name]
+    assert float(factors[random].detach().square().mean()) == pytest.approx(1 / 50, rel=0.15)
+    assert not factors[zero].detach().any()

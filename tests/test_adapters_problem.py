@@ -21,9 +21,10 @@ from sciml.adapters import (
     search_ranks,
 )
 from sciml.adapters.lora import matrix_shape
+from sciml.adapters.search import _select
 from sciml.errors import ArgumentError
 from sciml.nn import KAN, MLP
-from sciml.rank import CubicBudget
+from sciml.rank import CubicBudget, Derivatives, SecondOrder
 
 F64 = torch.float64
 CONFIGS = [LoRA(r=2), LoTRA(r=(2, 3, 2)), LoTRA(r=2, modules_to_save="head"), SVD(), Full(), Head()]
@@ -194,7 +195,8 @@ def test_untrained_components_stay_alive_through_a_search():
     found = search_ranks(adapter, Fit(net), flat(net))
     found.call(net, Fit(net).x).square().sum().backward()
     assert sum(found.config.rank_pattern.values()) == 3
-    assert all(any(f.grad.any() for f in fs.values()) for fs in found.factors.values() if fs["left"].numel())
+    for fs in found.factors.values():
+        assert not fs["left"].numel() or max(float(f.grad.abs().max()) for f in fs.values()) > 1e-3
 
 
 @pytest.mark.parametrize("curvature", ["hessian", "gauss_newton"])
@@ -275,6 +277,31 @@ def test_tucker_modes_are_kept_together_or_not_at_all(selector):
         assert all(all(r) or not any(r) for r in ranks.values())
         kept = sum(sum(f.shape[1] for k, f in fs.items() if k != "core") for fs in pruned.factors.values())
         assert kept == int(keep.sum())  # nothing is paid for that does not count
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_closing_a_parameter_expands_the_model_about_its_absence(seed):
+    """Of all choices that leave the same parameters out, the search takes the best one of the whole model."""
+    base = {name: torch.zeros(2, 2, 2, dtype=F64) for name in ("a.coef", "b.coef", "c.coef")}
+    adapter = Adapter(LoTRA(r=(1, 2, 1)), base)
+    shaken(adapter)
+    gates = Gates(adapter)
+    rng = torch.Generator().manual_seed(seed)
+    A = torch.randn(gates.size, gates.size, generator=rng, dtype=F64)
+    g = 0.3 * torch.randn(gates.size, generator=rng, dtype=F64)
+    found = Derivatives(torch.tensor(0.0), g, A @ A.mT)
+    model = SecondOrder(g, found.H)
+    names = [key.partition("/")[0] for key, r in gates.sizes.items() for _ in range(r)]
+    closed_any = False
+    for budget in (3, 5, 7):
+        keep = _select(gates, found, budget, "brute_force")
+        alive = {name for name, kept in zip(names, keep.tolist(), strict=True) if kept}
+        closed_any |= len(alive) < 3
+        masks = torch.tensor(list(itertools.product([False, True], repeat=gates.size)))
+        inside = torch.tensor([name in alive for name in names])
+        allowed = masks[(masks.sum(1) <= budget) & ~(masks & ~inside).any(1)]
+        assert model.loss_change(keep) <= model.loss_change(allowed).min() + 1e-12
+    assert closed_any
 
 
 def test_the_budget_may_fall_during_training():
