@@ -39,7 +39,7 @@ class Adapter:
 
     Raises:
         ArgumentError: A name that matches nothing, a parameter that this kind cannot adapt, a rank that does
-        not fit.
+            not fit.
     """
 
     def __init__(self, config: str | AdapterConfig, base: Base):

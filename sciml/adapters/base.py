@@ -29,8 +29,7 @@ class AdapterConfig:
 
     Args:
         target_modules: Parameters that get a difference of this kind: names of parameters or layers,
-        wildcards allowed,
-            or the groups ``"first"``, ``"hidden"``, ``"head"``, ``"bias"``.
+            wildcards allowed, or the groups ``"first"``, ``"hidden"``, ``"head"``, ``"bias"``.
         modules_to_save: Parameters that get a full difference instead, in the same manner of naming.
         seed: Of the random factors.
     """

@@ -30,7 +30,7 @@ class LoRA(LowRank):
     Args:
         r: Rank of every target, cut to what its shape allows; 0 is allowed.
         alpha: Scale of the difference, ``alpha / r``; None for the scale 1. A rank search does not change the
-        scale.
+            scale.
     """
 
     kind: ClassVar[str] = "lora"

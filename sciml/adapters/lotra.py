@@ -33,11 +33,9 @@ class LoTRA(LowRank):
 
     Args:
         r: Ranks ``(r_in, r_out, r_basis)`` or one for all three; each is cut to the length of its axis. One
-        that is 0
-            makes the difference zero.
+            that is 0 makes the difference zero.
         zero: Which factor starts at zero, ``"core"`` or ``"out"``, so that the difference does. Only that
-        factor moves
-            in the first step. With two factors at zero every gradient would be zero for ever.
+            factor moves in the first step. With two factors at zero every gradient would be zero for ever.
         scaled_rates: Whether training uses the per-component multipliers of :meth:`rates`.
     """
 

@@ -24,7 +24,7 @@ class SVD(AdapterConfig):
     Args:
         r: How many of the largest singular values are trained; None for all.
         nonnegative: Whether ``s`` is set to ``max(s, 0)`` after every training step, as the authors' code
-        does.
+            does.
     """
 
     kind: ClassVar[str] = "svd"
