@@ -1,16 +1,20 @@
-"""What every benchmark prints: the machine first, then one record a line, as JSON or as text."""
+"""What every benchmark prints, the machine first, then one record a line; and how it measures."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
+import statistics
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 
 def machine() -> dict[str, object]:
     """The first record of every run: processor, cores, system and versions."""
     import numpy
+    import torch
 
     info = Path("/proc/cpuinfo").read_text() if os.path.exists("/proc/cpuinfo") else ""
     names = [line.partition(":")[2].strip() for line in info.splitlines() if line.startswith("model name")]
@@ -21,6 +25,7 @@ def machine() -> dict[str, object]:
         "system": platform.platform(),
         "python": platform.python_version(),
         "numpy": numpy.__version__,
+        "torch": torch.__version__,
     }
 
 
@@ -28,3 +33,47 @@ def show(record: dict[str, object], as_json: bool) -> None:
     """One line for one record."""
     line = json.dumps(record) if as_json else "  ".join(f"{key} {value}" for key, value in record.items())
     print(line, flush=True)
+
+
+def time_side_by_side(
+    calls: dict[str, Callable[[], object]], rounds: int = 15, seconds: float = 20.0
+) -> dict[str, dict[str, float]]:
+    """Milliseconds of each call: CPU time (median and best) and wall time (best).
+
+    The calls take turns, so that a busy neighbour slows all of them; a call that has used up its share of
+    ``seconds`` drops out after three rounds.
+    """
+    for call in calls.values():
+        call()  # imports, compiles, allocates
+    cpu: dict[str, list[float]] = {name: [] for name in calls}
+    wall: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(rounds):
+        for name, call in calls.items():
+            if turn >= 3 and sum(wall[name]) > 1e3 * seconds / len(calls):
+                continue
+            started, used = time.perf_counter(), time.process_time()
+            call()
+            cpu[name].append(1e3 * (time.process_time() - used))
+            wall[name].append(1e3 * (time.perf_counter() - started))
+    return {
+        name: {
+            "ms": round(statistics.median(cpu[name]), 3),
+            "ms_best": round(min(cpu[name]), 3),
+            "wall_ms_best": round(min(wall[name]), 3),
+        }
+        for name in calls
+    }
+
+
+def peak_megabytes(call: Callable[[], object]) -> float:
+    """Peak resident memory of a call above what was resident before it, in MB. Linux only."""
+    status = Path("/proc/self/status")
+
+    def field(name: str) -> float:
+        line = next(line for line in status.read_text().splitlines() if line.startswith(name))
+        return int(line.split()[1]) / 1e3
+
+    before = field("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
+    call()
+    return round(field("VmHWM") - before, 1)

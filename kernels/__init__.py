@@ -45,7 +45,9 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'sciml.kernels' has no attribute {name!r}")
-    return getattr(import_module(f"sciml.kernels.{_MODULE_OF[name]}"), name)
+    value = getattr(import_module(f"sciml.kernels.{_MODULE_OF[name]}"), name)
+    globals()[name] = value  # the next look-up does not come here
+    return value
 
 
 def __dir__() -> list[str]:

@@ -179,7 +179,7 @@ def local_basis(x: Tensor, knots: Tensor, degree: int, derivatives: int = 0) -> 
         `find_cell`): ``values[..., r, j]`` is derivative ``r`` of the basis function ``cell - degree + j``,
         and 0 where there is none of that number. Differentiable in ``x``.
     """
-    local = _local_table(knots, degree)
+    local = local_taylor(knots, degree)
     cell = find_cell(x, knots)
     centres, pieces = cell_centres(knots), local.flatten(-2)
     pick = cell.unsqueeze(-1)
@@ -199,7 +199,7 @@ def local_basis(x: Tensor, knots: Tensor, degree: int, derivatives: int = 0) -> 
     return torch.where(torch.isnan(x)[..., None, None], torch.nan, values), cell
 
 
-def _local_table(knots: Tensor, degree: int) -> Tensor:
+def local_taylor(knots: Tensor, degree: int) -> Tensor:
     """The band of `taylor_matrix`: ``[..., cells + 2, p, j]``, basis function ``cell - degree + j``."""
     full = taylor_matrix(knots, degree)
     cells = knots.shape[-1] - 1

@@ -13,24 +13,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciml.kernels.fused import SAVED, FusedNetwork, Kernels
+from sciml.kernels.fused import SAVED, FusedNetwork
+from sciml.kernels.plan import Plan
 from sciml.kernels.reference import LayerWeights
-from sciml.kernels.table import SplineTable
 from sciml.kernels.torch_jets import torch_jets
 
 
 class Call(NamedTuple):
-    """What is fixed about a call: the kernels, and the layers without their weights."""
+    """What is fixed about a call: the plan, and the layers without their weights."""
 
-    kernels: Kernels
-    tables: tuple[SplineTable, ...]
+    plan: Plan
     knots: tuple[Tensor, ...]
     has_base: tuple[bool, ...]
 
     def layers(self, weights: Sequence[Tensor]) -> list[LayerWeights]:
         """The layers with these weights, given one after the other."""
         left, out = iter(weights), []
-        for table, knots, base in zip(self.tables, self.knots, self.has_base, strict=True):
+        for table, knots, base in zip(self.plan.tables, self.knots, self.has_base, strict=True):
             out.append(LayerWeights(next(left), next(left) if base else None, knots, table.degree))
         return out
 
@@ -41,16 +40,31 @@ def _numpy(tensor: Tensor) -> np.ndarray:
 
 def build(call: Call, z: Tensor, W: Tensor, weights: Sequence[Tensor], keep: float) -> FusedNetwork:
     """The network of one call on plain tensors."""
-    layers = call.layers(weights)
-    return FusedNetwork(
-        call.kernels,
-        call.tables,
-        [_numpy(layer.coef) for layer in layers],
-        [None if layer.base is None else _numpy(layer.base) for layer in layers],
-        _numpy(z),
-        _numpy(W),
-        keep,
-    )
+    left = iter([_numpy(w) for w in weights])
+    pairs = [(next(left), next(left) if base else None) for base in call.has_base]
+    coefs, bases = [coef for coef, _ in pairs], [base for _, base in pairs]
+    return FusedNetwork(call.plan, coefs, bases, _numpy(z), _numpy(W), keep)
+
+
+def _forward(
+    call: Call, keep: bool, z: Tensor, W: Tensor, weights: Sequence[Tensor]
+) -> tuple[Tensor, FusedNetwork]:
+    network = build(call, z, W, weights, SAVED if keep else -1)
+    y = torch.empty(z.shape[0], z.shape[1], call.plan.widths[-1], dtype=z.dtype)
+    network.forward(y.numpy())
+    return y, network
+
+
+def _backward(network: FusedNetwork, wanted: bool, g: Tensor, z: Tensor) -> list[Tensor]:
+    """Gradients of ``z`` and of the weights; a lone zero for ``z`` unless it is ``wanted``."""
+    dz = torch.empty_like(z, memory_format=torch.contiguous_format) if wanted else z.new_zeros(())
+    coefs, bases = network.backward(_numpy(g), dz.numpy() if wanted else None)
+    grads = [dz]
+    for coef, base in zip(coefs, bases, strict=True):
+        grads.append(torch.from_numpy(coef))
+        if base is not None:
+            grads.append(torch.from_numpy(base))
+    return grads
 
 
 def _plain(call: Call, W: Tensor) -> Callable[..., Tensor]:
@@ -76,15 +90,43 @@ def _batched(function: Callable, in_dims: Sequence[int | None], args: Sequence[T
     return torch.vmap(function, in_dims=tuple(in_dims))(*args)
 
 
-class FusedJets(torch.autograd.Function):
-    """``(call, keep, z, W, *weights) -> (jets, the network for the backward pass)``."""
+class _Rules:
+    """How the jets are differentiated."""
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Any):
+        z, W, *weights = ctx.saved_tensors
+        g, wanted = cotangents[0], ctx.needs_input_grad[2]
+        if ctx.network is not None and not torch.is_grad_enabled():
+            grads = _backward(ctx.network, wanted, g, z)
+        else:
+            grads = FusedPullback.apply(ctx.call, ctx.network, wanted, g, z, W, *weights)
+        return None, None, grads[0] if wanted else None, None, *grads[1:]
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any):
+        z, W, *weights = ctx.saved_tensors
+        return _pushforward(_plain(ctx.call, W), (z, *weights), (tangents[2], *tangents[4:]))
+
+
+class EagerJets(_Rules, torch.autograd.Function):
+    """``(call, keep, z, W, *weights) -> jets``, outside torch.func: the cheaper way to say it."""
+
+    @staticmethod
+    def forward(ctx: Any, call: Call, keep: bool, z: Tensor, W: Tensor, *weights: Tensor):
+        y, ctx.network = _forward(call, keep, z, W, weights)
+        ctx.call = call
+        ctx.save_for_backward(z, W, *weights)
+        ctx.save_for_forward(z, W, *weights)
+        return y
+
+
+class FusedJets(_Rules, torch.autograd.Function):
+    """``(call, keep, z, W, *weights) -> (jets, the network for the backward pass)``, inside torch.func."""
 
     @staticmethod
     def forward(call: Call, keep: bool, z: Tensor, W: Tensor, *weights: Tensor):
-        network = build(call, z, W, weights, SAVED if keep else -1)
-        y = torch.empty(z.shape[0], z.shape[1], network.widths[-1], dtype=z.dtype)
-        network.forward(y.numpy())
-        return y, network
+        return _forward(call, keep, z, W, weights)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
@@ -94,16 +136,8 @@ class FusedJets(torch.autograd.Function):
         ctx.save_for_forward(z, W, *weights)
 
     @staticmethod
-    def backward(ctx: Any, *cotangents: Any):
-        z, W, *weights = ctx.saved_tensors
-        wanted = ctx.needs_input_grad[2]
-        grads = FusedPullback.apply(ctx.call, ctx.network, wanted, cotangents[0], z, W, *weights)
-        return None, None, grads[0] if wanted else None, None, *grads[1:]
-
-    @staticmethod
     def jvp(ctx: Any, *tangents: Any):
-        z, W, *weights = ctx.saved_tensors
-        return _pushforward(_plain(ctx.call, W), (z, *weights), (tangents[2], *tangents[4:])), None
+        return _Rules.jvp(ctx, *tangents), None
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple, call: Call, keep: bool, z: Tensor, W: Tensor, *weights: Tensor):
@@ -125,14 +159,7 @@ class FusedPullback(torch.autograd.Function):
     ):
         if network is None:
             return _pullback(call, W)(g, z, *weights)
-        dz = torch.empty_like(z, memory_format=torch.contiguous_format) if wanted else z.new_zeros(())
-        coefs, bases = network.backward(_numpy(g), dz.numpy() if wanted else None)
-        grads = [dz]
-        for coef, base in zip(coefs, bases, strict=True):
-            grads.append(torch.from_numpy(coef))
-            if base is not None:
-                grads.append(torch.from_numpy(base))
-        return tuple(grads)
+        return tuple(_backward(network, wanted, g, z))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
@@ -163,3 +190,11 @@ class FusedPullback(torch.autograd.Function):
 
         grads = _batched(function, in_dims[3:], (g, z, W, *weights))
         return grads, (0,) * len(grads)
+
+
+def run_fused(call: Call, z: Tensor, W: Tensor, weights: Sequence[Tensor]) -> Tensor:
+    """Jets ``(N, C, o)`` by the compiled kernels of a call."""
+    keep = torch.is_grad_enabled()
+    if torch._C._are_functorch_transforms_active():
+        return FusedJets.apply(call, keep, z, W, *weights)[0]
+    return EagerJets.apply(call, keep, z, W, *weights)

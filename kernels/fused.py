@@ -1,4 +1,4 @@
-"""Drives the compiled kernels: packs a network, splits a batch, joins the gradients. NumPy in, NumPy out.
+"""Drives the compiled kernels: splits a batch, joins the gradients. NumPy in, NumPy out.
 
 A batch is cut into chunks, whose jets stay in the cache, and into parts, each with gradient sums of its own
 that are added in order: the result does not depend on the number of threads. Jets between layers are kept
@@ -12,67 +12,19 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 
-from sciml.kernels.bspline import _local_table
-from sciml.kernels.layout import BLOCK, FIELD, FIELDS
-from sciml.kernels.table import SplineTable
+from sciml.kernels.layout import FIELD
+from sciml.kernels.plan import Plan
 from sciml.kernels.workspace import Workspace
 
 CHUNK = 1024  # points
 PARTS = 8
 PART_POINTS = 512  # a part is not smaller
 SAVED = 128 * 2**20  # bytes of jets that are kept between the passes
-TABLE_CACHE = 512 * 2**10  # bytes of one layer's table and its gradient that stay in a core's cache
-
-
-class Kernels(NamedTuple):
-    """A compiled implementation. All take ``net``: one row of `FIELDS` a layer, sizes and addresses."""
-
-    make_tables: Callable[..., None]
-    forward: Callable[..., None]
-    backward: Callable[..., None]
-    return_tables: Callable[..., None]
-    scratch: int
-    lanes: int
-
-
-class _Packed(NamedTuple):
-    arrays: dict[str, np.ndarray]
-    steps: int
-
-
-def _pack(table: SplineTable, lanes: int) -> _Packed:
-    """One layer's knots in the kernel's layout; remembered by the table."""
-    if lanes in table.packed:
-        return table.packed[lanes]
-    knots, cells, k = table.knots.numpy(), table.cells, table.degree
-    i = knots.shape[0]
-    local = _local_table(table.knots.double(), k)[:, :cells].to(table.knots.dtype)
-
-    def pad(values: np.ndarray) -> np.ndarray:
-        out = np.zeros((-(-i // lanes) * lanes, *values.shape[1:]), knots.dtype)
-        out[:i] = values
-        return out
-
-    arrays = {
-        "KNOTS": pad(knots),
-        "CENTRES": pad(table.centres.numpy()),
-        "START": pad(knots[:, 0]),
-        "STOP": pad(knots[:, -1]),
-        "INVERSE": pad(table.inverse_step.numpy()),
-        "LAST": pad((knots < knots[:, -1:]).sum(1) - 1),
-        "LOCAL": np.ascontiguousarray(local.numpy()),
-    }
-    packed = table.packed[lanes] = _Packed(arrays, cells.bit_length() - 1)
-    return packed
-
-
-def _padded(width: int, lanes: int) -> int:
-    return -(-width // lanes) * lanes
 
 
 @cache
@@ -107,8 +59,7 @@ class FusedNetwork:
     """One forward pass and what its backward pass needs.
 
     Args:
-        kernels: The implementation, for this shape of jet.
-        tables: One a layer.
+        plan: Of the network.
         coefs: ``(i, m, o)`` each.
         bases: ``(i, o)`` or None each.
         z: Jets ``(N, C, i)``, contiguous.
@@ -118,145 +69,67 @@ class FusedNetwork:
 
     def __init__(
         self,
-        kernels: Kernels,
-        tables: Sequence[SplineTable],
+        plan: Plan,
         coefs: Sequence[np.ndarray],
         bases: Sequence[np.ndarray | None],
         z: np.ndarray,
         W: np.ndarray,
         keep: float,
     ):
-        self.kernels, self.z, self.W = kernels, z, W
-        self.tables, self.dtype = tables, z.dtype
-        self.points, self.channels = z.shape[0], z.shape[1]
-        self.widths = [z.shape[2], *(c.shape[2] for c in coefs)]
-        self.padded = [_padded(w, kernels.lanes) for w in self.widths]
-        self.packed = [_pack(t, kernels.lanes) for t in tables]
-        self.coef_shapes = [c.shape for c in coefs]
-        self.has_base = [b is not None for b in bases]
-        hidden = self.points * self.channels * sum(self.padded[1:-1])
-        self.saved = hidden * z.itemsize <= keep
-        shapes = self._weight_shapes("COEF", "BASE", "TABLE")
-        if self.saved:
-            for n, width in enumerate(self.padded[1:-1], 1):
-                shapes[f"Z{n}"] = (self.points, self.channels, width)
-        self.space = Workspace(shapes, z.dtype)
-        self.net = np.zeros((len(tables), len(FIELDS)), np.int64)
+        self.plan, self.z, self.W, self.points = plan, z, W, z.shape[0]
+        self._weights = W.ctypes.data
+        self.shapes = [coef.shape for coef in coefs]
+        self.has_base = [base is not None for base in bases]
+        saved = plan.jet_layout(self.points, "saved")
+        self.saved = Workspace(saved) if saved.size <= keep else None
+        self.space = Workspace(plan.weights)
+        self.space.flat("COEF0", "TABLE0")[:] = 0
+        self.net = plan.net.copy()
         for n, (coef, base) in enumerate(zip(coefs, bases, strict=True)):
-            self._describe(n)
-            k, o = tables[n].degree, coef.shape[2]
-            whole = self.space.array[f"COEF{n}"]
-            whole[:, :k], whole[:, k + coef.shape[1] :], whole[:, :, o:] = 0, 0, 0
-            whole[:, k : k + coef.shape[1], :o] = coef
-            whole = self.space.array[f"BASE{n}"]
-            whole[:, o:] = 0
-            whole[:, :o] = 0 if base is None else base
-        kernels.make_tables(self.net)
+            k, (_, m, o) = plan.tables[n].degree, coef.shape
+            self.space.array(f"COEF{n}")[:, k : k + m, :o] = coef
+            if base is not None:
+                self.space.array(f"BASE{n}")[:, :o] = base
+            for name in ("COEF", "BASE", "TABLE"):
+                self.net[n, FIELD[name]] = self.space.address(f"{name}{n}")
+        plan.kernels.make_tables(self.net)
 
-    def _weight_shapes(self, coef: str, base: str, table: str) -> dict[str, tuple[int, ...]]:
-        shapes = {}
-        for n, t in enumerate(self.tables):
-            i, width = self.widths[n], self.padded[n + 1]
-            shapes[f"{coef}{n}"] = (i, t.cells + t.degree, width)
-            shapes[f"{base}{n}"] = (i, width)
-            shapes[f"{table}{n}"] = (i, t.cells + 2, t.degree + 1, width)
-        return shapes
-
-    def _describe(self, n: int) -> None:
-        row, table = self.net[n], self.tables[n]
-        S, D = self.W.shape
-        widths = (self.widths[n], self.padded[n], self.widths[n + 1], self.padded[n + 1])
-        sizes = (D, S, table.degree, *widths, table.cells)
-        row[: len(sizes)] = sizes
-        row[FIELD["UNIFORM"]] = table.uniform
-        row[FIELD["STEPS"]] = self.packed[n].steps
-        for name, array in self.packed[n].arrays.items():
-            row[FIELD[name]] = array.ctypes.data
-        for name in ("COEF", "BASE", "TABLE"):
-            row[FIELD[name]] = self.space.address[f"{name}{n}"]
-
-    def _chunk_space(self, count: int, backward: bool) -> Workspace:
+    def _chunk_space(self, count: int, kind: str) -> Workspace:
         """Memory of one thread for chunks of ``count`` points."""
-        C, last = self.channels, len(self.tables)
-        shapes = {"scratch": (self.kernels.scratch,), "Z0": (count, C, self.padded[0])}
-        for n in range(1, last):
-            if not self.saved:
-                shapes[f"Z{n}"] = (count, C, self.padded[n])
-        shapes[f"Z{last}"] = (count, C, self.padded[last])
-        if backward:
-            widest = max(self.padded)
-            shapes["G0"] = shapes["G1"] = (count, C, widest)
-        return Workspace(shapes, self.dtype)
+        return Workspace(self.plan.jet_layout(count, kind if self.saved else f"{kind} alone"))
 
-    def _place_jets(self, net: np.ndarray, space: Workspace, start: int) -> None:
+    def _place_jets(self, net: np.ndarray, own: Workspace, start: int) -> None:
         """Write the addresses of the jets of a chunk that starts at point ``start``."""
-        for n in range(len(self.tables) + 1):
-            name = f"Z{n}"
-            if name in self.space.address:
-                array = self.space.array[name]
-                address = self.space.address[name] + start * array.strides[0]
+        plan = self.plan
+        for n in range(plan.layers + 1):
+            if self.saved and 0 < n < plan.layers:
+                point = plan.channels * plan.padded[n] * plan.dtype.itemsize
+                address = self.saved.address(f"Z{n}") + start * point
             else:
-                address = space.address[name]
-            if n < len(self.tables):
+                address = own.address(f"Z{n}")
+            if n < plan.layers:
                 net[n, FIELD["Z"]] = address
             if n:
                 net[n - 1, FIELD["Y"]] = address
 
-    def _load_input(self, space: Workspace, a: int, b: int) -> None:
-        first = space.array["Z0"][: b - a]
-        first[:, :, : self.widths[0]] = self.z[a:b]
-        first[:, :, self.widths[0] :] = 0
+    def _load_input(self, own: Workspace, a: int, b: int) -> None:
+        first, width = own.array("Z0"), self.plan.widths[0]
+        first[: b - a, :, :width] = self.z[a:b]
+        first[: b - a, :, width:] = 0
 
     def forward(self, out: np.ndarray) -> None:
         """Write the jets at the output, ``(N, C, o)``."""
-        size = min(CHUNK, max(self.points, 1))
-
-        def task(n: int) -> None:
-            a, b = n * size, min((n + 1) * size, self.points)
-            space = self._chunk_space(size, backward=False)
-            net = self.net.copy()
-            self._place_jets(net, space, a)
-            self._load_input(space, a, b)
-            self.kernels.forward(net, self.W.ctypes.data, 0, b - a, space.address["scratch"])
-            out[a:b] = space.array[f"Z{len(self.tables)}"][: b - a, :, : self.widths[-1]]
-
-        run_parts(task, -(-self.points // size))
-
-    def jets(self) -> list[np.ndarray]:
-        """Input jets of every layer, after a forward pass that kept them all."""
-        hidden = range(1, len(self.tables))
-        return [self.z, *(self.space.array[f"Z{n}"][:, :, : self.widths[n]].copy() for n in hidden)]
-
-    def cotangents(self, g: np.ndarray) -> list[np.ndarray]:
-        """Cotangents of every layer's output jets ``(N, C, o)``, after a forward pass that kept the jets."""
-        last = len(self.tables)
-        if last == 1:
-            return [g]
-        shapes = {f"G{n}": (self.points, self.channels, self.padded[n]) for n in range(1, last + 1)}
-        space = Workspace(shapes, self.dtype)
-        space.array[f"G{last}"][:, :, self.widths[last] :] = 0
-        space.array[f"G{last}"][:, :, : self.widths[last]] = g
-        size = min(CHUNK, max(self.points, 1))
+        plan, size = self.plan, min(CHUNK, max(self.points, 1))
 
         def task(part: int) -> None:
             a, b = part * size, min((part + 1) * size, self.points)
-            sums = Workspace(self._weight_shapes("NONE", "DBASE", "DTABLE"), self.dtype)
-            own = self._chunk_space(size, backward=False)
-            net = self.net.copy()
+            own, net = self._chunk_space(size, "forward"), self.net.copy()
             self._place_jets(net, own, a)
-            for n in range(1, last):
-                for name in ("DTABLE", "DBASE"):
-                    sums.array[f"{name}{n}"][:] = 0
-                    net[n, FIELD[name]] = sums.address[f"{name}{n}"]
-                for name, m in (("H", n), ("G", n + 1)):
-                    net[n, FIELD[name]] = space.address[f"G{m}"] + a * space.array[f"G{m}"].strides[0]
-            # the first layer's input takes no cotangent
-            self.kernels.backward(
-                net[1:], self.W.ctypes.data, 0, b - a, own.address["scratch"], self._block()
-            )
+            self._load_input(own, a, b)
+            plan.kernels.forward(net, self._weights, 0, b - a, own.address("scratch"))
+            out[a:b] = own.array(f"Z{plan.layers}")[: b - a, :, : plan.widths[-1]]
 
         run_parts(task, -(-self.points // size))
-        return [space.array[f"G{n}"][:, :, : self.widths[n]].copy() for n in range(1, last + 1)]
 
     def backward(
         self, g: np.ndarray, dz: np.ndarray | None
@@ -266,66 +139,89 @@ class FusedNetwork:
         Returns:
             Gradients of the coefficients and of the base weights, layer by layer.
         """
+        plan = self.plan
         parts = min(PARTS, max(1, self.points // PART_POINTS))
-        sums = [Workspace(self._weight_shapes("DCOEF", "DBASE", "DTABLE"), self.dtype)]
-        sums += [
-            Workspace(self._weight_shapes("NONE", "DBASE", "DTABLE"), self.dtype) for _ in range(parts - 1)
-        ]
-        ends = [self.points * n // parts for n in range(parts + 1)]
-        run_parts(lambda n: self._backward_part(g, dz, ends[n], ends[n + 1], sums[n]), parts)
+        sums = [Workspace(plan.own_sums if part else plan.sums) for part in range(parts)]
+        ends = [self.points * part // parts for part in range(parts + 1)]
+        run_parts(lambda part: self._backward_part(g, dz, ends[part], ends[part + 1], sums[part]), parts)
         total = sums[0]
+        for other in sums[1:]:
+            total.flat("DBASE0")[:] += other.flat("DBASE0")
+        total.flat("DCOEF0", "DBASE0")[:] = 0
         net = self.net.copy()
-        for n in range(len(self.tables)):
-            for name in (f"DTABLE{n}", f"DBASE{n}"):
-                for other in sums[1:]:
-                    total.array[name] += other.array[name]
-            total.array[f"DCOEF{n}"][:] = 0
-            net[n, FIELD["DTABLE"]] = total.address[f"DTABLE{n}"]
-            net[n, FIELD["DCOEF"]] = total.address[f"DCOEF{n}"]
-        self.kernels.return_tables(net)
+        for n in range(plan.layers):
+            net[n, FIELD["DTABLE"]] = total.address(f"DTABLE{n}")
+            net[n, FIELD["DCOEF"]] = total.address(f"DCOEF{n}")
+        plan.kernels.return_tables(net)
         coefs, bases = [], []
-        for n, (_, m, o) in enumerate(self.coef_shapes):
-            k = self.tables[n].degree
-            coefs.append(total.array[f"DCOEF{n}"][:, k : k + m, :o].copy())
-            bases.append(total.array[f"DBASE{n}"][:, :o].copy() if self.has_base[n] else None)
+        for n, (_, m, o) in enumerate(self.shapes):
+            k = plan.tables[n].degree
+            coefs.append(total.array(f"DCOEF{n}")[:, k : k + m, :o].copy())
+            bases.append(total.array(f"DBASE{n}")[:, :o].copy() if self.has_base[n] else None)
         return coefs, bases
 
     def _backward_part(
         self, g: np.ndarray, dz: np.ndarray | None, start: int, stop: int, sums: Workspace
     ) -> None:
-        size = min(CHUNK, max(stop - start, 1))
-        space = self._chunk_space(size, backward=True)
-        net = self.net.copy()
-        last = len(self.tables)
+        plan = self.plan
+        size, last = min(CHUNK, max(stop - start, 1)), plan.layers
+        own, net = self._chunk_space(size, "backward"), self.net.copy()
+        self._place_sums(net, sums)
         for n in range(last):
-            for name in ("DTABLE", "DBASE"):
-                sums.array[f"{name}{n}"][:] = 0
-                net[n, FIELD[name]] = sums.address[f"{name}{n}"]
-            net[n, FIELD["G"]] = space.address[f"G{(n + 1) % 2}"]
-            net[n, FIELD["H"]] = space.address[f"G{n % 2}"] if n or dz is not None else 0
-        scratch, W = space.address["scratch"], self.W.ctypes.data
+            net[n, FIELD["G"]] = own.address(f"G{(n + 1) % 2}")
+            net[n, FIELD["H"]] = own.address(f"G{n % 2}") if n or dz is not None else 0
+        scratch = own.address("scratch")
         for a in range(start, stop, size):
             b = min(a + size, stop)
-            self._place_jets(net, space, a)
-            self._load_input(space, a, b)
-            if not self.saved:
-                self.kernels.forward(net, W, 0, b - a, scratch)
-            top = self._as_jets(space.array[f"G{last % 2}"], b - a, self.padded[last])
-            top[:, :, : self.widths[last]] = g[a:b]
-            top[:, :, self.widths[last] :] = 0
-            self.kernels.backward(net, W, 0, b - a, scratch, self._block())
+            self._place_jets(net, own, a)
+            self._load_input(own, a, b)
+            if self.saved is None:
+                plan.kernels.forward(net, self._weights, 0, b - a, scratch)
+            top = self._as_jets(own.array(f"G{last % 2}"), b - a, plan.padded[last])
+            top[:, :, : plan.widths[last]] = g[a:b]
+            top[:, :, plan.widths[last] :] = 0
+            plan.kernels.backward(net, self._weights, 0, b - a, scratch, plan.block)
             if dz is not None:
-                bottom = self._as_jets(space.array["G0"], b - a, self.padded[0])
-                dz[a:b] = bottom[:, :, : self.widths[0]]
+                bottom = self._as_jets(own.array("G0"), b - a, plan.padded[0])
+                dz[a:b] = bottom[:, :, : plan.widths[0]]
+
+    def _place_sums(self, net: np.ndarray, sums: Workspace) -> None:
+        sums.flat("DBASE0")[:] = 0
+        for n in range(self.plan.layers):
+            for name in ("DTABLE", "DBASE"):
+                net[n, FIELD[name]] = sums.address(f"{name}{n}")
 
     def _as_jets(self, array: np.ndarray, count: int, width: int) -> np.ndarray:
-        return array.reshape(-1)[: count * self.channels * width].reshape(count, self.channels, width)
+        C = self.plan.channels
+        return array.reshape(-1)[: count * C * width].reshape(count, C, width)
 
-    def _block(self) -> int:
-        """Inputs whose tables are worked on at a time, so that they stay in the core's cache."""
-        most = max(2 * t.cells * (t.degree + 1) * w * self.dtype.itemsize for t, w in self._table_widths())
-        fits = TABLE_CACHE // most // self.kernels.lanes * self.kernels.lanes
-        return min(BLOCK, max(fits, self.kernels.lanes))
+    def jets(self) -> list[np.ndarray]:
+        """Input jets of every layer, after a forward pass that kept them all."""
+        plan = self.plan
+        if self.saved is None:
+            return [self.z]
+        saved = [self.saved.array(f"Z{n}")[:, :, : plan.widths[n]].copy() for n in range(1, plan.layers)]
+        return [self.z, *saved]
 
-    def _table_widths(self) -> list[tuple[SplineTable, int]]:
-        return list(zip(self.tables, self.padded[1:], strict=True))
+    def cotangents(self, g: np.ndarray) -> list[np.ndarray]:
+        """Cotangents of every layer's output jets ``(N, C, o)``, after a forward pass that kept the jets."""
+        plan, last = self.plan, self.plan.layers
+        if last == 1:
+            return [g]
+        full = [np.zeros((self.points, plan.channels, width), plan.dtype) for width in plan.padded[1:]]
+        full[-1][:, :, : plan.widths[last]] = g
+        size = min(CHUNK, max(self.points, 1))
+
+        def task(part: int) -> None:
+            a, b = part * size, min((part + 1) * size, self.points)
+            sums, own, net = Workspace(plan.own_sums), self._chunk_space(size, "forward"), self.net.copy()
+            self._place_jets(net, own, a)
+            self._place_sums(net, sums)
+            for n in range(1, last):
+                for name, jet in (("H", full[n - 1]), ("G", full[n])):
+                    net[n, FIELD[name]] = jet.ctypes.data + a * jet.strides[0]
+            # the first layer's input takes no cotangent
+            plan.kernels.backward(net[1:], self._weights, 0, b - a, own.address("scratch"), plan.block)
+
+        run_parts(task, -(-self.points // size))
+        return [jet[:, :, :width] for jet, width in zip(full, plan.widths[1:], strict=True)]

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from sciml.kernels.fused import Kernels
+from sciml.kernels.plan import Kernels
 
 
 @cache

@@ -11,8 +11,8 @@ from torch._C import _functorch
 
 from sciml.errors import ArgumentError
 from sciml.kernels import host
-from sciml.kernels.function import Call, FusedJets
-from sciml.kernels.fused import Kernels
+from sciml.kernels.function import Call, run_fused
+from sciml.kernels.plan import Kernels, plan
 from sciml.kernels.reference import LayerWeights, jet_shape, reference_jets
 from sciml.kernels.table import spline_table
 from sciml.kernels.torch_jets import torch_jets
@@ -43,16 +43,21 @@ def fused_call(kernels: Kernels, z: Tensor, layers: Sequence[LayerWeights], W: T
     """The call, ``W`` as a tensor and the weights, as `function` takes them."""
     if W is None:
         W = z.new_zeros(0, z.shape[1] - 1)
-    tables = tuple(spline_table(knots, coef.shape[0], degree, z.dtype) for coef, _, knots, degree in layers)
-    knots = tuple(layer[2] for layer in layers)
-    call = Call(kernels, tables, knots, tuple(layer[1] is not None for layer in layers))
+    tables = tuple([spline_table(knots, coef.shape[0], degree, z.dtype) for coef, _, knots, degree in layers])
+    widths = (z.shape[2], *[layer[0].shape[2] for layer in layers])
+    S, D = W.shape
+    call = Call(
+        plan(kernels, tables, widths, D, S),
+        tuple([layer[2] for layer in layers]),
+        tuple([layer[1] is not None for layer in layers]),
+    )
     weights = [w for layer in layers for w in layer[:2] if w is not None]
     return call, W.to(z), weights
 
 
 def _run_fused(kernels: Kernels, z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> Tensor:
     call, W, weights = fused_call(kernels, z, layers, W)
-    return FusedJets.apply(call, torch.is_grad_enabled(), z, W, *weights)[0]
+    return run_fused(call, z, W, weights)
 
 
 def _simd(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> Kernels:

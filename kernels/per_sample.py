@@ -20,6 +20,7 @@ from sciml.kernels.function import build
 from sciml.kernels.fused import FusedNetwork, run_parts
 from sciml.kernels.jets import check_layers, choose, fused_call, kan_jets
 from sciml.kernels.layout import FIELD
+from sciml.kernels.plan import plan
 from sciml.kernels.reference import LayerWeights, jet_shape, silu_derivatives
 from sciml.kernels.table import spline_table
 from sciml.kernels.torch_jets import jet_weights, layer_jet
@@ -101,7 +102,8 @@ def _compiled_rows(
     points, weights, g = z.contiguous().numpy(), W.numpy(), cot.contiguous().numpy()
     like, kernels = points.dtype.type(1), host.plain(points.itemsize * 8)
     blank = np.zeros((i, m, o), points.dtype)
-    network = FusedNetwork(kernels, [table], [blank], [None], points, weights, 0)
+    S, D = weights.shape
+    network = FusedNetwork(plan(kernels, (table,), (i, o), D, S), [blank], [None], points, weights, -1)
     jacobian = plain_kernels().jacobian
 
     def task(part: int) -> None:
@@ -198,7 +200,7 @@ def layer_cotangents(
     """
     network = _network(z, layers, W, backend, math.inf)
     if network is not None:
-        out = np.empty((network.points, network.channels, network.widths[-1]), network.dtype)
+        out = np.empty(cot.shape, network.z.dtype)
         network.forward(out)
         pairs = zip(network.jets(), network.cotangents(cot.detach().contiguous().numpy()), strict=True)
         return [(torch.from_numpy(a), torch.from_numpy(g)) for a, g in pairs]

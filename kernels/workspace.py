@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from math import prod
 
 import numpy as np
 
@@ -10,6 +11,27 @@ KEEP = 256 * 2**20  # bytes that may lie idle
 _ALIGN = 64
 _idle: list[np.ndarray] = []
 _lock = threading.Lock()
+
+
+class Layout:
+    """Where named arrays of one dtype lie in one block of memory.
+
+    Args:
+        shapes: Name to shape, in the order in which they lie.
+    """
+
+    def __init__(self, shapes: dict[str, tuple[int, ...]], dtype: np.dtype):
+        self.dtype, self.shapes = dtype, shapes
+        self.offsets: dict[str, int] = {}
+        total = 0
+        for name, shape in shapes.items():
+            self.offsets[name] = total
+            total += -(-prod(shape) * dtype.itemsize // _ALIGN) * _ALIGN
+        self.size = total
+
+    def offset(self, name: str) -> int:
+        """Bytes before an array; the whole size for a name that is not there."""
+        return self.offsets.get(name, self.size)
 
 
 def _take(size: int) -> np.ndarray:
@@ -28,25 +50,30 @@ def _give(block: np.ndarray) -> None:
 
 
 class Workspace:
-    """Named arrays in one block of memory, which goes back to the others when the workspace dies.
+    """Memory in some layout, arbitrary at first; it goes back to the others when the workspace dies."""
 
-    Args:
-        shapes: Name to shape; contents are arbitrary at first.
-    """
+    def __init__(self, layout: Layout):
+        self.layout = layout
+        self._block = _take(layout.size + _ALIGN)
+        start = self._block.__array_interface__["data"][0]
+        self._shift = -start % _ALIGN
+        self.start = start + self._shift
 
-    def __init__(self, shapes: dict[str, tuple[int, ...]], dtype: np.dtype):
-        ends, total = [], 0
-        for shape in shapes.values():
-            count = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-            ends.append((total, count))
-            total += -(-count // _ALIGN) * _ALIGN
-        self._block = _take(total + _ALIGN)
-        start = -self._block.ctypes.data % _ALIGN
-        self.address, self.array = {}, {}
-        for (name, shape), (begin, count) in zip(shapes.items(), ends, strict=True):
-            piece = self._block[start + begin : start + begin + count]
-            self.array[name] = piece.view(dtype).reshape(shape)
-            self.address[name] = self._block.ctypes.data + start + begin
+    def address(self, name: str) -> int:
+        """Address of an array."""
+        return self.start + self.layout.offsets[name]
+
+    def array(self, name: str) -> np.ndarray:
+        """An array. It must not outlive the workspace."""
+        layout = self.layout
+        return np.ndarray(layout.shapes[name], layout.dtype, self._block, self._shift + layout.offsets[name])
+
+    def flat(self, begin: str, end: str = "") -> np.ndarray:
+        """All numbers from the array ``begin`` to before the array ``end``, or to the last."""
+        layout = self.layout
+        first = layout.offset(begin)
+        count = (layout.offset(end) - first) // layout.dtype.itemsize
+        return np.ndarray((count,), layout.dtype, self._block, self._shift + first)
 
     def __del__(self):
         if hasattr(self, "_block"):

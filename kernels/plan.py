@@ -1,0 +1,133 @@
+"""What is the same in every pass of one network: sizes, packed knots, where things lie in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from sciml.kernels.bspline import local_taylor
+from sciml.kernels.layout import BLOCK, FIELD, FIELDS
+from sciml.kernels.table import SplineTable
+from sciml.kernels.workspace import Layout
+
+TABLE_CACHE = 512 * 2**10  # bytes of one layer's table and its gradient that stay in a core's cache
+
+
+class Kernels(NamedTuple):
+    """A compiled implementation. All take ``net``: one row of `FIELDS` a layer, sizes and addresses."""
+
+    make_tables: Callable[..., None]
+    forward: Callable[..., None]
+    backward: Callable[..., None]
+    return_tables: Callable[..., None]
+    scratch: int
+    lanes: int
+
+
+def _up(count: int, multiple: int) -> int:
+    return -(-count // multiple) * multiple
+
+
+def _pack(table: SplineTable, lanes: int) -> dict[str, np.ndarray]:
+    """One layer's knots in the kernels' layout; remembered by the table."""
+    if lanes in table.packed:
+        return table.packed[lanes]
+    knots, cells = table.knots.numpy(), table.cells
+    i = knots.shape[0]
+    local = local_taylor(table.knots.double(), table.degree)[:, :cells].to(table.knots.dtype)
+
+    def pad(values: np.ndarray) -> np.ndarray:
+        out = np.zeros((_up(i, lanes), *values.shape[1:]), knots.dtype)
+        out[:i] = values
+        return out
+
+    packed = table.packed[lanes] = {
+        "KNOTS": pad(knots),
+        "CENTRES": pad(table.centres.numpy()),
+        "START": pad(knots[:, 0]),
+        "STOP": pad(knots[:, -1]),
+        "INVERSE": pad(table.inverse_step.numpy()),
+        "LAST": pad((knots < knots[:, -1:]).sum(1) - 1),
+        "LOCAL": np.ascontiguousarray(local.numpy()),
+    }
+    return packed
+
+
+class Plan:
+    """One network for one shape of jet and one implementation.
+
+    Attributes:
+        widths, padded: Of the input and of every layer's output; as they are and as they lie in memory.
+        net: Template of the kernels' argument: sizes and the addresses of what belongs to the knots.
+        weights: Layout of coefficients, base weights and tables.
+        sums, own_sums: Layout of their gradients, and of the part that every thread sums by itself.
+        block: Inputs whose tables the backward pass works on at a time, so that they stay in the cache.
+    """
+
+    def __init__(
+        self, kernels: Kernels, tables: tuple[SplineTable, ...], widths: tuple[int, ...], D: int, S: int
+    ):
+        self.kernels, self.tables, self.widths = kernels, tables, widths
+        self.layers, self.channels = len(tables), 1 + D + S
+        self.padded = [_up(w, kernels.lanes) for w in widths]
+        packed = [_pack(table, kernels.lanes) for table in tables]
+        self.dtype = packed[0]["KNOTS"].dtype
+        self.net = np.zeros((len(tables), len(FIELDS)), np.int64)
+        for n, (table, arrays) in enumerate(zip(tables, packed, strict=True)):
+            row = self.net[n]
+            sizes = (D, S, table.degree, widths[n], self.padded[n], widths[n + 1], self.padded[n + 1])
+            sizes += (table.cells, table.uniform, table.cells.bit_length() - 1)
+            row[: len(sizes)] = sizes
+            for name, array in arrays.items():
+                row[FIELD[name]] = array.ctypes.data
+        self.weights = self._weight_layout("COEF", "BASE", "TABLE")
+        self.sums = self._weight_layout("DCOEF", "DBASE", "DTABLE")
+        self.own_sums = self._weight_layout("", "DBASE", "DTABLE")
+        self.block = self._choose_block()
+        self.jet_layout = cache(self._jet_layout)
+
+    def _weight_layout(self, coef: str, base: str, table: str) -> Layout:
+        shapes: dict[str, tuple[int, ...]] = {}
+        for kind in (coef, base, table):
+            for n, t in enumerate(self.tables):
+                i, width = self.widths[n], self.padded[n + 1]
+                if kind and kind == coef:
+                    shapes[f"{kind}{n}"] = (i, t.cells + t.degree, width)
+                elif kind == base:
+                    shapes[f"{kind}{n}"] = (i, width)
+                elif kind == table:
+                    shapes[f"{kind}{n}"] = (i, t.cells + 2, t.degree + 1, width)
+        return Layout(shapes, self.dtype)
+
+    def _jet_layout(self, points: int, kind: str) -> Layout:
+        """Layouts of jets ``(points, C, width)``.
+
+        Kinds: "saved", between the layers; "forward" and "backward", what one thread needs for a chunk whose
+        jets between the layers are saved; "forward alone", "backward alone", where they are not.
+        """
+        C, last = self.channels, self.layers
+        shapes: dict[str, tuple[int, ...]] = {}
+        if kind != "saved":
+            shapes["scratch"] = (self.kernels.scratch,)
+            shapes["Z0"], shapes[f"Z{last}"] = (points, C, self.padded[0]), (points, C, self.padded[last])
+        if kind in ("saved", "forward alone", "backward alone"):
+            shapes |= {f"Z{n}": (points, C, self.padded[n]) for n in range(1, last)}
+        if kind.startswith("backward"):
+            shapes["G0"] = shapes["G1"] = (points, C, max(self.padded))
+        return Layout(shapes, self.dtype)
+
+    def _choose_block(self) -> int:
+        lanes, size = self.kernels.lanes, self.dtype.itemsize
+        each = [
+            2 * t.cells * (t.degree + 1) * w * size for t, w in zip(self.tables, self.padded[1:], strict=True)
+        ]
+        return min(BLOCK, max(TABLE_CACHE // max(each) // lanes * lanes, lanes))
+
+
+@lru_cache(maxsize=64)
+def plan(kernels: Kernels, tables: tuple[SplineTable, ...], widths: tuple[int, ...], D: int, S: int) -> Plan:
+    """The plan, remembered."""
+    return Plan(kernels, tables, widths, D, S)
