@@ -14,8 +14,6 @@ from torch import Tensor
 
 from sciml.nn.base import Record
 
-BLOCK_BYTES = 256 * 2**20  # largest part of J that a product forms at a time
-
 
 class Block:
     """Rows of one scalar residual at ``n`` points: the factors of each layer.
@@ -136,79 +134,6 @@ class TapeLinearization:
                 torch.stack([layer.jacobian(z, g, w).square().sum(1) for layer, z, g, w in block.parts]).sum(0)
             )
         return torch.cat(parts)
-
-
-class AutogradLinearization:
-    """The same for any differentiable residual, through autograd: correct for every module, dearer a row.
-
-    Args:
-        residual: ``(M,)`` with a graph.
-        parameters: Leaves, in the order of the flat vector.
-    """
-
-    def __init__(self, residual: Tensor, parameters: Sequence[Tensor]):
-        self._r = residual
-        self._parameters = list(parameters)
-        self.residual = residual.detach()
-        self.shape = (residual.numel(), sum(p.numel() for p in self._parameters))
-        self._dense: Tensor | None = None
-
-    def dense(self) -> Tensor:
-        """``J`` as ``(M, P)``, rows in batched backward passes."""
-        if self._dense is None:
-            M, P = self.shape
-            chunk = max(1, min(M, BLOCK_BYTES // max(1, 8 * P)))
-            eye = torch.eye(M, dtype=self.residual.dtype, device=self.residual.device)
-            rows = []
-            for start in range(0, M, chunk):
-                grads = torch.autograd.grad(
-                    self._r,
-                    self._parameters,
-                    eye[start : start + chunk],
-                    is_grads_batched=True,
-                    retain_graph=True,
-                    allow_unused=True,
-                    materialize_grads=True,
-                )
-                rows.append(torch.cat([g.reshape(g.shape[0], -1) for g in grads], dim=1))
-            self._dense = torch.cat(rows)
-        return self._dense
-
-    def mv(self, v: Tensor) -> Tensor:
-        """``J v`` by differentiating ``J' w`` by ``w``."""
-        if self._dense is not None:
-            return self._dense @ v
-        w = torch.zeros_like(self.residual, requires_grad=True)
-        pulled = self._pull(w, create_graph=True)
-        (out,) = torch.autograd.grad(pulled, w, v, allow_unused=True, materialize_grads=True)
-        return out
-
-    def rmv(self, w: Tensor) -> Tensor:
-        """``J' w`` by one backward pass."""
-        if self._dense is not None:
-            return self._dense.T @ w
-        return self._pull(w, create_graph=False).detach()
-
-    def gram(self) -> Tensor:
-        """``J J'``, ``(M, M)``."""
-        J = self.dense()
-        return J @ J.T
-
-    def row_norms(self) -> Tensor:
-        """Squared norm of every row, ``(M,)``."""
-        return self.dense().square().sum(1)
-
-    def _pull(self, w: Tensor, create_graph: bool) -> Tensor:
-        grads = torch.autograd.grad(
-            self._r,
-            self._parameters,
-            w,
-            retain_graph=True,
-            create_graph=create_graph,
-            allow_unused=True,
-            materialize_grads=True,
-        )
-        return torch.cat([g.reshape(-1) for g in grads])
 
 
 def mixing_error(

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from sciml.ansatz import Trial
 from sciml.errors import ArgumentError
-from sciml.linearization import AutogradLinearization, TapeLinearization, mixing_error
+from sciml.linearization import TapeLinearization, mixing_error
+from sciml.optim.graph import GraphCurvature, GraphLinearization
 from sciml.problem import PDE
 from sciml.solvers.sites import Site, build_sites
 
@@ -64,12 +65,12 @@ class Collocation:
         """A copy of the parameters as one vector ``(P,)``."""
         return nn.utils.parameters_to_vector(self.parameters).detach().clone()
 
-    @torch.no_grad()
     def load(self, theta: Tensor) -> None:
         """Write ``theta (P,)`` into the network."""
         start = 0
         for p in self.parameters:
-            p.copy_(theta[start : start + p.numel()].view_as(p))
+            # past the version counter: a kept graph puts its own values back before it is used again
+            p.data.copy_(theta[start : start + p.numel()].view_as(p))
             start += p.numel()
 
     # ---- what the optimisers ask
@@ -93,12 +94,12 @@ class Collocation:
             grads = torch.autograd.grad(f, self.parameters, allow_unused=True, materialize_grads=True)
         return float(f.detach()), torch.cat([g.reshape(-1) for g in grads])
 
-    def linearize(self, theta: Tensor) -> TapeLinearization | AutogradLinearization:
+    def linearize(self, theta: Tensor) -> TapeLinearization | GraphLinearization:
         """Residual and Jacobian at ``theta``."""
         self.load(theta)
         if not self.pointwise:
             with torch.enable_grad():
-                return AutogradLinearization(self._rows(graph=True), self.parameters)
+                return GraphLinearization(self._rows(graph=True), self.parameters, lambda: self.load(theta))
         rows, blocks = [], []
         for site in self.sites:
             r, b = site.blocks(self.trial, self.problem, self._scales(site))
@@ -107,6 +108,13 @@ class Collocation:
         return TapeLinearization(
             torch.cat(rows), blocks, self._offsets(), sum(p.numel() for p in self.parameters)
         )
+
+    def curvature(self, theta: Tensor) -> GraphCurvature:
+        """Gradient and exact Hessian of ``f`` at ``theta``, for methods that do not use the residual's structure."""
+        self.load(theta)
+        with torch.enable_grad():
+            r = self._rows(graph=True)
+            return GraphCurvature(0.5 * (r @ r), self.parameters, lambda: self.load(theta))
 
     def silent_value(self) -> float:
         """The loss with a network that is zero everywhere: what the conditions alone leave to be solved."""
@@ -158,7 +166,9 @@ class Collocation:
         if len(self.weights) == 1:
             return self.weights
         self.weights = {name: 1.0 for name in self.weights}
-        norms = self.linearize(theta).row_norms()
+        linearization = self.linearize(theta)
+        tape = isinstance(linearization, TapeLinearization)
+        norms = linearization.row_norms() if tape else linearization.dense().square().sum(1)
         traces, start = {}, 0
         for site in self.sites:
             for name, columns in site.terms.items():

@@ -1,0 +1,205 @@
+"""A new right-hand side: every adapter against training from scratch, with the same optimiser and budget, in one run.
+
+    python -m benchmarks.finetune --json [--quick] [--seeds 3] [--only poisson]
+
+Cases: (i) 2-D Poisson, ten right-hand sides at stated relative L2 distances from the base's; (ii) the 10-d Allen-Cahn
+family, eps 0 -> 0.5, 2, 50; (iii) the 10-d linear parabolic family, eps 0 -> 0.5, 1. Times are CPU seconds of one thread
+with set-up, at which the relative L2 error first fell below each mark; bytes are those of the file that keeps the result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import sciml
+from benchmarks._common import machine, show
+from sciml import adapters, nn, pdes
+
+MARKS = (1e-1, 5e-2, 1e-2, 1e-3, 1e-4, 1e-6)
+DISTANCES = (0.01, 0.03, 0.1, 0.1, 0.2, 0.3, 0.3, 0.6, 1.0, 2.0)
+POISSON_MODEL = ([2, 20, 100, 1], "sine")  # the wide last layer gives a linear equation's closed form its features
+BALL_WIDTHS = [11, 32, 32, 1]
+
+
+@dataclass
+class Case:
+    """A base, its members and what each solve may spend."""
+
+    name: str
+    base: Any
+    model: Any
+    members: dict[str, Any]
+    base_budget: float
+    budget: float
+    kinds: dict[str, Any] = field(default_factory=dict)
+
+
+def wave(x: Tensor, p: int, q: int) -> Tensor:
+    """``sin(p pi x) sin(q pi y)``, which solves Poisson for ``(p^2 + q^2) pi^2`` times itself."""
+    return torch.sin(p * math.pi * x[:, :1]) * torch.sin(q * math.pi * x[:, 1:])
+
+
+def poisson_members() -> dict[str, Any]:
+    """Right-hand sides at stated relative distances: the base's plus one or two waves of seeded size."""
+    rng = torch.Generator().manual_seed(1)
+    base = pdes.Poisson(2)
+    x = base.domain.sample(4096, seed=5)
+    members = {}
+    for k, distance in enumerate(DISTANCES):
+        modes = [(1 + k % 3, 2 - k % 2), (2, 1 + k % 2)]
+        sizes = torch.randn(2, generator=rng, dtype=torch.float64).tolist()
+
+        def change(x: Tensor, sizes: list[float] = sizes, modes: list[tuple[int, int]] = modes) -> Tensor:
+            waves = [a * (p * p + q * q) * math.pi**2 * wave(x, p, q) for a, (p, q) in zip(sizes, modes, strict=True)]
+            return torch.stack(waves).sum(0)
+
+        scale = distance * float(base.source(x).norm() / change(x).norm())
+
+        def source(x: Tensor, change: Any = change, scale: float = scale) -> Tensor:
+            return pdes.Poisson(2).source(x) + scale * change(x)
+
+        def exact(
+            x: Tensor, sizes: list[float] = sizes, modes: list[tuple[int, int]] = modes, scale: float = scale
+        ) -> Tensor:
+            added = [a * wave(x, p, q) for a, (p, q) in zip(sizes, modes, strict=True)]
+            return pdes.Poisson(2).exact(x) + scale * torch.stack(added).sum(0)
+
+        members[f"{k}: distance {distance:g}"] = base.with_source(source, exact=exact)
+    return members
+
+
+def cases() -> list[Case]:
+    """The three families."""
+    lotras = {f"lotra r={r}": adapters.LoTRA(r=r, modules_to_save=("bias",)) for r in (2, 4, 8)}
+    kinds = {"full": "full", "head": "head", "lora r=4": adapters.LoRA(r=4, modules_to_save=("bias",)), **lotras}
+    svd = adapters.SVD(target_modules=("hidden",), modules_to_save=("first", "head", "bias"), nonnegative=False)
+    kinds["svd"] = svd
+    return [
+        Case(
+            "poisson",
+            pdes.Poisson(2),
+            lambda seed: nn.MLP(*POISSON_MODEL, seed=seed),
+            poisson_members(),
+            20.0,
+            6.0,
+            kinds,
+        ),
+        Case(
+            "allen-cahn-ball",
+            pdes.AllenCahnBall(),
+            lambda seed: nn.MLP(BALL_WIDTHS, "tanh", seed=seed),
+            pdes.AllenCahnBall().family(eps=[0.5, 2.0, 50.0]),
+            120.0,
+            40.0,
+            kinds,
+        ),
+        Case(
+            "parabolic-ball",
+            pdes.ParabolicBall(),
+            lambda seed: nn.MLP(BALL_WIDTHS, "tanh", seed=seed),
+            pdes.ParabolicBall().family(eps=[0.5, 1.0]),
+            120.0,
+            40.0,
+            kinds,
+        ),
+    ]
+
+
+class Watch:
+    """A callback that notes CPU-seconds and steps at each mark and ends the run when its budget is used up."""
+
+    def __init__(self, budget: float):
+        self.began, self.budget = time.process_time(), budget
+        self.reached: dict[str, tuple[float, int]] = {}
+
+    def __call__(self, event: Any) -> bool:
+        used = time.process_time() - self.began
+        for mark in MARKS:
+            if event.error is not None and event.error <= mark:
+                self.reached.setdefault(f"{mark:.0e}", (round(used, 3), event.step))
+        return used > self.budget
+
+
+def bytes_of(save: Any) -> int:
+    """Size of the file that ``save(path)`` writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "file.h5")
+        save(path)
+        return os.path.getsize(path)
+
+
+def measure(case: Case, base: Any, problem: Any, kind: str, adapter: Any, seed: int, budget: float) -> dict[str, Any]:
+    """One member by one method."""
+    watch = Watch(budget)
+    common = {"tol": 0.0, "max_time": 20 * budget, "callbacks": [watch], "progress": False, "seed": seed}
+    if kind == "scratch":
+        solution = sciml.solve(problem, case.model(seed), **common)
+        trained, size = solution.stats["parameters"], bytes_of(solution.save)
+    else:
+        solution = base.finetune(problem, adapter, **common)
+        trained, size = solution.adapter.size, bytes_of(solution.save_adapter)
+        base.delete_adapter(solution.name)
+    return {
+        "reached": watch.reached,
+        "error": solution.error(),
+        "steps": solution.stats["steps"],
+        "trained": trained,
+        "bytes": size,
+    }
+
+
+def main() -> None:
+    """Run the cases; a record a solve, then medians over members and seeds."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="JSON lines")
+    parser.add_argument("--quick", action="store_true", help="one seed, a third of the members, a third of the time")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", default="", help="cases whose name begins so")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    show(machine(), options.json)
+    for case in cases():
+        if not case.name.startswith(options.only):
+            continue
+        share = 1 / 3 if options.quick else 1.0
+        members = dict(list(case.members.items())[:: 3 if options.quick and len(case.members) > 3 else 1])
+        table: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for seed in range(1 if options.quick else options.seeds):
+            watch = Watch(share * case.base_budget)
+            base = sciml.solve(
+                case.base, case.model(seed), seed=seed, tol=1e-7, max_time=1e5, callbacks=[watch], progress=False
+            )
+            record = {"record": "base", "case": case.name, "seed": seed, "error": base.error(), "reached": watch.reached}
+            show({**record, "bytes": bytes_of(base.save)}, options.json)
+            for member, problem in members.items():
+                for kind, adapter in {"scratch": None, **case.kinds}.items():
+                    found = measure(case, base, problem, kind, adapter, seed, share * case.budget)
+                    table.setdefault((member, kind), []).append(found)
+                    where = {"case": case.name, "member": member, "method": kind, "seed": seed}
+                    show({"record": "solve", **where, **found}, options.json)
+        for (member, kind), runs in table.items():
+            show({"record": "median", "case": case.name, "member": member, "method": kind, **medians(runs)}, options.json)
+
+
+def medians(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Median error and CPU-seconds to each mark; a run that never got there counts as infinite and shows as null."""
+    out: dict[str, Any] = {"error": statistics.median(run["error"] for run in runs), "trained": runs[0]["trained"]}
+    out["bytes"] = runs[0]["bytes"]
+    for mark in MARKS:
+        seconds = statistics.median(run["reached"].get(f"{mark:.0e}", (math.inf, 0))[0] for run in runs)
+        out[f"{mark:.0e}"] = seconds if math.isfinite(seconds) else None
+    return out
+
+
+if __name__ == "__main__":
+    main()
