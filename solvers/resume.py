@@ -28,8 +28,8 @@ REALS = ("best", "mark", "seconds_before", "scale")  # may be inf
 METHOD, LIST = "method.", ":list"
 IRRELEVANT = ("tensors", "seed")  # initial weights are replaced; the seed of the run has another name
 MAX_ROWS = 10_000  # of anything that a method keeps besides the parameters: pairs of L-BFGS, ...
-# A residual at the saved parameters that differs relatively by more than SAME, and by more than ROUNDING of the
-# problem's size, which another machine may do, belongs to another problem.
+# A residual at the saved parameters that differs relatively by more than SAME, and by more than ROUNDING of
+# the problem's size, which another machine may do, belongs to another problem.
 SAME, ROUNDING = 1e-6, 1e-10
 
 

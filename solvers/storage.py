@@ -196,8 +196,8 @@ def _trial(
     saved = config["network"]
     if model is None and saved["config"] is None:
         raise Mismatch(
-            f"model is needed: {name} holds the weights of a {str(saved['class'])[:80]}, which only Python code "
-            "can build. Give one as model=..."
+            f"model is needed: {name} holds the weights of a {str(saved['class'])[:80]}, which only Python "
+            "code can build. Give one as model=..."
         )
     network = from_config(saved["config"]) if model is None else model
     network.to(dtype=getattr(torch, config["dtype"]))
