@@ -104,15 +104,14 @@ class KrylovSystem:
         if not space.alpha:  # J'q = 0
             return 0.0, q.new_zeros(self._lin.shape[1])
         target = self._tolerance * space.alpha[0] * space.beta[0]
-        next_check = len(space.beta) - 1
+        check = len(space.beta) - 1
         while True:
-            if len(space.beta) - 1 < min(len(space.alpha), self._max) and not space.exhausted:
-                space.grow()
             k = len(space.beta) - 1
             done = space.exhausted or k >= self._max
-            if k < next_check and not done:
+            if k == 0 or (k < check and not done):
+                space.grow()
                 continue
-            next_check = k + max(1, k // 8)
+            check = k + max(1, k // 8)
             b = space.matrix(k)
             u, s, vt = np.linalg.svd(b, full_matrices=False)
             c = s * u[0] * space.beta[0]
@@ -123,6 +122,7 @@ class KrylovSystem:
             alpha = space.alpha[k] if len(space.alpha) > k else 0.0
             if done or alpha * abs(last) <= target:
                 return lam, space.combine(y)
+            space.grow()
 
     def solve(self, lam: float, q: Tensor) -> Tensor:
         """``-(J'J + l I)^-1 J' q``."""
