@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sciml.solvers.solution import Solution
 
 PIXELS = 161  # points an axis of a map
+COARSE = 81  # of a map of the residual, whose derivatives cost more
 POINTS = 401  # points of a curve
 FEW = 4  # rows of a table that make a picture
 
@@ -36,9 +37,10 @@ class Layers:
         self._cache: dict[tuple[Slice, str], np.ndarray] = {}
         self.table: Reference | None = None if self.problem.has_exact else self.problem.reference()
 
-    def count(self, slice_: Slice) -> int:
+    def count(self, slice_: Slice, kind: str) -> int:
         """Points an axis."""
-        return self.resolution or (PIXELS if len(slice_.axes) == 2 else POINTS)
+        plane = COARSE if kind == "residual" else PIXELS
+        return self.resolution or (plane if len(slice_.axes) == 2 else POINTS)
 
     def compares(self, slices: Sequence[Slice]) -> bool:
         """Whether there is something to compare with on all of these slices."""
@@ -61,16 +63,17 @@ class Layers:
         points, expected = self.table.points.numpy()[rows], self.table.values.numpy()[rows, unknown]
         layer = _compared(kind, self.solution(points)[:, unknown], expected)
         flat = points[:, list(slice_.axes)]
-        on_grid = _resample(flat, layer, slice_, self.count(slice_))
+        on_grid = _resample(flat, layer, slice_, self.count(slice_, kind))
         return Layer(layer, flat) if on_grid is None else Layer(on_grid)
 
     def inside(self, slice_: Slice, layer: Layer) -> np.ndarray:
         """The layer's values inside the domain, which a colour scale is made of."""
         if layer.points is not None:
             return layer.values
-        key = (slice_, "inside")
+        side = round(len(layer.values) ** (1 / len(slice_.axes)))
+        key = (slice_, f"inside {side}")
         if key not in self._cache:
-            self._cache[key] = slice_.inside(self.count(slice_))
+            self._cache[key] = slice_.inside(side)
         return layer.values[self._cache[key]]
 
     def _rows(self, slice_: Slice) -> np.ndarray:
@@ -80,7 +83,7 @@ class Layers:
     def _values(self, slice_: Slice, kind: str) -> np.ndarray:
         key = (slice_, kind)
         if key not in self._cache:
-            x = slice_.points(self.count(slice_))
+            x = slice_.points(self.count(slice_, kind))
             if kind == "solution":
                 values = self.solution(x)
             elif kind == "residual":

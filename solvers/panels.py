@@ -127,6 +127,9 @@ def draw_curves(ax: Axes, line: Slice, curves: Sequence[Curve], log: bool) -> No
         ax.plot(x, layer.values, color=curve.colour, label=label, **style)
     if log:
         ax.set_yscale("log")
+        top = max((float(np.nanmax(c.layer.values)) for c in curves), default=0.0)
+        if top > 0:  # an exact condition's zeros are no news
+            ax.set_ylim(bottom=max(top * 10 ** -(2 * DECADES), ax.get_ylim()[0]))
     ax.set(xlim=line.limits[0], xlabel=line.names[0])
     ax.grid(alpha=0.25, lw=0.6)
     if any(curve.label for curve in curves) and len(curves) > 1:

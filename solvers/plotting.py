@@ -26,6 +26,8 @@ KINDS = ("overview", "solution", "reference", "error", "difference", "residual",
 COMPARISONS = ("reference", "error", "difference")
 SCALES = {"error": "log", "residual": "log", "difference": "signed"}
 HEIGHT = 2.9  # of a panel, inches
+NARROW = 5.0  # inches, of a figure whose title takes two lines
+WIDEST = 14.0  # inches, of a figure of several columns
 MARGIN = 1.1  # of a panel beside its map, for the colour bar and the labels
 
 
@@ -104,7 +106,7 @@ def plot(
             _draw_plane(figure, slices[0], layers, kinds, history)
         else:
             _draw_snapshots(figure, slices, layers, kinds, history)
-    figure.suptitle(_title(solution), fontsize=11)
+    figure.suptitle(_title(solution, narrow=figure.get_figwidth() < NARROW), fontsize=11)
     return figure
 
 
@@ -204,9 +206,9 @@ def _curves(lines: list[Slice], layers: Layers, kind: str) -> list[Curve]:
 
 
 def _grid(figure: Figure, slice_: Slice, total: int, columns: int) -> list[Axes]:
-    columns = min(columns, total)
-    rows = -(-total // columns)
     width, height = _size(slice_)
+    columns = min(columns, total, max(1, int(WIDEST / width)))
+    rows = -(-total // columns)
     figure.set_size_inches(width * columns, height * rows + 0.4)
     axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for ax in axes[total:]:
@@ -218,7 +220,8 @@ def _size(slice_: Slice, small: bool = False) -> tuple[float, float]:
     """Width and height of a panel, in inches; a plane of space keeps its proportions."""
     height = 2.2 if small else HEIGHT
     if not slice_.spatial:
-        return 1.25 * height + (0.2 if small else MARGIN), height
+        colours = len(slice_.axes) == 2
+        return 1.2 * height + (0.2 if small else MARGIN if colours else 0.6), height
     (left, right), (bottom, top) = slice_.limits
     ratio = (right - left) / (top - bottom)
     width = height * min(max(ratio, 0.5), 2.5)
@@ -243,10 +246,11 @@ def _tone(j: int, total: int) -> tuple[float, ...]:
     return matplotlib.colormaps["viridis"](0.9 * j / max(total - 1, 1))
 
 
-def _title(solution: Solution) -> str:
+def _title(solution: Solution, narrow: bool) -> str:
     text = repr(solution.problem)
     text = text if len(text) <= 70 else type(solution.problem).__name__
+    between = "\n" if narrow else ": "
     if solution.has_answer:
-        return f"{text}: relative $L_2$ error {solution.error():.1e}"
+        return f"{text}{between}relative $L_2$ error {solution.error():.1e}"
     residual = solution.stats.get("residual")
-    return text if residual is None else f"{text}: relative residual {residual:.1e}"
+    return text if residual is None else f"{text}{between}relative residual {residual:.1e}"
