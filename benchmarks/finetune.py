@@ -27,7 +27,10 @@ from sciml import adapters, nn, pdes
 
 MARKS = (1e-1, 5e-2, 1e-2, 1e-3, 1e-4, 1e-6)
 DISTANCES = (0.01, 0.03, 0.1, 0.1, 0.2, 0.3, 0.3, 0.6, 1.0, 2.0)
-POISSON_MODEL = ([2, 20, 100, 1], "sine")  # the wide last layer gives a linear equation's closed form its features
+POISSON_MODEL = (
+    [2, 20, 100, 1],
+    "sine",
+)  # the wide last layer gives a linear equation's closed form its features
 BALL_WIDTHS = [11, 32, 32, 1]
 
 
@@ -60,7 +63,10 @@ def poisson_members() -> dict[str, Any]:
         sizes = torch.randn(2, generator=rng, dtype=torch.float64).tolist()
 
         def change(x: Tensor, sizes: list[float] = sizes, modes: list[tuple[int, int]] = modes) -> Tensor:
-            waves = [a * (p * p + q * q) * math.pi**2 * wave(x, p, q) for a, (p, q) in zip(sizes, modes, strict=True)]
+            waves = [
+                a * (p * p + q * q) * math.pi**2 * wave(x, p, q)
+                for a, (p, q) in zip(sizes, modes, strict=True)
+            ]
             return torch.stack(waves).sum(0)
 
         scale = distance * float(base.source(x).norm() / change(x).norm())
@@ -81,8 +87,15 @@ def poisson_members() -> dict[str, Any]:
 def cases() -> list[Case]:
     """The three families."""
     lotras = {f"lotra r={r}": adapters.LoTRA(r=r, modules_to_save=("bias",)) for r in (2, 4, 8)}
-    kinds = {"full": "full", "head": "head", "lora r=4": adapters.LoRA(r=4, modules_to_save=("bias",)), **lotras}
-    svd = adapters.SVD(target_modules=("hidden",), modules_to_save=("first", "head", "bias"), nonnegative=False)
+    kinds = {
+        "full": "full",
+        "head": "head",
+        "lora r=4": adapters.LoRA(r=4, modules_to_save=("bias",)),
+        **lotras,
+    }
+    svd = adapters.SVD(
+        target_modules=("hidden",), modules_to_save=("first", "head", "bias"), nonnegative=False
+    )
     kinds["svd"] = svd
     return [
         Case(
@@ -138,7 +151,9 @@ def bytes_of(save: Any) -> int:
         return os.path.getsize(path)
 
 
-def measure(case: Case, base: Any, problem: Any, kind: str, adapter: Any, seed: int, budget: float) -> dict[str, Any]:
+def measure(
+    case: Case, base: Any, problem: Any, kind: str, adapter: Any, seed: int, budget: float
+) -> dict[str, Any]:
     """One member by one method."""
     watch = Watch(budget)
     common = {"tol": 0.0, "max_time": 20 * budget, "callbacks": [watch], "progress": False, "seed": seed}
@@ -160,9 +175,13 @@ def measure(case: Case, base: Any, problem: Any, kind: str, adapter: Any, seed: 
 
 def main() -> None:
     """Run the cases; a record a solve, then medians over members and seeds."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", action="store_true", help="JSON lines")
-    parser.add_argument("--quick", action="store_true", help="one seed, a third of the members, a third of the time")
+    parser.add_argument(
+        "--quick", action="store_true", help="one seed, a third of the members, a third of the time"
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", default="", help="cases whose name begins so")
     options = parser.parse_args()
@@ -177,9 +196,21 @@ def main() -> None:
         for seed in range(1 if options.quick else options.seeds):
             watch = Watch(share * case.base_budget)
             base = sciml.solve(
-                case.base, case.model(seed), seed=seed, tol=1e-7, max_time=1e5, callbacks=[watch], progress=False
+                case.base,
+                case.model(seed),
+                seed=seed,
+                tol=1e-7,
+                max_time=1e5,
+                callbacks=[watch],
+                progress=False,
             )
-            record = {"record": "base", "case": case.name, "seed": seed, "error": base.error(), "reached": watch.reached}
+            record = {
+                "record": "base",
+                "case": case.name,
+                "seed": seed,
+                "error": base.error(),
+                "reached": watch.reached,
+            }
             show({**record, "bytes": bytes_of(base.save)}, options.json)
             for member, problem in members.items():
                 for kind, adapter in {"scratch": None, **case.kinds}.items():
@@ -188,12 +219,18 @@ def main() -> None:
                     where = {"case": case.name, "member": member, "method": kind, "seed": seed}
                     show({"record": "solve", **where, **found}, options.json)
         for (member, kind), runs in table.items():
-            show({"record": "median", "case": case.name, "member": member, "method": kind, **medians(runs)}, options.json)
+            show(
+                {"record": "median", "case": case.name, "member": member, "method": kind, **medians(runs)},
+                options.json,
+            )
 
 
 def medians(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Median error and CPU-seconds to each mark; a run that never got there counts as infinite and shows as null."""
-    out: dict[str, Any] = {"error": statistics.median(run["error"] for run in runs), "trained": runs[0]["trained"]}
+    out: dict[str, Any] = {
+        "error": statistics.median(run["error"] for run in runs),
+        "trained": runs[0]["trained"],
+    }
     out["bytes"] = runs[0]["bytes"]
     for mark in MARKS:
         seconds = statistics.median(run["reached"].get(f"{mark:.0e}", (math.inf, 0))[0] for run in runs)

@@ -49,7 +49,12 @@ CASES: dict[str, tuple[Any, Model, tuple[str, ...], float]] = {
         ("auto", "lm", "gn-arcm", "ssbroyden", "adam"),
         20.0,
     ),
-    "burgers/default": (pdes.Burgers(), default, ("auto", "lm", "gn-arcm", "ssbroyden", "lbfgs", "adam"), 120.0),
+    "burgers/default": (
+        pdes.Burgers(),
+        default,
+        ("auto", "lm", "gn-arcm", "ssbroyden", "lbfgs", "adam"),
+        120.0,
+    ),
     "allen-cahn/default": (pdes.AllenCahn(), default, ("auto",), 180.0),
     "allen-cahn-ball eps=0": (pdes.AllenCahnBall(), default, ("auto",), 600.0),
     "allen-cahn-ball eps=50": (pdes.AllenCahnBall(eps=50.0), default, ("auto",), 600.0),
@@ -95,7 +100,9 @@ def race(problem: Any, model: Model, optimizer: str, seed: int, budget: float) -
 
 def main() -> None:
     """Run the cases and print a record a solve and a median a case and method."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", action="store_true", help="JSON lines")
     parser.add_argument("--quick", action="store_true", help="one seed, a tenth of the time")
     parser.add_argument("--seeds", type=int, default=3)
@@ -116,7 +123,14 @@ def main() -> None:
             for seed in range(1 if options.quick else options.seeds):
                 found = race(problem, model, method, seed, budget)
                 runs.append(found)
-                record = {"record": "solve", "case": name, "method": method, "seed": seed, "budget_s": budget, **found}
+                record = {
+                    "record": "solve",
+                    "case": name,
+                    "method": method,
+                    "seed": seed,
+                    "budget_s": budget,
+                    **found,
+                }
                 show(record, options.json)
             show({"record": "median", "case": name, "method": method, **medians(runs)}, options.json)
 

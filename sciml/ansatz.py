@@ -86,13 +86,17 @@ class Ansatz:
                     f"{condition.label}: hard=True needs a part of the boundary with a distance function; "
                     f"{self.problem.domain!r} has none for on={condition.on!r}. Leave hard unset for a penalty."
                 )
-            self.notes.append(f"{condition.label} is a penalty term: its part of the boundary has no distance function.")
+            self.notes.append(
+                f"{condition.label} is a penalty term: its part of the boundary has no distance function."
+            )
             return False
         if isinstance(condition, Initial):
             part = self._parts[self.problem.component(condition)]
             slot = "initial" if condition.order == 0 else "velocity"
             if getattr(part, slot) is not None:
-                raise ArgumentError(f"{condition.label}: conditions hold two initial conditions of order {condition.order}.")
+                raise ArgumentError(
+                    f"{condition.label}: conditions hold two initial conditions of order {condition.order}."
+                )
             setattr(part, slot, condition)
             return True
         return False
@@ -134,7 +138,7 @@ class Ansatz:
         """Points where the exact boundary meets the first instant."""
         points = []
         axis = self.problem.domain.time_axis
-        for condition, boundary in part.boundaries:
+        for _, boundary in part.boundaries:
             x = boundary.sample(64, seed=0).clone()  # type: ignore[attr-defined]
             x[:, axis] = self.problem.domain.lower[axis]
             points.append(x)
@@ -268,14 +272,18 @@ class Trial(nn.Module):
             got_in = need_in
             try:
                 with torch.no_grad():
-                    probe = self.network(torch.zeros(2, need_in, dtype=reference.dtype, device=reference.device))
+                    probe = self.network(
+                        torch.zeros(2, need_in, dtype=reference.dtype, device=reference.device)
+                    )
                 if not isinstance(probe, Tensor) or probe.shape[:1] != (2,) or probe.ndim != 2:
                     raise ArgumentError(
                         f"model must map (n, {need_in}) to (n, {need_out}); it returned "
                         f"{tuple(probe.shape) if isinstance(probe, Tensor) else type(probe).__name__}."
                     )
             except RuntimeError as error:
-                raise ArgumentError(f"model must take inputs of width {need_in}; it raised: {error}") from error
+                raise ArgumentError(
+                    f"model must take inputs of width {need_in}; it raised: {error}"
+                ) from error
             got_out = probe.shape[1]
         if got_in != need_in:
             names = [str(n) for n in self.problem.domain.names]
@@ -288,5 +296,3 @@ class Trial(nn.Module):
             raise ArgumentError(
                 f"model needs {need_out} outputs for {', '.join(self.problem.unknowns)}; got width {got_out}."
             )
-
-

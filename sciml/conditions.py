@@ -38,7 +38,9 @@ def evaluate(value: Value, x: Tensor, what: str) -> Tensor:
     if out.shape == (1, 1) or out.ndim == 0:
         out = out.reshape(1, 1).expand(x.shape[0], 1)
     if out.shape != (x.shape[0], 1):
-        raise ArgumentError(f"{what} must return shape ({x.shape[0]}, 1) for {x.shape[0]} points; got {tuple(out.shape)}.")
+        raise ArgumentError(
+            f"{what} must return shape ({x.shape[0]}, 1) for {x.shape[0]} points; got {tuple(out.shape)}."
+        )
     return out
 
 
@@ -170,7 +172,9 @@ class Initial(Condition):
         super().__post_init__()
         _check_value(self.value, "Initial value")
         if self.order not in (0, 1):
-            raise ArgumentError(f"Initial order must be 0 (value) or 1 (time derivative); got {self.order!r}.")
+            raise ArgumentError(
+                f"Initial order must be 0 (value) or 1 (time derivative); got {self.order!r}."
+            )
 
     @property
     def label(self) -> str:

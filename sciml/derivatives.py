@@ -67,9 +67,8 @@ class AutogradSource:
         return self._cache[axes]
 
     def _differentiate(self, inner: Tensor, axes: tuple[int, ...]) -> None:
-        n, m = inner.shape
         columns = []
-        for j in range(m):
+        for j in range(inner.shape[1]):
             if inner.requires_grad:
                 (g,) = torch.autograd.grad(
                     inner[:, j].sum(), self.x, create_graph=True, allow_unused=True, materialize_grads=True

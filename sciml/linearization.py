@@ -131,7 +131,9 @@ class TapeLinearization:
         parts = []
         for block in self._blocks:
             parts.append(
-                torch.stack([layer.jacobian(z, g, w).square().sum(1) for layer, z, g, w in block.parts]).sum(0)
+                torch.stack([layer.jacobian(z, g, w).square().sum(1) for layer, z, g, w in block.parts]).sum(
+                    0
+                )
             )
         return torch.cat(parts)
 

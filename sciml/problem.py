@@ -102,7 +102,9 @@ class PDE:
                 "For a constant write lambda x: torch.full_like(x[:, :1], c)."
             )
         if type(self).residual is PDE.residual:
-            raise ArgumentTypeError(f"{type(self).__name__} has no residual, so a source would be without effect.")
+            raise ArgumentTypeError(
+                f"{type(self).__name__} has no residual, so a source would be without effect."
+            )
         new = copy.copy(self)
         # instance attributes shadow the methods; object.__setattr__ because catalogue problems are frozen
         object.__setattr__(new, "source", _Function(source, "source"))
@@ -120,7 +122,9 @@ class PDE:
         known = self.parameters()
         if not values or (unknown := sorted(set(values) - set(known))):
             got = ", ".join(unknown) if values else "none"
-            raise ArgumentError(f"family needs parameters of {type(self).__name__} ({', '.join(known)}); got {got}.")
+            raise ArgumentError(
+                f"family needs parameters of {type(self).__name__} ({', '.join(known)}); got {got}."
+            )
         members = {}
         for combination in itertools.product(*values.values()):
             chosen = dict(zip(values, combination, strict=True))
@@ -152,7 +156,11 @@ class PDE:
         names = tuple(self.domain.names)
         return tuple(
             sorted(
-                {self._axis(c.coordinate, names) for c in self.conditions if isinstance(c, Periodic) and c.hard is not False}
+                {
+                    self._axis(c.coordinate, names)
+                    for c in self.conditions
+                    if isinstance(c, Periodic) and c.hard is not False
+                }
             )
         )
 
@@ -233,12 +241,18 @@ class PDE:
         domain = getattr(self, "domain", None)
         if not isinstance(domain, Domain):
             raise ArgumentTypeError(f"{kind}.domain must be a sciml domain; got {type(domain).__name__}.")
-        if not self.unknowns or len(set(self.unknowns)) != len(self.unknowns) or isinstance(self.unknowns, str):
+        if (
+            not self.unknowns
+            or len(set(self.unknowns)) != len(self.unknowns)
+            or isinstance(self.unknowns, str)
+        ):
             raise ArgumentError(f"{kind}.unknowns must be a tuple of distinct names; got {self.unknowns!r}.")
         names = tuple(domain.names)
         for condition in self.conditions:
             if not isinstance(condition, Condition):
-                raise ArgumentTypeError(f"{kind}.conditions must hold conditions; got {type(condition).__name__}.")
+                raise ArgumentTypeError(
+                    f"{kind}.conditions must hold conditions; got {type(condition).__name__}."
+                )
             if isinstance(condition, Periodic):
                 self._axis(condition.coordinate, names)
             else:
@@ -255,24 +269,33 @@ class PDE:
                         f"{kind}: Data points need {domain.dim} columns ({', '.join(names)}); got {points.shape[1]}."
                     )
                 span = domain.upper - domain.lower
-                outside = ((points < domain.lower - 1e-9 * span) | (points > domain.upper + 1e-9 * span)).any(1)
+                outside = ((points < domain.lower - 1e-9 * span) | (points > domain.upper + 1e-9 * span)).any(
+                    1
+                )
                 if outside.any():
                     first = points[int(outside.nonzero()[0])]
                     raise ArgumentError(
-                        f"{kind}: {int(outside.sum())} of {len(points)} Data points lie outside the domain, e.g. {first.tolist()}."
+                        f"{kind}: {int(outside.sum())} of {len(points)} Data points lie outside the domain, e.g. "
+                        f"{first.tolist()}."
                     )
 
     def _axis(self, coordinate: str, names: tuple[str, ...]) -> int:
         if coordinate not in names:
-            raise ArgumentError(f"Periodic coordinate {coordinate!r} is unknown: the domain has {', '.join(names)}.")
+            raise ArgumentError(
+                f"Periodic coordinate {coordinate!r} is unknown: the domain has {', '.join(names)}."
+            )
         axis = names.index(coordinate)
         if axis == self.domain.time_axis:
-            raise ArgumentError(f"Periodic coordinate {coordinate!r} is the time; it needs a space coordinate.")
+            raise ArgumentError(
+                f"Periodic coordinate {coordinate!r} is the time; it needs a space coordinate."
+            )
         return axis
 
     def __repr__(self) -> str:
         values = ", ".join(f"{k}={v!r}" for k, v in self.parameters().items())
-        return f"{type(self).__name__}({values})" + (" with another source" if getattr(self, "_custom", False) else "")
+        return f"{type(self).__name__}({values})" + (
+            " with another source" if getattr(self, "_custom", False) else ""
+        )
 
 
 class _Function:

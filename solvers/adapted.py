@@ -84,7 +84,11 @@ class AdaptedSolution(Solution):
             "parameters": self.adapter.dense_size,
             "bytes": 8 * self.adapter.size,
             "ranks": self.ranks(),
-            **{k: self.stats[k] for k in ("outcome", "seconds", "steps", "residual", "start") if k in self.stats},
+            **{
+                k: self.stats[k]
+                for k in ("outcome", "seconds", "steps", "residual", "start")
+                if k in self.stats
+            },
             "gain": self._gain(),
         }
         if self.has_answer:
@@ -107,7 +111,9 @@ class AdaptedSolution(Solution):
         reached = self.stats.get("residual", math.inf)
         scale = self.base.stats.get("scale", math.nan)
         took = [
-            row["seconds"] for row in self.base.history if math.sqrt(max(2 * row["held_out"], 0.0)) <= reached * scale
+            row["seconds"]
+            for row in self.base.history
+            if math.sqrt(max(2 * row["held_out"], 0.0)) <= reached * scale
         ]
         own = self.stats.get("seconds", math.nan)
         return took[0] / own if took and own > 0 else math.nan
@@ -131,7 +137,9 @@ def superpose(host: AdapterHost, weights: dict[str, float]) -> Superposition:
     problems = [m.problem for m in members.values()]
     kind = type(problems[0])
     if any(type(p) is not kind for p in problems):
-        raise ArgumentError(f"superpose needs problems of one equation; got {sorted({type(p).__name__ for p in problems})}.")
+        raise ArgumentError(
+            f"superpose needs problems of one equation; got {sorted({type(p).__name__ for p in problems})}."
+        )
     _check_linear(members)
     return Superposition(members, {name: float(w) for name, w in weights.items()})
 

@@ -89,5 +89,9 @@ def _probe(problem: PDE) -> np.ndarray:
 
 
 def _compare(here: np.ndarray, saved: np.ndarray, path: Any) -> None:
-    if here.shape != saved.shape or not np.allclose(here, saved, rtol=AGREE, atol=AGREE * float(np.abs(saved).max())):
-        raise FileFormatError(f"{path}: refused: it was trained for another equation or right-hand side than this problem's.")
+    if here.shape != saved.shape or not np.allclose(
+        here, saved, rtol=AGREE, atol=AGREE * float(np.abs(saved).max())
+    ):
+        raise FileFormatError(
+            f"{path}: refused: it was trained for another equation or right-hand side than this problem's."
+        )

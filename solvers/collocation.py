@@ -165,7 +165,7 @@ class Collocation:
         """
         if len(self.weights) == 1:
             return self.weights
-        self.weights = {name: 1.0 for name in self.weights}
+        self.weights = dict.fromkeys(self.weights, 1.0)
         linearization = self.linearize(theta)
         tape = isinstance(linearization, TapeLinearization)
         norms = linearization.row_norms() if tape else linearization.dense().square().sum(1)

@@ -8,7 +8,9 @@ from sciml import optim
 from sciml.nn import MLP, JetNetwork
 from sciml.problem import PDE
 
-DENSE_LIMIT = 3000  # parameters up to which one Gauss-Newton step (P^3 / 3 flops, P^2 numbers) beats many cheap ones
+DENSE_LIMIT = (
+    3000  # parameters up to which one Gauss-Newton step (P^3 / 3 flops, P^2 numbers) beats many cheap ones
+)
 
 
 def default_network(problem: PDE, seed: int, dtype: torch.dtype) -> JetNetwork:

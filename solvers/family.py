@@ -51,7 +51,9 @@ class FamilyResult:
         """The rows as aligned text."""
         cells = [list(COLUMNS)] + [[_cell(row.get(c, "")) for c in COLUMNS] for row in self.rows()]
         widths = [max(len(row[k]) for row in cells) for k in range(len(COLUMNS))]
-        return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells)
+        return "\n".join(
+            "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells
+        )
 
     def __repr__(self) -> str:
         return self.table()
@@ -160,17 +162,23 @@ def _remote(shared: Any, problem: PDE, config: AdapterConfig, name: str, options
 
     torch.set_num_threads(1)
     base_problem, network = shared
-    tuned = _train(AdapterHost(base_problem, Trial(base_problem, network), [], {}), problem, config, name, options)
+    tuned = _train(
+        AdapterHost(base_problem, Trial(base_problem, network), [], {}), problem, config, name, options
+    )
     return tuned.adapter, tuned.history, tuned.stats
 
 
-def _train(base: AdapterHost, problem: PDE, config: AdapterConfig, name: str, options: dict[str, Any]) -> AdaptedSolution:
+def _train(
+    base: AdapterHost, problem: PDE, config: AdapterConfig, name: str, options: dict[str, Any]
+) -> AdaptedSolution:
     from sciml.solvers.finetune import finetune
 
     return finetune(base, problem, config, name=name, **{"progress": False, **options})
 
 
-def _keep(base: AdapterHost, place: Path | None, name: str, tuned: AdaptedSolution, result: FamilyResult) -> None:
+def _keep(
+    base: AdapterHost, place: Path | None, name: str, tuned: AdaptedSolution, result: FamilyResult
+) -> None:
     if place is not None:
         tuned.save_adapter(_file(place, name))
     result.solutions[name] = tuned
@@ -195,7 +203,11 @@ def _file(place: Path, name: str) -> Path:
 
 
 def _check(members: Any, backend: str, on_error: str) -> None:
-    if not isinstance(members, Mapping) or not members or not all(isinstance(p, PDE) for p in members.values()):
+    if (
+        not isinstance(members, Mapping)
+        or not members
+        or not all(isinstance(p, PDE) for p in members.values())
+    ):
         raise ArgumentError("members must map names to problems, and hold at least one.")
     files = [_file(Path(), name).name for name in members]
     if len(set(files)) != len(files):
@@ -221,5 +233,3 @@ def _bar(progress: bool, total: int) -> Any:
 
 def _cell(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-

@@ -45,7 +45,9 @@ class AdapterHost(Solution):
 
         return finetune_family(self, members, adapter, **options)
 
-    def add_adapter(self, adapter: str | AdapterConfig, name: str, problem: PDE | None = None) -> AdaptedSolution:
+    def add_adapter(
+        self, adapter: str | AdapterConfig, name: str, problem: PDE | None = None
+    ) -> AdaptedSolution:
         """An adapter at its start (difference zero), not trained yet."""
         problem = problem or self.problem
         check_compatible(self.problem, problem)
@@ -53,7 +55,9 @@ class AdapterHost(Solution):
         self._adapters[self._free_name(name)] = made = AdaptedSolution(self, problem, built, name)
         return made
 
-    def load_adapter(self, path: Any, *, name: str | None = None, problem: PDE | None = None) -> AdaptedSolution:
+    def load_adapter(
+        self, path: Any, *, name: str | None = None, problem: PDE | None = None
+    ) -> AdaptedSolution:
         """Read an adapter's file; refused when it was made for another base.
 
         Args:
@@ -77,7 +81,9 @@ class AdapterHost(Solution):
 
     def __getitem__(self, name: str) -> AdaptedSolution:
         if name not in self._adapters:
-            raise ArgumentError(f"unknown adapter {name!r}: known are {', '.join(self._adapters) or 'none yet'}.")
+            raise ArgumentError(
+                f"unknown adapter {name!r}: known are {', '.join(self._adapters) or 'none yet'}."
+            )
         return self._adapters[name]
 
     def set_adapter(self, name: str) -> None:
@@ -150,7 +156,7 @@ class AdapterHost(Solution):
                 k += 1
             return f"adapter{k}"
         if not isinstance(name, str) or not name or name in self._adapters:
-            raise ArgumentError(f"name must be a new, non-empty text; got {name!r}, taken are {', '.join(self._adapters)}.")
+            raise ArgumentError(
+                f"name must be a new, non-empty text; got {name!r}, taken are {', '.join(self._adapters)}."
+            )
         return name
-
-

@@ -238,7 +238,9 @@ class Run:
         if overfit and count < self.max_points:
             self.system.resize(min(self.max_points, int(GROWTH * count) + 1))
             self._redraw()
-        elif self.since_redraw >= self.redraw_every and (overfit or count >= self.max_points or not self.second_order):
+        elif self.since_redraw >= self.redraw_every and (
+            overfit or count >= self.max_points or not self.second_order
+        ):
             self._redraw()
 
     def _redraw(self) -> None:

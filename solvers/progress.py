@@ -26,7 +26,9 @@ class ProgressBar:
             from tqdm.auto import tqdm
 
             self._bar = tqdm(
-                total=100, bar_format="{desc} |{bar}| {n:.0f}% [{elapsed}<{remaining}]{postfix}", desc="solving"
+                total=100,
+                bar_format="{desc} |{bar}| {n:.0f}% [{elapsed}<{remaining}]{postfix}",
+                desc="solving",
             )
         return self
 

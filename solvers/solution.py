@@ -120,7 +120,11 @@ class Solution:
 
     def summary(self) -> str:
         """One line: outcome, time, error or residual."""
-        parts = [self.outcome, f"{self.stats.get('seconds', math.nan):.3g} s", f"{self.stats.get('steps', 0)} steps"]
+        parts = [
+            self.outcome,
+            f"{self.stats.get('seconds', math.nan):.3g} s",
+            f"{self.stats.get('steps', 0)} steps",
+        ]
         if self.has_answer:
             parts.append(f"relative L2 error {self.error():.1e}")
         return ", ".join(parts)
@@ -143,13 +147,17 @@ class Solution:
             try:
                 points = torch.as_tensor(np.asarray(x, dtype=np.float64))
             except (TypeError, ValueError) as error:
-                raise ArgumentTypeError(f"x must be a tensor or an array of numbers; got {type(x).__name__}.") from error
+                raise ArgumentTypeError(
+                    f"x must be a tensor or an array of numbers; got {type(x).__name__}."
+                ) from error
         single = points.ndim == 1
         points = points[None] if single else points
         d = self.problem.domain.dim
         if points.ndim != 2 or points.shape[1] != d:
             names = ", ".join(self.problem.domain.names)
-            raise ArgumentError(f"x needs shape (n, {d}) with columns {names}; got {tuple(x.shape if hasattr(x, 'shape') else points.shape)}.")
+            raise ArgumentError(
+                f"x needs shape (n, {d}) with columns {names}; got {tuple(points.shape)}."
+            )
         return points.to(device=like.device, dtype=like.dtype), single
 
 

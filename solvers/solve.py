@@ -96,7 +96,10 @@ def solve(
         from sciml.solvers.resume import Saver
 
         saver = Saver(run, checkpoint, every)
-        run.callbacks = [saver, *callbacks]  # first, so that what a user's callback does cannot keep it from saving
+        run.callbacks = [
+            saver,
+            *callbacks,
+        ]  # first, so that what a user's callback does cannot keep it from saving
     outcome = carry_out(run, settings)
     if saver is not None:
         saver.finish(outcome)

@@ -47,10 +47,14 @@ class Settings:
                 raise ArgumentError(f"{name} must be an int >= 1 or None; got {value!r}.")
         for name in ("max_time", "tol"):
             value = getattr(self, name)
-            if value is not None and not (isinstance(value, (int, float)) and value >= 0 and not math.isnan(value)):
+            if value is not None and not (
+                isinstance(value, (int, float)) and value >= 0 and not math.isnan(value)
+            ):
                 raise ArgumentError(f"{name} must be a number >= 0 or None; got {value!r}.")
         if callable(self.callbacks) or not all(callable(c) for c in self.callbacks):
-            raise ArgumentTypeError(f"callbacks must be a sequence of functions of one event; got {self.callbacks!r}.")
+            raise ArgumentTypeError(
+                f"callbacks must be a sequence of functions of one event; got {self.callbacks!r}."
+            )
 
     @property
     def limits(self) -> Limits:
@@ -85,7 +89,9 @@ def method_for(optimizer: Any, parameters: int, pointwise: bool) -> optim.StepMe
     return optim.as_method(optimizer)
 
 
-def make_run(settings: Settings, system: Any, held_out: Any, method: optim.StepMethod, parameters: int) -> Run:
+def make_run(
+    settings: Settings, system: Any, held_out: Any, method: optim.StepMethod, parameters: int
+) -> Run:
     """A run that has not started yet."""
     second = not isinstance(method, optim.TorchMethod)
     count = system.sites[0].count
@@ -98,7 +104,9 @@ def make_run(settings: Settings, system: Any, held_out: Any, method: optim.StepM
         settings.seed,
         second_order=second,
         redraw_every=REDRAW_EVERY if second else FIRST_ORDER_REDRAW,
-        max_points=count if settings.points else max(count, min(MOST_POINTS, POINTS_PER_PARAMETER * parameters)),
+        max_points=count
+        if settings.points
+        else max(count, min(MOST_POINTS, POINTS_PER_PARAMETER * parameters)),
         look_every=10 if second else 100,
         callbacks=settings.callbacks,
     )

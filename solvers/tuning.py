@@ -92,7 +92,9 @@ def check_compatible(base: PDE, new: PDE) -> None:
     ):
         if ours != theirs:
             raise ArgumentError(f"problem needs the base's {what} {ours}; got {theirs}.")
-    if not (torch.equal(base.domain.lower, new.domain.lower) and torch.equal(base.domain.upper, new.domain.upper)):
+    if not (
+        torch.equal(base.domain.lower, new.domain.lower) and torch.equal(base.domain.upper, new.domain.upper)
+    ):
         raise ArgumentError(
             "problem needs the base's bounding box, because inputs are scaled by it: "
             f"{base.domain.lower.tolist()} to {base.domain.upper.tolist()}; got "
@@ -104,7 +106,9 @@ def is_linear(system: Any, theta: Tensor, seed: int = 0) -> bool:
     """Whether the residual is an affine function of ``theta``, by a long step in a random direction."""
     lin = system.linearize(theta)
     rng = torch.Generator().manual_seed(seed)
-    step = torch.randn(theta.numel(), generator=rng, dtype=torch.float64).to(theta) * max(1.0, float(theta.norm()))
+    step = torch.randn(theta.numel(), generator=rng, dtype=torch.float64).to(theta) * max(
+        1.0, float(theta.norm())
+    )
     change = system.residual(theta + step) - lin.residual
     return float((change - lin.mv(step)).norm()) <= LINEAR * float(change.norm())
 
@@ -118,6 +122,8 @@ def linear_solve(system: Any, theta: Tensor) -> Tensor:
 
     lin = system.linearize(theta)
     J, r = lin.dense(), lin.residual
-    scale = J.norm(dim=0).clamp(min=1e-300)  # columns differ by orders of magnitude, and rank is judged by size
+    scale = J.norm(dim=0).clamp(
+        min=1e-300
+    )  # columns differ by orders of magnitude, and rank is judged by size
     step = lstsq((J / scale).cpu().numpy(), -r.cpu().numpy(), lapack_driver="gelsy", cond=1e-14)[0]
     return theta + torch.as_tensor(step).to(theta) / scale

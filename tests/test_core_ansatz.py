@@ -6,7 +6,6 @@ import math
 
 import pytest
 import torch
-from tests.test_core_jets import PROBLEMS, Everything, network
 
 from sciml import nn
 from sciml.ansatz import Ansatz, Trial
@@ -14,6 +13,7 @@ from sciml.conditions import Data, Dirichlet, Initial, Neumann, Periodic, Robin
 from sciml.derivatives import AutogradSource
 from sciml.domains import Box, Disk, Interval, TimeInterval
 from sciml.errors import ArgumentError, ArgumentTypeError
+from tests.test_core_jets import PROBLEMS, Everything, network
 
 
 @pytest.mark.parametrize("kind", ["tanh", "kan3"])
@@ -25,11 +25,19 @@ def test_exact_conditions_hold_for_an_untrained_network(kind, case):
         j = problem.component(condition)
         if isinstance(condition, Dirichlet):
             x = problem.domain.boundary(condition.on).sample(41, seed=5)
-            value = condition.value(x) if callable(condition.value) else torch.full_like(x[:, :1], condition.value)
+            value = (
+                condition.value(x)
+                if callable(condition.value)
+                else torch.full_like(x[:, :1], condition.value)
+            )
             got = trial(x)[:, j : j + 1]
         else:
             x = problem.domain.initial().sample(41, seed=5)
-            value = condition.value(x) if callable(condition.value) else torch.full_like(x[:, :1], condition.value)
+            value = (
+                condition.value(x)
+                if callable(condition.value)
+                else torch.full_like(x[:, :1], condition.value)
+            )
             u = problem.field(AutogradSource(trial, x))
             got = u.value if condition.order == 0 else u.d("t")
         assert torch.allclose(got, value, atol=1e-10), condition.label

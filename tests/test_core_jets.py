@@ -46,7 +46,8 @@ PROBLEMS = {
     "hole": Everything(Box([-1, -1], [1, 1]) - Disk([0, 0], 0.3), [Dirichlet(1.0)]),
     "periodic": Everything(SPACE2, [Periodic("x")]),
     "evolution": Everything(
-        TimeInterval(0.5, 2.0) * Interval(-1, 1), [Dirichlet(0.0), Initial(lambda x: torch.sin(math.pi * x[:, 1:]))]
+        TimeInterval(0.5, 2.0) * Interval(-1, 1),
+        [Dirichlet(0.0), Initial(lambda x: torch.sin(math.pi * x[:, 1:]))],
     ),
     "wave": Everything(
         TimeInterval(0, 1) * Interval(0, 1),
@@ -140,7 +141,11 @@ def test_plan_uses_one_channel_for_each_sum_and_no_spare_directions():
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)).map(lambda p: tuple(sorted(p))), min_size=1, max_size=5),
+    st.lists(
+        st.tuples(st.integers(0, 2), st.integers(0, 2)).map(lambda p: tuple(sorted(p))),
+        min_size=1,
+        max_size=5,
+    ),
     st.integers(0, 1000),
 )
 def test_any_sum_of_second_derivatives_of_a_polynomial(pairs, seed):

@@ -50,7 +50,8 @@ def test_update_grid_follows_the_values_and_nearly_keeps_the_function():
 
 
 @pytest.mark.parametrize(
-    "make", [lambda s: nn.KAN([4] + [24] * 6, grid=12, seed=s), lambda s: nn.MLP([4] + [24] * 6, "sine", seed=s)]
+    "make",
+    [lambda s: nn.KAN([4] + [24] * 6, grid=12, seed=s), lambda s: nn.MLP([4] + [24] * 6, "sine", seed=s)],
 )
 def test_variance_survives_depth(make):
     x = torch.rand(400, 4, dtype=torch.float64) * 2 - 1

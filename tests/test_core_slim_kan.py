@@ -37,7 +37,10 @@ def test_jacobian_and_products_match_autograd(base):
     with torch.enable_grad():
         r = system._rows(graph=True)
     expected = torch.stack(
-        [torch.cat([g.reshape(-1) for g in torch.autograd.grad(v, system.parameters, retain_graph=True)]) for v in r]
+        [
+            torch.cat([g.reshape(-1) for g in torch.autograd.grad(v, system.parameters, retain_graph=True)])
+            for v in r
+        ]
     )
     v = torch.linspace(-1, 1, theta.numel(), dtype=torch.float64)
     assert torch.allclose(lin.mv(v), expected @ v, atol=1e-9 * float((expected @ v).norm()))

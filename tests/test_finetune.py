@@ -25,7 +25,8 @@ def shifted(k: float):
 
     base = Poisson(2)
     return base.with_source(
-        lambda x: Poisson(2).source(x) + 5 * k * math.pi**2 * wave(x), exact=lambda x: Poisson(2).exact(x) + k * wave(x)
+        lambda x: Poisson(2).source(x) + 5 * k * math.pi**2 * wave(x),
+        exact=lambda x: Poisson(2).exact(x) + k * wave(x),
     )
 
 
@@ -53,7 +54,8 @@ def test_a_linear_head_is_solved_in_closed_form_and_beats_the_start(host):
 
 
 @pytest.mark.parametrize(
-    "kind", ["lotra", "lora", "svd", "full", adapters.LoRA(r=3, rank_budget=4), adapters.SVD(nonnegative=False)]
+    "kind",
+    ["lotra", "lora", "svd", "full", adapters.LoRA(r=3, rank_budget=4), adapters.SVD(nonnegative=False)],
 )
 def test_every_kind_trains_with_gauss_newton(host, kind):
     tuned = host.finetune(shifted(0.2), kind, progress=False, max_steps=12, points=150)
@@ -110,14 +112,16 @@ def test_superposing_solutions_is_exact_for_a_linear_equation_and_refused_for_ot
 
 
 def test_adapter_files_are_small_and_belong_to_one_base(host, tmp_path):
-    tuned = host.finetune(shifted(0.3), adapters.LoTRA(r=4), name="third", progress=False, max_steps=3, points=100)
+    tuned = host.finetune(
+        shifted(0.3), adapters.LoTRA(r=4), name="third", progress=False, max_steps=3, points=100
+    )
     path = tmp_path / "third.h5"
     tuned.save_adapter(path)
     assert tuned.adapter.size <= 1000 and os.path.getsize(path) < 16_000
     x = Poisson(2).sample(20)
     values = tuned(x)
     host.delete_adapter("third")
-    with pytest.raises(ArgumentError, match="(?i)give it"):
+    with pytest.raises(ArgumentError, match="problem is needed"):
         host.load_adapter(path)
     again = host.load_adapter(path, problem=shifted(0.3))
     assert torch.equal(again(x), values) and again.name == "third"
@@ -161,7 +165,7 @@ def test_members_of_a_catalogue_family():
 def test_wrong_targets_are_named(host):
     with pytest.raises(ArgumentError, match=r"needs the base's coordinates \('x', 'y'\)"):
         host.finetune(Burgers(), "head", progress=False)
-    with pytest.raises(ArgumentError, match="layer.9"):
+    with pytest.raises(ArgumentError, match=r"layer\.9"):
         host.finetune(shifted(0.1), adapters.LoRA(r=2, target_modules=("layer.9",)), progress=False)
     with pytest.raises(ArgumentError, match="adapter kind"):
         host.finetune(shifted(0.1), "prefix", progress=False)

@@ -1,4 +1,7 @@
-"""Networks: :class:`KAN`, :class:`SlimKAN` and :class:`MLP` offer jets; any other ``torch.nn.Module`` works through autograd."""
+"""Networks: :class:`KAN`, :class:`SlimKAN` and :class:`MLP` offer jets.
+
+Any other ``torch.nn.Module`` works as a model through autograd.
+"""
 
 from __future__ import annotations
 

@@ -98,7 +98,9 @@ def check_widths(widths: object, kind: str) -> list[int]:
         ArgumentError: Fewer than two entries or one that is not a positive int.
     """
     if not isinstance(widths, (list, tuple)) or len(widths) < 2:
-        raise ArgumentError(f"{kind} widths must list at least input and output width, e.g. [2, 20, 1]; got {widths!r}.")
+        raise ArgumentError(
+            f"{kind} widths must list at least input and output width, e.g. [2, 20, 1]; got {widths!r}."
+        )
     for w in widths:
         if isinstance(w, bool) or not isinstance(w, int) or w < 1:
             raise ArgumentError(f"{kind} widths must be positive ints; got {w!r} in {list(widths)!r}.")

@@ -35,12 +35,18 @@ class InputMap(JetLayer):
     def jet(self, z: Tensor, weights: Tensor) -> Tensor:
         """``(n, C, d) -> (n, C, d + periodic)``."""
         scale = 2.0 / (self.upper - self.lower)
-        shifted = z * scale - torch.nn.functional.pad((self.lower * scale + 1.0)[None], (0, 0, 0, z.shape[1] - 1))
+        shifted = z * scale - torch.nn.functional.pad(
+            (self.lower * scale + 1.0)[None], (0, 0, 0, z.shape[1] - 1)
+        )
         if not self.periodic:
             return shifted
         phase = shifted[:, :, self.periodic] * torch.pi
         s, c = torch.sin(phase[:, 0]), torch.cos(phase[:, 0])
         circle = elementwise(
-            torch.cat([phase, phase], 2), weights, torch.cat([c, s], 1), torch.cat([-s, c], 1), torch.cat([-c, -s], 1)
+            torch.cat([phase, phase], 2),
+            weights,
+            torch.cat([c, s], 1),
+            torch.cat([-s, c], 1),
+            torch.cat([-c, -s], 1),
         )
         return torch.cat([shifted[:, :, self.plain], circle], dim=2)

@@ -121,7 +121,9 @@ class KAN(JetNetwork):
         chain: list[nn.Module] = []
         for g, n_in, n_out in zip(grids, self.widths[:-1], self.widths[1:], strict=True):
             knots = uniform_knots(lower, upper, g, degree).expand(n_in, -1).clone()
-            coef = _random_polynomials(n_in, n_out, knots, degree, rng) * math.sqrt((0.5 if base else 1.0) / n_in)
+            coef = _random_polynomials(n_in, n_out, knots, degree, rng) * math.sqrt(
+                (0.5 if base else 1.0) / n_in
+            )
             weight = None
             if base:
                 size = math.sqrt(0.5 / 3.0 / SILU_POWER / n_in)
@@ -130,7 +132,10 @@ class KAN(JetNetwork):
             scale = (upper - lower) / 2
             chain.append(
                 KANLayer(
-                    (coef * scale).to(dtype), None if weight is None else weight.to(dtype), knots.to(dtype), degree
+                    (coef * scale).to(dtype),
+                    None if weight is None else weight.to(dtype),
+                    knots.to(dtype),
+                    degree,
                 )
             )
         self.layers = nn.ModuleList(chain)
@@ -161,8 +166,12 @@ class KAN(JetNetwork):
         """
         layers = self._kan_layers()
         grids = [grid] * len(layers) if isinstance(grid, int) else list(grid)
-        if len(grids) != len(layers) or any(isinstance(g, bool) or not isinstance(g, int) or g < 1 for g in grids):
-            raise ArgumentError(f"grid must be one int >= 1, or {len(layers)} of them (one a layer); got {grid!r}.")
+        if len(grids) != len(layers) or any(
+            isinstance(g, bool) or not isinstance(g, int) or g < 1 for g in grids
+        ):
+            raise ArgumentError(
+                f"grid must be one int >= 1, or {len(layers)} of them (one a layer); got {grid!r}."
+            )
         for layer, g in zip(layers, grids, strict=True):
             inner = layer.knots[:, self.degree : layer.knots.shape[1] - self.degree].double()
             _regrid(layer, _knots_through(_resample(inner, g), self.degree))
@@ -185,7 +194,9 @@ class KAN(JetNetwork):
         if x.ndim != 2 or x.shape[1] != self.widths[0] or x.shape[0] < 2:
             raise ArgumentError(f"x needs shape (n, {self.widths[0]}) with n >= 2; got {tuple(x.shape)}.")
         if not 0.0 <= mix <= 1.0 or not margin >= 0:
-            raise ArgumentError(f"mix needs 0 <= mix <= 1 and margin >= 0; got mix={mix!r}, margin={margin!r}.")
+            raise ArgumentError(
+                f"mix needs 0 <= mix <= 1 and margin >= 0; got mix={mix!r}, margin={margin!r}."
+            )
         empty = x.new_zeros(0, 0)
         for layer in self._kan_layers():
             y = layer.jet(x[:, None], empty)[:, 0]  # by the old splines: every layer sees what it saw before
@@ -223,7 +234,9 @@ def _random_polynomials(n_in: int, n_out: int, knots: Tensor, degree: int, rng: 
     coarse = uniform_knots(-1.0, 1.0, 1, order)
     weights = torch.randn(n_in, order + 1, n_out, generator=rng, dtype=torch.float64)
     points = torch.linspace(-1, 1, 101, dtype=torch.float64)
-    power = bspline_basis(points, coarse, order).square().sum(-1).mean()  # E of the square for white coefficients
+    power = (
+        bspline_basis(points, coarse, order).square().sum(-1).mean()
+    )  # E of the square for white coefficients
     low, high = knots[0, degree], knots[0, -degree - 1]
     values = bspline_basis(points, coarse, order) @ weights / (3 * power).sqrt()  # (n_in, 101, n_out)
     basis = bspline_basis(low + (high - low) * (points + 1) / 2, knots[0], degree)  # (101, m)

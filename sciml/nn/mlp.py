@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -65,7 +66,7 @@ class MLP(JetNetwork):
         if fourier:
             chain.append(FourierFeatures((normal(fans[0], fourier) * fourier_scale).to(dtype)))
             fans[0] = 2 * fourier
-        for depth, (n_in, n_out) in enumerate(zip(fans[:-1], fans[1:], strict=True)):
+        for depth, (n_in, n_out) in enumerate(itertools.pairwise(fans)):
             weight = normal(n_out, n_in) * math.sqrt(2.0 / (n_in + n_out))
             bias = (torch.rand(n_out, generator=rng, dtype=torch.float64) * 2 - 1) / math.sqrt(n_in)
             if depth == 0:

@@ -35,9 +35,7 @@ class SlimKANLayer(JetLayer):
 
     knots: Tensor
 
-    def __init__(
-        self, core: Tensor, U: Tensor, V: Tensor, W: Tensor, knots: Tensor, degree: int, base: bool
-    ):
+    def __init__(self, core: Tensor, U: Tensor, V: Tensor, W: Tensor, knots: Tensor, degree: int, base: bool):
         super().__init__()
         self.core, self.U, self.V, self.W = (nn.Parameter(t.contiguous()) for t in (core, U, V, W))
         self.degree, self.has_base = degree, base
@@ -92,7 +90,9 @@ class SlimKANLayer(JetLayer):
     def _split(self, tensor: Tensor) -> kernels.LayerWeights:
         if not self.has_base:
             return kernels.LayerWeights(tensor, None, self.knots, self.degree)
-        return kernels.LayerWeights(tensor[:, :-1].contiguous(), tensor[:, -1].contiguous(), self.knots, self.degree)
+        return kernels.LayerWeights(
+            tensor[:, :-1].contiguous(), tensor[:, -1].contiguous(), self.knots, self.degree
+        )
 
     @staticmethod
     def _tensor(core: Tensor, U: Tensor, V: Tensor, W: Tensor) -> Tensor:
@@ -140,7 +140,12 @@ class SlimKAN(JetNetwork):
             raise ArgumentError(f"grid must be an int >= 1; got {grid!r}.")
         if isinstance(degree, bool) or not isinstance(degree, int) or not 1 <= degree <= 7:
             raise ArgumentError(f"degree must be an int from 1 to 7; got {degree!r}.")
-        self.degree, self.base, self.domain, self.seed = degree, base, (float(domain[0]), float(domain[1])), seed
+        self.degree, self.base, self.domain, self.seed = (
+            degree,
+            base,
+            (float(domain[0]), float(domain[1])),
+            seed,
+        )
         rng = generator(seed)
 
         def normal(*shape: int) -> Tensor:
@@ -164,9 +169,17 @@ class SlimKAN(JetNetwork):
             raise ArgumentTypeError(f"kan must be a KAN; got {type(kan).__name__}.")
         like = next(kan.parameters())
         slim = cls(
-            kan.widths, r, max(kan.grids), kan.degree, base=kan.config()["base"], domain=kan.domain, dtype=like.dtype
+            kan.widths,
+            r,
+            max(kan.grids),
+            kan.degree,
+            base=kan.config()["base"],
+            domain=kan.domain,
+            dtype=like.dtype,
         ).to(like.device)
-        slim.layers = nn.ModuleList([_cut(layer, slim.r) for layer in kan.layers if isinstance(layer, KANLayer)])
+        slim.layers = nn.ModuleList(
+            [_cut(layer, slim.r) for layer in kan.layers if isinstance(layer, KANLayer)]
+        )
         return slim
 
     def config(self) -> dict:
