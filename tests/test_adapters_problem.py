@@ -340,3 +340,25 @@ def test_what_cannot_be_searched_is_refused():
         search_ranks(Adapter(LoRA(r=1), net), problem, flat(net))
     with pytest.raises(ArgumentError, match="curvature needs one of"):
         choose(Gates(Adapter(LoRA(r=1), net)), problem, flat(net), 1, curvature="fisher")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        LoRA(r=0),
+        LoTRA(r=0),
+        LoRA(r=2, rank_pattern={"layers.1.coef": 0}),
+        LoTRA(r=2, rank_pattern={"layers.1.coef": 0}),
+    ],
+)
+def test_a_search_goes_on_from_rank_zero(config):
+    net = KAN([2, 4, 3, 1], grid=3)
+    gates = Gates(Adapter(config, net))
+    assert gates.sizes["layers.1.coef/" + ("rank" if config.kind == "lora" else "basis")] == 0
+    assert gates.strengths().shape == (gates.size,)
+    nothing = torch.zeros(gates.size, dtype=torch.bool)
+    assert gates.prune(nothing).size == 0
+    assert not any(d.any() for d in gates.silence(nothing).deltas().values())
+    if gates.size:
+        keep = choose(gates, Fit(net), flat(net), 3, "uniform", "gauss_newton")
+        assert int(keep.sum()) <= 3

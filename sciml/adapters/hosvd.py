@@ -15,7 +15,7 @@ from torch import Tensor
 
 def unfold(tensor: Tensor, mode: int) -> Tensor:
     """Mode-n unfolding ``(n_mode, product of the others)``."""
-    return tensor.movedim(mode, 0).reshape(tensor.shape[mode], -1)
+    return tensor.movedim(mode, 0).flatten(1)
 
 
 def multiply(tensor: Tensor, matrices: Sequence[Tensor]) -> Tensor:
