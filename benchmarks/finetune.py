@@ -103,8 +103,8 @@ def cases() -> list[Case]:
             pdes.Poisson(2),
             lambda seed: nn.MLP(*POISSON_MODEL, seed=seed),
             poisson_members(),
-            20.0,
-            6.0,
+            10.0,
+            3.0,
             kinds,
         ),
         Case(
@@ -112,8 +112,8 @@ def cases() -> list[Case]:
             pdes.AllenCahnBall(),
             lambda seed: nn.MLP(BALL_WIDTHS, "tanh", seed=seed),
             pdes.AllenCahnBall().family(eps=[0.5, 2.0, 50.0]),
-            120.0,
-            40.0,
+            100.0,
+            25.0,
             kinds,
         ),
         Case(
@@ -121,8 +121,8 @@ def cases() -> list[Case]:
             pdes.ParabolicBall(),
             lambda seed: nn.MLP(BALL_WIDTHS, "tanh", seed=seed),
             pdes.ParabolicBall().family(eps=[0.5, 1.0]),
-            120.0,
-            40.0,
+            100.0,
+            25.0,
             kinds,
         ),
     ]
@@ -140,7 +140,7 @@ class Watch:
         for mark in MARKS:
             if event.error is not None and event.error <= mark:
                 self.reached.setdefault(f"{mark:.0e}", (round(used, 3), event.step))
-        return used > self.budget
+        return used > self.budget or (event.error is not None and event.error <= MARKS[-1])
 
 
 def bytes_of(save: Any) -> int:

@@ -20,7 +20,7 @@ def default_network(problem: PDE, seed: int, dtype: torch.dtype) -> JetNetwork:
     if d <= 2 and not evolving:
         hidden = [20, 20]
     elif d <= 3:
-        hidden = [24, 24, 24]
+        hidden = [20, 20, 20]
     else:
         hidden = [32, 32, 32]
     widths = [problem.inputs, *hidden, problem.outputs]
