@@ -122,6 +122,9 @@ class CubicMethod:
         state.multiplier, state.promised = found.multiplier, found.decrease
         state.length = float(torch.linalg.vector_norm(found.step))
         new = theta + found.step
+        if torch.equal(new, theta):  # the step is below the rounding of theta
+            state.reject()
+            return theta, state
         gradient = None
         if self.momentum == "wang":
             loss, gradient = problem.value_and_grad(new)

@@ -23,7 +23,7 @@ OUTCOMES = {
     "small_step": (2, "The relative step length is below xtol."),
     "max_iterations": (3, "maxiter iterations were done."),
     "max_time": (4, "max_time seconds have passed."),
-    "stalled": (5, "60 steps in a row were rejected: the model and the loss agree no further."),
+    "stalled": (5, "60 steps in a row brought no decrease beyond rounding."),
     "diverged": (6, "The loss or its gradient is not finite."),
     "stopped": (7, "The callback raised StopIteration."),
 }
@@ -75,6 +75,7 @@ def drive(
     history: list[dict[str, float]] = []
     if not math.isfinite(state.loss):
         return theta, state, "diverged", history
+    lowest, idle = state.loss, 0
     for iteration in range(1, stopping.maxiter + 1):
         loss = state.loss
         new, state = method.step(problem, theta, state)
@@ -105,7 +106,9 @@ def drive(
             length = float(torch.linalg.vector_norm(step))
             if length <= stopping.xtol * (1.0 + float(torch.linalg.vector_norm(theta))):
                 return theta, state, "small_step", history
-        if state.rejections >= STALLED:
+        idle = 0 if state.loss < lowest - 1e-15 * abs(lowest) else idle + 1
+        lowest = min(lowest, state.loss)
+        if idle >= STALLED:
             return theta, state, "stalled", history
         if seconds >= stopping.max_time:
             return theta, state, "max_time", history

@@ -128,6 +128,9 @@ class GaussNewtonMethod:
             return theta, state
         s = v + self._acceleration(problem, theta, lin, system, state, v, jv) if self.geodesic else v
         new = theta + s
+        if torch.equal(new, theta):  # the step is below the rounding of theta
+            state.reject()
+            return theta, state
         r_new = problem.residual(new)
         state.evaluations += 1
         # the difference of squares as a product: no cancellation when both losses are tiny
