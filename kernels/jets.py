@@ -7,14 +7,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch._C import _functorch
 
 from sciml.errors import ArgumentError
 from sciml.kernels import host
 from sciml.kernels.function import Call, run_fused
 from sciml.kernels.plan import Kernels, plan
 from sciml.kernels.reference import LayerWeights, jet_shape, reference_jets
-from sciml.kernels.table import spline_table
+from sciml.kernels.table import plain_tensor, spline_table
 from sciml.kernels.torch_jets import torch_jets
 
 _BITS = {torch.float32: 32, torch.float64: 64}
@@ -82,7 +81,7 @@ def numba_jets(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None = Non
 
 def _why_not_table(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> str | None:
     """Why a call cannot work from Taylor tables, or None."""
-    if any(_functorch.is_batchedtensor(layer[2]) for layer in layers):
+    if any(plain_tensor(layer[2]) is None for layer in layers):
         return "vmap runs over the knots"
     return None
 

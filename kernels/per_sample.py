@@ -34,7 +34,7 @@ def _network(
     """The network of a compiled backend, or None where the call goes by plain torch."""
     check_layers(z, layers, W)
     chosen = choose(z, layers, W, backend)
-    if chosen.kernels is None:
+    if chosen.kernels is None or torch._C._are_functorch_transforms_active():
         return None
     call, W, weights = fused_call(chosen.kernels(z, layers, W), z, layers, W)
     return build(call, z, W, weights, keep)
@@ -83,6 +83,7 @@ def kan_layer_jacobian(
     layer = LayerWeights(z.new_empty(()).expand(i, m, o), None, knots, degree)
     check_layers(z, [layer], W)
     usable = host.missing_numba() is None and z.device.type == "cpu" and z.element_size() in (4, 8)
+    usable = usable and not torch._C._are_functorch_transforms_active()
     if usable and backend not in ("torch", "reference"):
         _compiled_rows(z.detach(), cot.detach(), layer, base, W, out)
     else:

@@ -7,6 +7,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from sciml.kernels.bspline import local_taylor
 from sciml.kernels.layout import BLOCK, FIELD, FIELDS
@@ -37,7 +38,7 @@ def _pack(table: SplineTable, lanes: int) -> dict[str, np.ndarray]:
         return table.packed[lanes]
     knots, cells = table.knots.numpy(), table.cells
     i = knots.shape[0]
-    local = local_taylor(table.knots.double(), table.degree)[:, :cells].to(table.knots.dtype)
+    local = local_taylor(table.knots.double(), table.degree)[:, :cells].to(table.knots.dtype).numpy()
 
     def pad(values: np.ndarray) -> np.ndarray:
         out = np.zeros((_up(i, lanes), *values.shape[1:]), knots.dtype)
@@ -51,7 +52,7 @@ def _pack(table: SplineTable, lanes: int) -> dict[str, np.ndarray]:
         "STOP": pad(knots[:, -1]),
         "INVERSE": pad(table.inverse_step.numpy()),
         "LAST": pad((knots < knots[:, -1:]).sum(1) - 1),
-        "LOCAL": np.ascontiguousarray(local.numpy()),
+        "LOCAL": np.ascontiguousarray(local),
     }
     return packed
 
@@ -130,4 +131,6 @@ class Plan:
 @lru_cache(maxsize=64)
 def plan(kernels: Kernels, tables: tuple[SplineTable, ...], widths: tuple[int, ...], D: int, S: int) -> Plan:
     """The plan, remembered."""
-    return Plan(kernels, tables, widths, D, S)
+    # it outlives the transform in which it may be made
+    with torch.no_grad(), torch._C._DisableFuncTorch():
+        return Plan(kernels, tables, widths, D, S)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch._C import _functorch
 from torch.utils.weak import WeakIdKeyDictionary
 
 from sciml.errors import ArgumentError
@@ -92,6 +93,15 @@ def _build(knots: Tensor, n_in: int, degree: int, dtype: torch.dtype) -> SplineT
     )
 
 
+def plain_tensor(tensor: Tensor) -> Tensor | None:
+    """The tensor behind those that torch.func's grad and jvp wrap around it; None when vmap runs over it."""
+    while _functorch.is_functorch_wrapped_tensor(tensor):
+        if _functorch.is_batchedtensor(tensor):
+            return None
+        tensor = _functorch.get_unwrapped(tensor)
+    return tensor
+
+
 def spline_table(knots: Tensor, n_in: int, degree: int, dtype: torch.dtype) -> SplineTable:
     """The table of a layer with ``n_in`` inputs, remembered for as long as ``knots`` lives unchanged.
 
@@ -100,13 +110,18 @@ def spline_table(knots: Tensor, n_in: int, degree: int, dtype: torch.dtype) -> S
             taken.
         dtype: The dtype of the points, to which the knots are rounded.
     Raises:
-        ArgumentError: The knots decrease or are not finite.
+        ArgumentError: The knots decrease, are not finite, or vmap runs over them.
     """
+    plain = plain_tensor(knots)
+    if plain is None:
+        raise ArgumentError("knots needs to be the same for all of vmap: a table is built once.")
+    knots = plain
     key = (knots._version, n_in, degree, dtype)
     known = _TABLES.get(knots)
     if known is None or next(iter(known))[0] != knots._version:
         known = _TABLES[knots] = {}
     if key not in known:
-        with torch.no_grad():
+        # what is remembered must not belong to a transform that ends
+        with torch.no_grad(), torch._C._DisableFuncTorch():
             known[key] = _build(knots, n_in, degree, dtype)
     return known[key]

@@ -62,8 +62,9 @@ def layer_jet(z: Tensor, table: SplineTable, taylor: Tensor, base: Tensor | None
     # infinities lie outside too, and must not meet a zero of the table
     t = torch.where(outside, 0, x - table.centres.reshape(-1)[row])
     weight = jet_weights(taylor_powers(t, table.degree, order), z, W)  # (N, C, i, k + 1)
-    rows = taylor.reshape(i * (table.cells + 2), -1).index_select(0, row.reshape(-1))
-    y = torch.bmm(weight.flatten(2), rows.reshape(n, -1, o))
+    terms = table.degree + 1
+    rows = taylor.reshape(i * (table.cells + 2), terms * o).index_select(0, row.reshape(-1))
+    y = torch.bmm(weight.flatten(2), rows.reshape(n, i * terms, o))
     if base is not None:
         y = y + jet_weights(silu_derivatives(x, order), z, W) @ base
     return y
