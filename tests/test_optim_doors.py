@@ -335,7 +335,7 @@ def test_a_loss_that_lies_about_its_gradient_ends_as_stalled():
     )
     assert got.outcome == "stalled"
     assert not got.success
-    assert got.x.tolist() == [1.0, -2.0]
+    assert got.x == pytest.approx([1.0, -2.0], abs=1e-9)
 
 
 def test_a_start_where_the_loss_is_not_finite_is_said_so():
