@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sciml.pdes.kdv import KdV
     from sciml.pdes.klein_gordon import KleinGordon
     from sciml.pdes.kuramoto_sivashinsky import KuramotoSivashinsky
+    from sciml.pdes.lid_driven import LidDriven
     from sciml.pdes.parabolic_ball import ParabolicBall
     from sciml.pdes.poisson import Poisson
     from sciml.pdes.poisson_cosine import PoissonCosine
@@ -50,6 +51,7 @@ _CLASSES = {  # class -> the name that files and the command line use
     "KdV": "kdv",
     "KleinGordon": "klein-gordon",
     "KuramotoSivashinsky": "kuramoto-sivashinsky",
+    "LidDriven": "lid-driven",
     "ParabolicBall": "parabolic-ball",
     "Poisson": "poisson",
     "PoissonCosine": "poisson-cosine",
@@ -75,6 +77,7 @@ __all__ = [  # noqa: RUF022 - the registry first
     "KdV",
     "KleinGordon",
     "KuramotoSivashinsky",
+    "LidDriven",
     "ParabolicBall",
     "Poisson",
     "PoissonCosine",

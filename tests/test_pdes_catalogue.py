@@ -50,6 +50,8 @@ TABULATED = [
     pdes.AllenCahn(D=1e-2),
     pdes.KdV(),
     pdes.KuramotoSivashinsky(),
+    pdes.LidDriven(),
+    pdes.LidDriven(lid=16),
     pdes.ReactionDiffusion(),
     pdes.ReactionDiffusion(nu=0.5, rho=10),
 ]
