@@ -56,6 +56,15 @@ class Regression:
     def __init__(self, x: np.ndarray, label: np.ndarray, alpha: float):
         self.x, self.label, self.alpha = x, label, alpha
 
+    def phi(self, z: np.ndarray) -> np.ndarray:
+        return 0.5 * (z - self.label) ** 2
+
+    def phi1(self, z: np.ndarray) -> np.ndarray:
+        return z - self.label
+
+    def phi2(self, z: np.ndarray) -> np.ndarray:
+        return np.ones_like(z)
+
     def value(self, theta: torch.Tensor) -> float:
         return self.f(theta.numpy())
 
@@ -216,15 +225,13 @@ def main() -> None:
             record = {"record": "run", "data": data, "loss": loss, "scale": scale, "method": name}
             show({**record, "iterations": hits, "seconds": seconds}, args.json)
     for name in (*METHODS, *SCIPY):
-        done = [[row[k] for row in times[name] if row[k] is not None] for k in range(3)]
+        done = [[t for row in times[name] if (t := row[k]) is not None] for k in range(3)]
+        spent = [[LIMIT if (n := row[k]) is None else n for row in counts[name]] for k in range(3)]
         show(
             {
                 "record": "method",
                 "method": name,
-                "mean_iterations": [
-                    round(statistics.fmean(LIMIT if row[k] is None else row[k] for row in counts[name]), 1)
-                    for k in range(3)
-                ],
+                "mean_iterations": [round(statistics.fmean(n), 1) for n in spent],
                 "not_reached": [sum(row[k] is None for row in counts[name]) for k in range(3)],
                 "median_seconds": [round(statistics.median(d), 3) if d else None for d in done],
             },
