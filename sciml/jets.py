@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from sciml.derivatives import Pairs
+from sciml.derivatives import AutogradSource, Pairs
 
 
 @dataclass(frozen=True)
@@ -90,38 +90,21 @@ class Plan:
         rest = a[:, 1:] * b0 + a0 * b[:, 1:]
         return torch.cat([a0 * b0, rest[:, :D], rest[:, D:] + cross], dim=1)
 
+    @torch.enable_grad()
     def jet_of(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        """The jet of a plain function ``(n, d) -> (n, m)`` at ``x``, by forward-over-forward differentiation.
+        """The jet of a plain function ``(n, d) -> (n, m)`` at ``x``, by nested reverse-mode autograd.
 
-        Meant for functions without trained parameters (boundary values, distances); the result carries no graph.
+        Meant for functions without trained parameters (boundary values, distances), once a set of points; the result
+        carries no graph.
         """
-        x = x.detach()
-        value = function(x)
-        D, S = self.weights.shape[1], self.weights.shape[0]
-        out = [value.detach()]
-        first: list[Tensor] = []
-        second: list[Tensor] = []
-        curved = (self.weights != 0).any(0).tolist() if S else [False] * D
-        for k in range(D):
-            v = self.directions[k].to(x).expand_as(x)
-
-            def along(y: Tensor, v: Tensor = v) -> Tensor:
-                return torch.func.jvp(function, (y,), (v,))[1]
-
-            if curved[k]:
-                slope, bend = torch.func.jvp(along, (x,), (v,))
-            else:
-                slope, bend = along(x), torch.zeros_like(value)
-            first.append(slope.detach())
-            second.append(bend.detach())
-        out += first
-        for s in range(S):
-            total = torch.zeros_like(value).detach()
-            for k in range(D):
-                if self.weights[s, k] != 0:
-                    total = total + float(self.weights[s, k]) * second[k]
-            out.append(total)
-        return torch.stack(out, dim=1)
+        source = AutogradSource(function, x.detach())
+        value = source.value
+        along = []
+        for direction in self.directions.tolist():
+            parts = [w * source.first(i) for i, w in enumerate(direction) if w != 0]
+            along.append(torch.stack(parts).sum(0))
+        bent = [source.second(pairs) for pairs in self.seconds]
+        return torch.stack([value, *along, *bent], dim=1).detach()
 
     def source(self, jet: Tensor) -> JetSource:
         """Answers for a Field from an output jet ``(n, C, m)``."""

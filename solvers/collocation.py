@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +59,16 @@ class Collocation:
         self._check_finite()
         if self.pointwise:
             self._check_pointwise()
+
+    def elsewhere(self, interior: int, boundary: int, seed: int) -> Collocation:
+        """The same equations, trial function and plans on other points: for looking at, not for training."""
+        twin = copy.copy(self)
+        twin.weights = dict(self.weights)
+        twin.sites = [
+            replace(site, count=interior if k == 0 else boundary) for k, site in enumerate(self.sites)
+        ]
+        twin.redraw(seed)
+        return twin
 
     # ---- the flat vector
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from sciml import optim
 from sciml.adapters import Adapter, AdapterConfig, search_ranks
 from sciml.ansatz import Trial
 from sciml.problem import PDE
@@ -22,7 +23,7 @@ from sciml.solvers.train import (
     statistics,
     training_system,
 )
-from sciml.solvers.tuning import AdaptedCollocation, check_compatible, is_linear, linear_solve
+from sciml.solvers.tuning import AdaptedCollocation, ScaledFactors, check_compatible, is_linear, linear_solve
 
 if TYPE_CHECKING:
     from sciml.solvers.hosting import AdapterHost
@@ -72,7 +73,7 @@ def finetune(
     trial = Trial(problem, copy.deepcopy(base.network))
     flat = nn.utils.parameters_to_vector([p.reshape(-1) for p in base.network.parameters()]).detach()
     inner = training_system(settings, trial, own.size, at_least=POINTS_PER_UNKNOWN * own.size)
-    outer = held_out_system(settings, trial)
+    outer = held_out_system(settings, inner)
     if getattr(own.config, "rank_budget", None) is not None:
         # at full rank for half of the time, so that the search sees what each component does
         _train(settings.shortened(0.5), inner, outer, own, flat, optimizer)
@@ -86,15 +87,16 @@ def _train(
     settings: Settings, inner: Collocation, outer: Collocation, adapter: Adapter, flat: Tensor, optimizer: Any
 ) -> tuple[list[dict[str, float]], dict[str, Any]]:
     """Train the adapter; its factors are the best found when this returns."""
-    system, held_out = (AdaptedCollocation(part, adapter, flat) for part in (inner, outer))
-    theta = adapter.vector()
-    method = method_for("gn-arc" if optimizer == "auto" else optimizer, adapter.size, system.pointwise)
+    method = method_for("gn-arc" if optimizer == "auto" else optimizer, adapter.size, inner.pointwise)
+    factors = ScaledFactors(adapter) if isinstance(method, optim.TorchMethod) else adapter
+    system, held_out = (AdaptedCollocation(part, factors, flat) for part in (inner, outer))
+    theta = factors.vector()
     run = make_run(settings, system, held_out, method, adapter.size)
     start = run.relative(held_out.value(theta))
     if optimizer == "auto" and adapter.config.kind == "head" and is_linear(system, theta):
         outcome, optimizer = run.jump(linear_solve(system, theta)), "linear least squares"
     else:
         outcome = carry_out(run, settings)
-    adapter.load_vector(run.result)
+    factors.load_vector(run.result)
     system.load(run.result)
     return run.history, {**statistics(run, outcome, optimizer), "start": start, "parameters": adapter.size}

@@ -155,9 +155,7 @@ class Solution:
         d = self.problem.domain.dim
         if points.ndim != 2 or points.shape[1] != d:
             names = ", ".join(self.problem.domain.names)
-            raise ArgumentError(
-                f"x needs shape (n, {d}) with columns {names}; got {tuple(points.shape)}."
-            )
+            raise ArgumentError(f"x needs shape (n, {d}) with columns {names}; got {tuple(points.shape)}.")
         return points.to(device=like.device, dtype=like.dtype), single
 
 

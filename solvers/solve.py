@@ -84,7 +84,8 @@ def solve(
     network.to(dtype=dtype, device=device)
     trial = Trial(problem, network)
     parameters = sum(p.numel() for p in network.parameters() if p.requires_grad)
-    system, held_out = training_system(settings, trial, parameters), held_out_system(settings, trial)
+    system = training_system(settings, trial, parameters)
+    held_out = held_out_system(settings, system)
     method = method_for(optimizer, parameters, system.pointwise)
     run = make_run(settings, system, held_out, method, parameters)
     if resume is not None:

@@ -77,9 +77,9 @@ def training_system(settings: Settings, trial: Trial, parameters: int, at_least:
     return Collocation(settings.problem, trial, count, max(40, count // 4), seed=settings.seed)
 
 
-def held_out_system(settings: Settings, trial: Trial) -> Collocation:
+def held_out_system(settings: Settings, system: Collocation) -> Collocation:
     """The same equations on points that training never sees."""
-    return Collocation(settings.problem, trial, HELD_OUT, HELD_OUT // 4, seed=settings.seed + HELD_OUT_SEED)
+    return system.elsewhere(HELD_OUT, HELD_OUT // 4, settings.seed + HELD_OUT_SEED)
 
 
 def method_for(optimizer: Any, parameters: int, pointwise: bool) -> optim.StepMethod:

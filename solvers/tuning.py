@@ -17,6 +17,33 @@ from sciml.solvers.collocation import Collocation
 LINEAR = 1e-9  # largest relative departure from its linearisation at which a residual counts as linear
 
 
+class ScaledFactors:
+    """An adapter's factors in units of their own learning rates: ``theta = rates * phi``.
+
+    A first-order step of one size in ``phi`` is then a step of ``rate`` times that size in each factor.
+    """
+
+    def __init__(self, adapter: Adapter):
+        self.adapter, self.rates = adapter, adapter.rates()
+        self.shapes, self.dense_size = adapter.shapes, adapter.dense_size
+
+    def vector(self) -> Tensor:
+        """``phi`` (p,) now."""
+        return self.adapter.vector() / self.rates
+
+    def deltas(self, phi: Tensor) -> dict[str, Tensor]:
+        """The differences at ``phi``."""
+        return self.adapter.deltas(phi * self.rates)
+
+    def project(self, phi: Tensor) -> Tensor:
+        """``phi`` moved to where the kind allows it."""
+        return self.adapter.project(phi * self.rates) / self.rates
+
+    def load_vector(self, phi: Tensor) -> None:
+        """Write into the adapter's factors."""
+        self.adapter.load_vector(phi * self.rates)
+
+
 class AdaptedCollocation(AdaptedProblem):
     """A :class:`~sciml.solvers.collocation.Collocation` in an adapter's factors ``theta (p,)``.
 
@@ -29,9 +56,9 @@ class AdaptedCollocation(AdaptedProblem):
         base: The base's parameters as one vector ``(P,)``.
     """
 
-    def __init__(self, system: Collocation, adapter: Adapter, base: Tensor):
+    def __init__(self, system: Collocation, adapter: Adapter | ScaledFactors, base: Tensor):
         super().__init__(system, adapter, base)
-        self.system = system
+        self.system, self.factors = system, adapter
         self.trial, self.notes, self.sites = system.trial, system.notes, system.sites
 
     @property
@@ -54,8 +81,7 @@ class AdaptedCollocation(AdaptedProblem):
 
     def project(self, theta: Tensor) -> Tensor:
         """``theta`` moved to where the adapter's kind allows it."""
-        assert isinstance(self.adapter, Adapter)
-        return self.adapter.project(theta)
+        return self.factors.project(theta)
 
     def silent_value(self) -> float:
         """See :meth:`Collocation.silent_value`."""
