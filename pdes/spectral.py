@@ -32,13 +32,13 @@ def cosine_galerkin(
     modes = len(linear)
 
     def coefficients(values: NDArray) -> NDArray:
-        a = dct(values)[:modes] / len(values)
+        a = np.asarray(dct(values))[:modes] / len(values)
         a[0] /= 2
         return a
 
     def nonlinear(a: NDArray) -> NDArray:  # twice as many points as modes, so a cubic does not alias
         padded = np.concatenate([2 * a[:1], a[1:], np.zeros_like(a)])
-        return coefficients(reaction(idct(padded) * len(padded)))
+        return coefficients(reaction(np.asarray(idct(padded)) * len(padded)))
 
     first = coefficients(start((np.arange(FINE) + 0.5) / FINE))
     return etdrk4(linear, nonlinear, first, dt=1 / steps, steps=steps, every=every)
@@ -63,21 +63,20 @@ def fourier_galerkin(
     Returns:
         Coefficients of ``exp(2πiky)``, ``(steps / every + 1, K)``; those of negative k are their conjugates.
     """
-    from scipy.fft import irfft, rfft
-
     modes = len(linear)
     points = 4 * modes  # twice as many as needed, so a square does not alias
 
     def nonlinear(a: NDArray) -> NDArray:
-        u = irfft(a, n=points) * points
-        return transport * rfft(u * u)[:modes] / points
+        u = np.fft.irfft(a, n=points) * points
+        return transport * np.fft.rfft(u * u)[:modes] / points
 
-    return etdrk4(linear, nonlinear, rfft(start)[:modes] / len(start), dt=1 / steps, steps=steps, every=every)
+    return etdrk4(
+        linear, nonlinear, np.fft.rfft(start)[:modes] / len(start), dt=1 / steps, steps=steps, every=every
+    )
 
 
 def fourier_values(coefficients: NDArray, y: NDArray) -> NDArray:
     """The real series ``(T, K)`` at places ``(p,)``: ``(T, p)``."""
     weights = np.where(np.arange(coefficients.shape[-1]) == 0, 1.0, 2.0)
-    return (
-        (coefficients * weights) @ np.exp(2j * np.pi * np.outer(np.arange(coefficients.shape[-1]), y))
-    ).real
+    waves = np.exp(2j * np.pi * np.outer(np.arange(coefficients.shape[-1]), y))
+    return np.real((coefficients * weights) @ waves)
