@@ -28,7 +28,7 @@ from sciml.solvers.tuning import AdaptedCollocation, ScaledFactors, check_compat
 if TYPE_CHECKING:
     from sciml.solvers.hosting import AdapterHost
 
-POINTS_PER_UNKNOWN = 3  # collocation points for each trained number, at least
+POINTS_PER_UNKNOWN = 3  # of a linear least-squares solve, which cannot ask for more points on the way
 
 
 def finetune(
@@ -72,7 +72,8 @@ def finetune(
     own = adapter.copy() if isinstance(adapter, Adapter) else Adapter(adapter, base.network)
     trial = Trial(problem, copy.deepcopy(base.network))
     flat = nn.utils.parameters_to_vector([p.reshape(-1) for p in base.network.parameters()]).detach()
-    inner = training_system(settings, trial, own.size, at_least=POINTS_PER_UNKNOWN * own.size)
+    closed = optimizer == "auto" and own.config.kind == "head"
+    inner = training_system(settings, trial, own.size, at_least=POINTS_PER_UNKNOWN * own.size if closed else 0)
     outer = held_out_system(settings, inner)
     if getattr(own.config, "rank_budget", None) is not None:
         # at full rank for half of the time, so that the search sees what each component does
