@@ -17,6 +17,7 @@ from sciml.errors import ArgumentError
 STAR = [((1 if k % 2 else 0.4) * math.cos(math.pi * k / 5), math.sin(math.pi * k / 5)) for k in range(10)]
 COMB = [(0, 0), (1, 0), (1, 1), (2, 1), (2, 0), (3, 0), (3, 2), (0, 2)]
 SPIRAL = [(0, 0), (5, 0), (5, 5), (1, 5), (1, 2), (3, 2), (3, 3), (2, 3), (2, 4), (4, 4), (4, 1), (0, 1)]
+STAIRS = [(0, 1), (1, 1), (1, 0.5), (2, 0.5), (2, 1), (3, 1), (3, 0), (5, 0), (4, 3), (0, 3)]
 SPLIT = [(0, 0), (1, 0), (2, 0), (2, 2), (1, 2), (0, 2), (0, 1)]  # vertices inside straight sides
 SQUARE = Box([-0.5, -0.5], [0.5, 0.5])
 FOUR = SQUARE
@@ -33,6 +34,7 @@ DOMAINS = {
     "comb": Polygon(COMB[::-1]),
     "spiral": Polygon(SPIRAL),
     "split": Polygon(SPLIT),
+    "stairs": Polygon(STAIRS),
     "four holes": FOUR,
     "cube": CUBE,
     "bite": Box([0, 0], [2, 2]) - Disk([2, 1], 0.5),

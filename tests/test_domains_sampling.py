@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 
 from sciml.domains import Ball, Box, Disk, Interval, PointCloud, Polygon, TimeInterval
-from sciml.domains.sampling import share
+from sciml.domains.sampling import Sobol, share
 from sciml.errors import ArgumentError
 
 L_SHAPE = [(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)]
@@ -148,6 +148,12 @@ def test_share(n, measures):
     exact = np.array(measures) / sum(measures) * n
     # no count is off by a whole point except to give each piece its one
     assert (np.abs(counts - exact) < 1 + len(measures) * (np.array(exact) < 1).any()).all()
+
+
+def test_sobol_points_lie_in_the_middle_of_cells():
+    """So that none is 0 or 1: scipy's own are whole multiples of 2^-30."""
+    cells = torch.cat([Sobol(3, (0,)).draw(64), Sobol(3, (1, 2)).draw(64)]) * 2.0**30
+    assert torch.equal(cells - cells.floor(), torch.full_like(cells, 0.5))
 
 
 def test_points_of_an_interval_boundary():

@@ -195,6 +195,15 @@ def test_bad_values_are_refused(make, message):
         make()
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("angle", [0.1, 0.3, 1.0, 2.5])
+def test_edges_that_touch_up_to_round_off_are_refused(angle, scale):
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]) * scale
+    with pytest.raises(ArgumentError, match="meet elsewhere"):
+        Polygon(np.array([(0, 0), (3, 0), (2, 2), (1, 0), (0, 2)]) @ turn)
+    Polygon(np.array([(0, 0), (3, 0), (2, 2), (1, 1e-6), (0, 2)]) @ turn)
+
+
 @pytest.mark.parametrize(
     "make",
     [

@@ -13,6 +13,7 @@ from torch import Tensor
 from sciml.domains import _arguments as arguments
 from sciml.domains.base import Domain
 from sciml.domains.boundary import Piece
+from sciml.domains.rfunctions import within
 
 ALMOST_ONE = 1 - 1e-9  # keeps samples inside where the radial map rounds to one
 
@@ -60,10 +61,7 @@ class _Sphere(Piece):
         return torch.nn.functional.normalize(self._from_center(x), dim=-1, eps=torch.finfo(x.dtype).tiny)
 
     def level(self, x: Tensor) -> Tensor:
-        # (R^2 - q) / sqrt(2 (q + R^2)) with q = |x - c|^2: slope one at the sphere, smooth at the centre, and
-        # only linear growth far away, where a ball is a hole
-        square = (self._from_center(x) ** 2).sum(-1)
-        return (self.radius**2 - square) / torch.sqrt(2 * (square + self.radius**2))
+        return within((self._from_center(x) ** 2).sum(-1), self.radius)
 
 
 class Ball(Domain):

@@ -13,15 +13,15 @@ from torch import Tensor
 from sciml.domains import _arguments as arguments
 from sciml.domains.base import Domain, volume
 from sciml.domains.boundary import Piece
-from sciml.domains.rfunctions import conjunction_of
+from sciml.domains.rfunctions import conjunction_of, within
 from sciml.errors import ArgumentError
 
 ALIASES = {"left": (0, 0), "right": (0, 1), "bottom": (1, 0), "top": (1, 1)}  # (axis, side), in 1-D and 2-D
 
 
 def slab(x: Tensor, low: float, high: float) -> Tensor:
-    """``(x - low)(high - x) / (high - low)``: positive between, slope one at both ends."""
-    return (x - low) * (high - x) / (high - low)
+    """Positive between low and high, slope one at both ends."""
+    return within((x - (low + high) / 2) ** 2, (high - low) / 2)
 
 
 class _Face(Piece):

@@ -64,13 +64,14 @@ def _split(v: Vertices, edges: list[int]) -> int:
     else:
         angles = np.array([away, away + math.pi])
     found = [_extreme(inner, np.array([math.cos(t), math.sin(t)]), out_first, out_last) for t in angles]
-    return min({k for k in found if k is not None}, key=lambda k: (abs(2 * k - len(edges)), k))
+    return min(found, key=lambda k: (abs(2 * k - len(edges)), k))
 
 
-def _extreme(inner: Vertices, away: np.ndarray, out_first: np.ndarray, out_last: np.ndarray) -> int | None:
-    """1 + the index of the vertex that lies farthest in a direction; None where both ends run in that line.
+def _extreme(inner: Vertices, away: np.ndarray, out_first: np.ndarray, out_last: np.ndarray) -> int:
+    """1 + the index of the vertex that lies farthest in a direction.
 
-    Of several, it is the one that no infinite end runs along.
+    Of several, it is the one that no infinite end runs along. Where both ends run there, it is the first or
+    last vertex, and the opposite direction has a more central one.
     """
     height = inner @ away
     top = np.flatnonzero(height >= height.max() - 1e-12 * float(np.ptp(inner, axis=0).max()))
@@ -78,7 +79,5 @@ def _extreme(inner: Vertices, away: np.ndarray, out_first: np.ndarray, out_last:
     if len(top) > 1:
         first = top[0] == 0 and abs(out_first @ away) <= 1e-6 * np.linalg.norm(out_first)
         last = top[-1] == len(inner) - 1 and abs(out_last @ away) <= 1e-6 * np.linalg.norm(out_last)
-        if first and last:
-            return None
         along = -out_first if first else -out_last if last else along
     return 1 + int(top[np.argmax(inner[top] @ along)])

@@ -14,7 +14,7 @@ from sciml.domains import _arguments as arguments
 from sciml.domains.base import Domain
 from sciml.domains.boundary import Piece
 from sciml.domains.halfplanes import Formula, formula
-from sciml.domains.rfunctions import conjunction, disjunction
+from sciml.domains.rfunctions import conjunction, disjunction, within
 from sciml.domains.triangulate import area, crossing, ears, without_flat_vertices
 from sciml.errors import ArgumentError
 
@@ -48,7 +48,7 @@ class _Edge(Piece):
 
     def trim(self, x: Tensor) -> Tensor | None:
         mx, my = x[..., 0] - (self.ax + self.bx) / 2, x[..., 1] - (self.ay + self.by) / 2
-        return self.size / 4 - (mx * mx + my * my) / self.size
+        return within(mx * mx + my * my, self.size / 2)
 
 
 def _signed_distance(x: Tensor, v: Tensor) -> Tensor:

@@ -23,6 +23,15 @@ def root(s: Tensor) -> Tensor:
     return torch.where(at_zero, torch.zeros_like(s), torch.sqrt(torch.where(at_zero, torch.ones_like(s), s)))
 
 
+def within(square: Tensor, radius: float) -> Tensor:
+    """Positive where a squared distance q is below R^2: ``(R^2 - q) / sqrt(2 (q + R^2))``.
+
+    Its slope is one at the sphere, it is smooth at the centre, and it grows only linearly far away, so that a
+    small hole in a large domain does not dwarf the rest.
+    """
+    return (radius**2 - square) / torch.sqrt(2 * (square + radius**2))
+
+
 def conjunction(a: Tensor, b: Tensor) -> Tensor:
     """Positive where both are: ``a + b - sqrt(a^2 + b^2)``."""
     return a + b - root(a * a + b * b)
