@@ -66,6 +66,7 @@ class AutogradSource:
             self._differentiate(inner, axes[:-1])
         return self._cache[axes]
 
+    @torch.enable_grad()  # a caller may be inside no_grad
     def _differentiate(self, inner: Tensor, axes: tuple[int, ...]) -> None:
         columns = []
         for j in range(inner.shape[1]):

@@ -22,8 +22,13 @@ def history_arrays(history: Sequence[Mapping[str, float]]) -> tuple[list[str], d
 
 
 def history_rows(columns: Sequence[str], arrays: Mapping[str, np.ndarray]) -> list[dict[str, float]]:
-    """The rows again; ``step`` is an int, and nan is left out."""
-    values = {name: arrays[f"{PREFIX}{name}"].tolist() for name in columns}
+    """The rows again; ``step`` is an int, and nan is left out.
+
+    Raises:
+        ValueError: The columns are no short list of names.
+        KeyError: A column's array is missing.
+    """
+    values = {name: arrays[f"{PREFIX}{name}"].tolist() for name in _checked(columns)}
     length = max((len(v) for v in values.values()), default=0)
     rows = []
     for k in range(length):
@@ -34,17 +39,17 @@ def history_rows(columns: Sequence[str], arrays: Mapping[str, np.ndarray]) -> li
     return rows
 
 
-def expected_columns(config: Mapping, rows: int) -> dict[str, tuple[tuple[int, ...], str]]:
-    """Shapes and types of the arrays that a file's ``history`` entry implies.
+def expected_columns(columns: object, rows: int) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Shapes and types of the arrays that the names of the columns imply.
 
     Raises:
-        ValueError: The entry is no short list of names.
+        ValueError: The columns are no short list of names.
     """
-    columns = config["history"]
-    if (
-        not isinstance(columns, list)
-        or len(columns) > MAX_COLUMNS
-        or not all(isinstance(c, str) for c in columns)
-    ):
+    return {f"{PREFIX}{name}": ((rows,), "float64") for name in _checked(columns)}
+
+
+def _checked(columns: object) -> list[str]:
+    short = isinstance(columns, list) and len(columns) <= MAX_COLUMNS
+    if not (short and all(isinstance(name, str) for name in columns)):
         raise ValueError("history must be a short list of names")
-    return {f"{PREFIX}{name}": ((rows,), "float64") for name in columns}
+    return columns

@@ -137,7 +137,7 @@ def _expected(path: str | os.PathLike) -> Any:
         columns = len(config["problem"]["coordinates"])
         return {
             **{f"{NETWORK}{name}": entry for name, entry in tensors.items()},
-            **expected_columns(config, rows),
+            **expected_columns(config["history"], rows),
             "probe.points": ((PROBES, columns), "float64"),
             "probe.values": ((PROBES, len(config["problem"]["unknowns"])), "float64"),
             "probe.equation": ((PROBES, int(config["equations"])), "float64"),
