@@ -22,11 +22,12 @@ import torch
 from torch import Tensor
 
 from .cubic.secular import solve_secular
-from .linalg import Cholesky, eigh, inner_gram, svd
+from .linalg import Cholesky, eigh, inner_gram, outer_gram, svd
 from .protocols import Linearization
 
 # |sigma |s| - l| / l at which the Cholesky search stops: s is exact for sigma' = l/|s|
 CUBIC_TOLERANCE = 0.02
+KEPT_BYTES = 256 << 20  # largest Jacobian that the dual form keeps
 
 
 class DampedSystem(Protocol):
@@ -86,7 +87,11 @@ class CholeskySystem:
 
     def __init__(self, lin: Linearization, form: str):
         self._lin, self._dual = lin, form == "dual"
-        self._gram = lin.gram() if self._dual else inner_gram(lin.dense())
+        if not self._dual or 8 * lin.shape[0] * lin.shape[1] <= KEPT_BYTES:
+            j = lin.dense()
+            self._gram = outer_gram(j) if self._dual else inner_gram(j)
+        else:
+            self._gram = lin.gram()
         self._lam = -1.0
         self._factor: Cholesky | None = None
         self._spectral: SpectralSystem | None = None
@@ -113,31 +118,33 @@ class CholeskySystem:
         return -self._lin.rmv(factor.solve(q)) if self._dual else -factor.solve(self._lin.rmv(q))
 
     def cubic(self, sigma: float, q: Tensor, start: float) -> tuple[float, Tensor]:
-        """Newton on ``1/|s| - sigma/l`` from ``start``; 1-4 factorisations."""
-        g = self._lin.rmv(q)
-        gradient = float(torch.linalg.vector_norm(g))
-        if gradient == 0.0:
-            return 0.0, torch.zeros_like(g)
-        high = math.sqrt(sigma * gradient)  # |s| <= |g|/l
+        """Newton on ``1/|s| - sigma/l`` from ``start``; 1-4 factorisations.
+
+        With ``y = (G + l I)^-1 b`` for the Gram matrix G the step is -y (primal, ``b = J'q``) or ``-J'y``
+        (dual, ``b = q``).
+        """
+        b = q if self._dual else self._lin.rmv(q)
+        size = float(torch.linalg.vector_norm(self._lin.rmv(q) if self._dual else b))
+        if size == 0.0:
+            return 0.0, q.new_zeros(self._lin.shape[1])
+        high = math.sqrt(sigma * size)  # |s| <= |J'q| / l
         low, lam = 0.0, start if 0.0 < start < high else high
         for _ in range(30):
             factor = self._at(lam)
             if factor is None:
                 break
+            y = factor.solve(b)
+            half = factor.half_solve(y)
+            bend = float(torch.dot(half, half))
+            s = y.neg()
             if self._dual:
-                y = factor.solve(q)
-                s, half = -self._lin.rmv(y), factor.half_solve(y)
-                bend = float(torch.dot(y, y)) - lam * float(torch.dot(half, half))
-            else:
-                s = -factor.solve(g)
-                half = factor.half_solve(s)
-                bend = float(torch.dot(half, half))
+                s = -self._lin.rmv(y)
+                bend = max(float(torch.dot(y, y)) - lam * bend, 0.0)
             norm = float(torch.linalg.vector_norm(s))
             gap = sigma * norm - lam
             if abs(gap) <= CUBIC_TOLERANCE * lam:
                 return lam, s
             low, high = (lam, high) if gap > 0.0 else (low, lam)
-            slope = max(bend, 0.0) / norm**3 + sigma / lam**2
-            new = lam - (1.0 / norm - sigma / lam) / slope
+            new = lam - (1.0 / norm - sigma / lam) / (bend / norm**3 + sigma / lam**2)
             lam = new if low < new < high else (math.sqrt(low * high) if low > 0.0 else 0.1 * high)
         return self._exact().cubic(sigma, q, start)
