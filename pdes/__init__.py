@@ -2,7 +2,7 @@
 
 >>> from sciml import pdes
 >>> pdes.names()[:2]
-('allen-cahn', 'allen-cahn-ball')
+('advection', 'allen-cahn')
 >>> pdes.build("poisson", dim=3)
 Poisson(dim=3, frequency=1)
 """
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sciml.pdes.lid_driven import LidDriven
     from sciml.pdes.parabolic_ball import ParabolicBall
     from sciml.pdes.poisson import Poisson
+    from sciml.pdes.poisson_boltzmann import PoissonBoltzmann
     from sciml.pdes.poisson_cosine import PoissonCosine
     from sciml.pdes.poisson_discs import PoissonDiscs
     from sciml.pdes.reaction_diffusion import ReactionDiffusion
@@ -54,6 +55,7 @@ _CLASSES = {  # class -> the name that files and the command line use
     "LidDriven": "lid-driven",
     "ParabolicBall": "parabolic-ball",
     "Poisson": "poisson",
+    "PoissonBoltzmann": "poisson-boltzmann",
     "PoissonCosine": "poisson-cosine",
     "PoissonDiscs": "poisson-discs",
     "ReactionDiffusion": "reaction-diffusion",
@@ -80,6 +82,7 @@ __all__ = [  # noqa: RUF022 - the registry first
     "LidDriven",
     "ParabolicBall",
     "Poisson",
+    "PoissonBoltzmann",
     "PoissonCosine",
     "PoissonDiscs",
     "ReactionDiffusion",

@@ -52,6 +52,7 @@ TABULATED = [
     pdes.KuramotoSivashinsky(),
     pdes.LidDriven(),
     pdes.LidDriven(lid=16),
+    pdes.PoissonBoltzmann(),
     pdes.ReactionDiffusion(),
     pdes.ReactionDiffusion(nu=0.5, rho=10),
 ]
