@@ -134,10 +134,13 @@ def _expected(path: str | os.PathLike) -> Any:
             raise ValueError(f"its network of {total} numbers does not fit into the file")
         if config["network"]["config"] is not None:
             _check_size(config["network"]["config"], total)
+        history = expected_columns(config["history"], rows)
+        if not set(config["allow_nan"]) <= {*history, "probe.equation"}:
+            raise ValueError("its weights are allowed not to be finite")
         columns = len(config["problem"]["coordinates"])
         return {
             **{f"{NETWORK}{name}": entry for name, entry in tensors.items()},
-            **expected_columns(config["history"], rows),
+            **history,
             "probe.points": ((PROBES, columns), "float64"),
             "probe.values": ((PROBES, len(config["problem"]["unknowns"])), "float64"),
             "probe.equation": ((PROBES, int(config["equations"])), "float64"),
@@ -240,15 +243,15 @@ def _compare_probes(
     like = next(trial.network.parameters())
     with torch.no_grad():
         values = _array(trial(x.to(like)).double())
-    if not _agree(values, arrays["probe.values"], 1.0 if like.dtype == torch.float64 else 1e4):
+    slack = 1.0 if like.dtype == torch.float64 else 1e4
+    if not _agree(values, arrays["probe.values"], slack):
         what = f"{name}: the solution has other values than it had when it was saved"
         if custom:
             raise ArgumentError(f"{what}; problem= (its conditions) or model= is not the one of the file.")
         raise FileFormatError(f"{what}: refused.")
-    if custom and not _agree(_equation(problem, x), arrays["probe.equation"]):
-        raise ArgumentError(
-            f"problem={problem!r:.200} has another equation or source than the one of {name}."
-        )
+    if not _agree(_equation(problem, x), arrays["probe.equation"]):
+        what = f"problem={problem!r:.200} has another equation or source than the one of {name}"
+        raise ArgumentError(f"{what}.") if custom else FileFormatError(f"{name}: refused: {what}.")
 
 
 def _agree(here: np.ndarray, saved: np.ndarray, slack: float = 1.0) -> bool:
