@@ -219,7 +219,7 @@ def _check(members: Any, backend: str, on_error: str) -> None:
 
 def _ray() -> Any:
     try:
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ArgumentError("backend='ray' needs the extra: pip install 'sciml-kan[families]'.") from error
     return ray

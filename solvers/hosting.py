@@ -28,7 +28,12 @@ class AdapterHost(Solution):
     # ---- making adapters
 
     def finetune(
-        self, problem: PDE, adapter: str | AdapterConfig = "lotra", *, name: str | None = None, **options: Any
+        self,
+        problem: PDE,
+        adapter: str | AdapterConfig | Adapter = "lotra",
+        *,
+        name: str | None = None,
+        **options: Any,
     ) -> AdaptedSolution:
         """Train a small difference for another problem; see :func:`sciml.solvers.finetune.finetune`."""
         from sciml.solvers.finetune import finetune

@@ -31,9 +31,9 @@ class ScaledFactors:
         """``phi`` (p,) now."""
         return self.adapter.vector() / self.rates
 
-    def deltas(self, phi: Tensor) -> dict[str, Tensor]:
-        """The differences at ``phi``."""
-        return self.adapter.deltas(phi * self.rates)
+    def deltas(self, theta: Tensor) -> dict[str, Tensor]:
+        """The differences where ``phi`` is ``theta``."""
+        return self.adapter.deltas(theta * self.rates)
 
     def project(self, phi: Tensor) -> Tensor:
         """``phi`` moved to where the kind allows it."""
@@ -151,5 +151,6 @@ def linear_solve(system: Any, theta: Tensor) -> Tensor:
     scale = J.norm(dim=0).clamp(
         min=1e-300
     )  # columns differ by orders of magnitude, and rank is judged by size
-    step = lstsq((J / scale).cpu().numpy(), -r.cpu().numpy(), lapack_driver="gelsy", cond=1e-14)[0]
-    return theta + torch.as_tensor(step).to(theta) / scale
+    found = lstsq((J / scale).cpu().numpy(), -r.cpu().numpy(), lapack_driver="gelsy", cond=1e-14)
+    assert found is not None
+    return theta + torch.as_tensor(found[0]).to(theta) / scale

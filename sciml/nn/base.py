@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -75,7 +76,7 @@ class JetNetwork(nn.Module):
         Returns:
             ``(n, C, n_L)``.
         """
-        for layer in self.layers:
+        for layer in cast("Iterable[JetLayer]", self.layers):
             out = layer.jet(z, weights)
             if tape is not None and next(layer.parameters(), None) is not None:
                 tape.append(Record(layer, z, out, weights))

@@ -158,8 +158,8 @@ class SlimKAN(JetNetwork):
             r1, r2, r3 = _fitting(self.r, n_in, n_out, rows)
             core = normal(r1, r2, r3) / math.sqrt(r1 * r3)
             U, V, W = normal(n_in, r1) / math.sqrt(n_in), normal(n_out, r2) / math.sqrt(r2), normal(rows, r3)
-            factors = [t.to(dtype) for t in (core, U, V, W)]
-            chain.append(SlimKANLayer(*factors, knots.to(dtype), degree, base))
+            core, U, V, W, knots = (t.to(dtype) for t in (core, U, V, W, knots))
+            chain.append(SlimKANLayer(core, U, V, W, knots, degree, base))
         self.layers = nn.ModuleList(chain)
 
     @classmethod
