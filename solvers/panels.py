@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DECADES = 4.0  # of a logarithmic colour scale below its largest value
+TINY = 1e-16  # top of the scale of a difference that is zero everywhere
 HISTORY = {  # column -> label and colour
     "loss": ("training loss", "#9aa5b1"),
     "held_out": ("held-out loss", "#3b6ea5"),
@@ -38,8 +39,8 @@ class Scale:
             finite = np.zeros(1)
         low, high = float(finite.min()), float(finite.max())
         if kind == "log":
-            high = max(high, 1e-300)
-            return cls(kind, max(high * 10**-DECADES, min(low, high) if low > 0 else 0.0, 1e-307), high)
+            high = max(high, TINY)
+            return cls(kind, min(max(high * 10**-DECADES, low), high / 10), high)
         if kind == "signed":
             high = max(abs(low), abs(high)) or 1.0
             return cls(kind, -high, high)
@@ -53,8 +54,7 @@ class Scale:
         from matplotlib.colors import LogNorm, Normalize
 
         if self.kind == "log":
-            low = min(self.low, self.high / 10)
-            return {"norm": LogNorm(low, self.high, clip=True), "cmap": "magma"}
+            return {"norm": LogNorm(self.low, self.high, clip=True), "cmap": "magma"}
         return {
             "norm": Normalize(self.low, self.high),
             "cmap": "RdBu_r" if self.kind == "signed" else "viridis",
@@ -125,11 +125,11 @@ def draw_curves(ax: Axes, line: Slice, curves: Sequence[Curve], log: bool) -> No
         x = line.coordinates(len(layer.values))[0]
         style = {"ls": (0, (4, 3)), "lw": 1.2, "zorder": 3} if curve.dashed else {"ls": "-", "lw": 1.8}
         ax.plot(x, layer.values, color=curve.colour, label=label, **style)
-    if log:
+    top = max((float(np.nanmax(c.layer.values, initial=0.0)) for c in curves), default=0.0)
+    if log and top > 0:
         ax.set_yscale("log")
-        top = max((float(np.nanmax(c.layer.values)) for c in curves), default=0.0)
-        if top > 0:  # an exact condition's zeros are no news
-            ax.set_ylim(bottom=max(top * 10 ** -(2 * DECADES), ax.get_ylim()[0]))
+        # an exact condition's zeros are no news
+        ax.set_ylim(bottom=max(top * 10 ** -(2 * DECADES), ax.get_ylim()[0]))
     ax.set(xlim=line.limits[0], xlabel=line.names[0])
     ax.grid(alpha=0.25, lw=0.6)
     if any(curve.label for curve in curves) and len(curves) > 1:
