@@ -8,9 +8,8 @@ from sciml import optim
 from sciml.nn import MLP, JetNetwork
 from sciml.problem import PDE
 
-DENSE_LIMIT = (
-    3000  # parameters up to which one Gauss-Newton step (P^3 / 3 flops, P^2 numbers) beats many cheap ones
-)
+SECOND_ORDER_LIMIT = 20_000  # parameters; with more, a Jacobian of a thousand rows fills a small machine
+QUASI_NEWTON_LIMIT = 3000  # parameters of a dense inverse Hessian
 
 
 def default_network(problem: PDE, seed: int, dtype: torch.dtype) -> JetNetwork:
@@ -27,7 +26,7 @@ def default_network(problem: PDE, seed: int, dtype: torch.dtype) -> JetNetwork:
     return MLP(widths, "tanh" if evolving else "sine", seed=seed, dtype=dtype)
 
 
-def default_points(problem: PDE, parameters: int) -> int:
+def default_points(problem: PDE) -> int:
     """Interior points to begin with: few, since more are added when the held-out residual asks for them."""
     evolving = problem.domain.time_axis is not None
     base = 200 if not evolving and problem.domain.dim <= 2 else 1000
@@ -35,7 +34,12 @@ def default_points(problem: PDE, parameters: int) -> int:
 
 
 def default_method(parameters: int, pointwise: bool) -> optim.StepMethod:
-    """Gauss-Newton where its dense system is affordable, first order beyond."""
-    if parameters <= DENSE_LIMIT:
-        return optim.method("gn-arc" if pointwise else "lm")
+    """Gauss-Newton where rows of the Jacobian come from jets; else gradients only, which autograd has for any residual.
+
+    Gauss-Newton itself picks the smaller of the parameters' and the points' system.
+    """
+    if pointwise and parameters <= SECOND_ORDER_LIMIT:
+        return optim.method("gn-arc")
+    if not pointwise and parameters <= QUASI_NEWTON_LIMIT:
+        return optim.method("ssbroyden")
     return optim.method("adam")

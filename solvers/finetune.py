@@ -73,7 +73,7 @@ def finetune(
     trial = Trial(problem, copy.deepcopy(base.network))
     flat = nn.utils.parameters_to_vector([p.reshape(-1) for p in base.network.parameters()]).detach()
     closed = optimizer == "auto" and own.config.kind == "head"
-    inner = training_system(settings, trial, own.size, at_least=POINTS_PER_UNKNOWN * own.size if closed else 0)
+    inner = training_system(settings, trial, POINTS_PER_UNKNOWN * own.size if closed else 0)
     outer = held_out_system(settings, inner)
     if getattr(own.config, "rank_budget", None) is not None:
         # at full rank for half of the time, so that the search sees what each component does

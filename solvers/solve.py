@@ -84,7 +84,7 @@ def solve(
     network.to(dtype=dtype, device=device)
     trial = Trial(problem, network)
     parameters = sum(p.numel() for p in network.parameters() if p.requires_grad)
-    system = training_system(settings, trial, parameters)
+    system = training_system(settings, trial)
     held_out = held_out_system(settings, system)
     method = method_for(optimizer, parameters, system.pointwise)
     run = make_run(settings, system, held_out, method, parameters)
