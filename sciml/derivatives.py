@@ -82,6 +82,26 @@ class AutogradSource:
             self._cache.setdefault(tuple(sorted((*axes, i))), gradient[:, :, i])
 
 
+class DetachedSource:
+    """Answers of ``inner`` as plain numbers, without the graph that made them: for looking, not for training."""
+
+    def __init__(self, inner: DerivativeSource):
+        self._inner = inner
+
+    @property
+    def value(self) -> Tensor:
+        return self._inner.value.detach()
+
+    def first(self, i: int) -> Tensor:
+        return self._inner.first(i).detach()
+
+    def second(self, pairs: Pairs) -> Tensor:
+        return self._inner.second(pairs).detach()
+
+    def higher(self, axes: tuple[int, ...]) -> Tensor:
+        return self._inner.higher(axes).detach()
+
+
 class RecordingSource:
     """Answers through ``inner`` and keeps the questions, to make a :class:`~sciml.jets.Plan` from them."""
 

@@ -150,9 +150,11 @@ class AdapterHost(Solution):
         """See :meth:`Solution.error`."""
         return super().error(points) if self.active is None else self[self.active].error(points)
 
-    def plot(self, **options: Any) -> Any:
+    def plot(self, kind: str | None = None, **options: Any) -> Any:
         """See :meth:`Solution.plot`."""
-        return super().plot(**options) if self.active is None else self[self.active].plot(**options)
+        if self.active is not None:
+            return self[self.active].plot(kind, **options)
+        return super().plot(kind, **options)
 
     def _free_name(self, name: str | None) -> str:
         if name is None:

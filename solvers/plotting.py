@@ -7,6 +7,7 @@ saved with ``figure.savefig("name.png")``.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -247,7 +248,7 @@ def _tone(j: int, total: int) -> tuple[float, ...]:
 
 
 def _title(solution: Solution, narrow: bool) -> str:
-    text = repr(solution.problem)
+    text = re.sub(r"\d+\.\d{5,}", lambda digits: f"{float(digits[0]):.4g}", repr(solution.problem))
     text = text if len(text) <= 70 else type(solution.problem).__name__
     between = "\n" if narrow else ": "
     if solution.has_answer:

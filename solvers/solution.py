@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sciml.ansatz import Trial
-from sciml.derivatives import AutogradSource
+from sciml.derivatives import AutogradSource, DetachedSource
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.field import Field
 from sciml.problem import PDE
@@ -70,7 +70,7 @@ class Solution:
     def field(self, x: Any) -> Field:
         """The solution as a :class:`~sciml.field.Field` at ``x (n, d)``, with derivatives of any order."""
         points, _ = self._points(x)
-        return self.problem.field(AutogradSource(self.trial, points))
+        return self.problem.field(DetachedSource(AutogradSource(self.trial, points)))
 
     def residual(self, x: Any) -> Any:
         """The equation's residual at ``x (n, d)``: ``(n, k)``, all terms side by side; array in, array out."""
@@ -103,11 +103,11 @@ class Solution:
             x, expected = comparison(self.problem)
         return relative_error(self.trial, x, expected)
 
-    def plot(self, **options: Any) -> Figure:
+    def plot(self, kind: str | None = None, **options: Any) -> Figure:
         """Solution, reference, error and history as a Matplotlib figure; see :func:`sciml.solvers.plotting.plot`."""
         from sciml.solvers.plotting import plot
 
-        return plot(self, **options)
+        return plot(self, kind, **options)
 
     def save(self, path: Any) -> None:
         """Write one HDF5 file; see :func:`sciml.solvers.storage.save`."""
