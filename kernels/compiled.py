@@ -12,7 +12,8 @@ from pathlib import Path
 from types import ModuleType
 
 from sciml.kernels import simd
-from sciml.kernels.simd_source import Shape, source
+from sciml.kernels.simd_parts import Shape
+from sciml.kernels.simd_source import jets_source, tables_source
 
 _LOCK = threading.Lock()
 
@@ -69,17 +70,15 @@ def _announce(what: str, where: Path | None) -> None:
     print(f"sciml: compiling {what} (some seconds, {kept})", file=sys.stderr)
 
 
-@cache
-def _load(shape: Shape) -> ModuleType:
-    text = source(shape)
-    name = f"jets_D{shape.D}_S{shape.S}_k{shape.degree}_f{shape.bits}_{_stamp(text)}"
+def _load(name: str, text: str, known_by: str, what: str) -> ModuleType:
+    """Run generated text as a module; ``known_by`` is the function that is compiled last."""
+    name = f"{name}_{_stamp(text)}"
     folder = _folder()
     path = _write(folder, name + ".py", text) if folder else None
     module = ModuleType(name)
     module.__dict__["CACHE"] = path is not None
     module.__dict__["__file__"] = str(path or f"<{name}>")
-    if path is None or not any(path.parent.rglob(f"{name}.backward*.nbi")):
-        what = f"a kernel for jets with D={shape.D}, S={shape.S}, degree {shape.degree}, float{shape.bits}"
+    if path is None or not any(path.parent.rglob(f"{name}.{known_by}*.nbi")):
         _announce(what, folder if path else None)
     # Numba finds a function's cache through its module
     sys.modules[name] = module
@@ -87,17 +86,36 @@ def _load(shape: Shape) -> ModuleType:
     return module
 
 
-def simd_kernels(shape: Shape) -> ModuleType:
-    """``make_tables``, ``forward``, ``backward`` and ``return_tables`` for one shape of jet."""
+@cache
+def _tables(degree: int, bits: int, lanes: int) -> ModuleType:
+    text = tables_source(Shape(0, 0, degree, False, bits, lanes))
+    return _load(
+        f"tables_k{degree}_f{bits}", text, "return_tables", f"tables of degree {degree}, float{bits}"
+    )
+
+
+@cache
+def _jets(shape: Shape) -> ModuleType:
+    name = f"jets_D{shape.D}_S{shape.S}_k{shape.degree}_f{shape.bits}"
+    what = f"a kernel for jets with D={shape.D}, S={shape.S}, degree {shape.degree}, float{shape.bits}"
+    return _load(name, jets_source(shape), "backward", what)
+
+
+def simd_kernels(shape: Shape) -> tuple[ModuleType, ModuleType]:
+    """Modules with ``make_tables`` and ``return_tables``, and with ``forward`` and ``backward``."""
     with _LOCK:
-        return _load(shape)
+        return _tables(shape.degree, shape.bits, shape.lanes), _jets(shape)
 
 
 @cache
 def _load_plain() -> ModuleType:
     from numba import config
 
+    from sciml.kernels import layout
+
+    # numbers of fields are constants of the compiled code
     folder = _folder()
+    folder = folder and folder / f"plain_loops_{_stamp(Path(layout.__file__).read_text())}"
     known, config.CACHE_DIR = config.CACHE_DIR, str(folder or "")
     try:
         from sciml.kernels import plain_loops

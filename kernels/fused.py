@@ -89,10 +89,15 @@ class FusedNetwork:
             k, (_, m, o) = plan.tables[n].degree, coef.shape
             self.space.array(f"COEF{n}")[:, k : k + m, :o] = coef
             if base is not None:
-                self.space.array(f"BASE{n}")[:, :o] = base
+                self._base(self.space, f"BASE{n}", n)[:] = base
             for name in ("COEF", "BASE", "TABLE"):
                 self.net[n, FIELD[name]] = self.space.address(f"{name}{n}")
         plan.kernels.make_tables(self.net)
+
+    def _base(self, space: Workspace, name: str, n: int) -> np.ndarray:
+        """Base weights of layer ``n``, or their gradient: ``(i, o)``, wherever they lie."""
+        array, (i, o) = space.array(name), self.plan.widths[n : n + 2]
+        return array[:, :i].T if self.plan.narrow[n] else array[:, :o]
 
     def _chunk_space(self, count: int, kind: str) -> Workspace:
         """Memory of one thread for chunks of ``count`` points."""
@@ -157,7 +162,7 @@ class FusedNetwork:
         for n, (_, m, o) in enumerate(self.shapes):
             k = plan.tables[n].degree
             coefs.append(total.array(f"DCOEF{n}")[:, k : k + m, :o].copy())
-            bases.append(total.array(f"DBASE{n}")[:, :o].copy() if self.has_base[n] else None)
+            bases.append(self._base(total, f"DBASE{n}", n).copy() if self.has_base[n] else None)
         return coefs, bases
 
     def _backward_part(

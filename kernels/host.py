@@ -49,18 +49,12 @@ def missing_simd() -> str | None:
 def simd(D: int, S: int, degree: int, base: bool, bits: int) -> Kernels:
     """The SIMD kernels for one shape of jet, compiled on first use."""
     from sciml.kernels.compiled import simd_kernels
-    from sciml.kernels.simd_source import Shape, scratch_size
+    from sciml.kernels.simd_parts import Shape, scratch_size
 
     shape = Shape(D, S, degree, base, bits, vector_bytes() * 8 // bits)
-    module = simd_kernels(shape)
-    return Kernels(
-        module.make_tables,
-        module.forward,
-        module.backward,
-        module.return_tables,
-        scratch_size(shape),
-        shape.lanes,
-    )
+    tables, jets = simd_kernels(shape)
+    size = scratch_size(shape)
+    return Kernels(tables.make_tables, jets.forward, jets.backward, tables.return_tables, size, shape.lanes)
 
 
 @cache

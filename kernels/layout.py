@@ -10,8 +10,8 @@ START      (IP,) each                  first knot; STOP: last knot; INVERSE: 1 /
                                        LAST: number of the last cell that is not empty
 LOCAL      (i, cells, k + 1, k + 1)    derivative p of basis function ``cell - k + r`` at the centre
 COEF       (i, m + 2 k, JP)            coefficients with k rows of zeros on either side
-BASE       (i, JP)                     weights of silu
-TABLE      (i, R, (k + 1) JP)          Taylor table T, inside a row as the kernel likes it
+BASE       (i, JP) or (o, IP)          weights of silu; the latter in narrow layers
+TABLE      (IP, R, (k + 1) JP)         Taylor table T, arranged as the kernel likes it
 Z, Y       (n, C, IP), (n, C, JP)      jets before and after the layer
 G, H       (n, C, JP), (n, C, IP)      cotangents of Y and of Z; H is 0 where none is wanted
 D...                                   gradients of TABLE, BASE, COEF, in their shapes
@@ -21,9 +21,10 @@ D...                                   gradients of TABLE, BASE, COEF, in their 
 from __future__ import annotations
 
 FIELDS = (
-    *("D", "S", "DEGREE", "I", "IP", "J", "JP", "CELLS", "UNIFORM", "STEPS"),
+    *("D", "S", "DEGREE", "I", "IP", "J", "JP", "CELLS", "UNIFORM", "STEPS", "NARROW"),
     *("KNOTS", "CENTRES", "START", "STOP", "INVERSE", "LAST", "LOCAL"),
     *("COEF", "BASE", "TABLE", "Z", "Y", "G", "H", "DTABLE", "DBASE", "DCOEF"),
 )
 FIELD = {name: number for number, name in enumerate(FIELDS)}
+UNIFORM = 2.0**-10  # of a cell: knots that stray less from even spacing count as uniform
 BLOCK = 64  # inputs that are prepared at a time

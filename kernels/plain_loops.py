@@ -99,6 +99,15 @@ def prepare(z, W, degree, knots, centres, start, stop, inverse, last, uniform, c
 
 
 @njit(error_model="numpy", fastmath=_FAST)
+def dot(a, b):
+    """``sum_j a_j b_j``."""
+    total = a[0] * b[0]
+    for j in range(1, a.size):
+        total += a[j] * b[j]
+    return total
+
+
+@njit(error_model="numpy", fastmath=_FAST)
 def edge(T, w, e, b, order, f):
     """``f[r] = sum_p e_(p - r) T_p + b_r w`` for ``r < order``: derivatives of the edges from one input."""
     k, J = T.shape[0] - 1, T.shape[1]
@@ -163,13 +172,11 @@ def backward_point(z, g, h, W, T, w, dT, dw, cell, e, q, b, f, P):
         if h.size == 0:
             continue
         edge(T[i, cell[i]], w[i], e[i], b[i], 4, f)
-        h[0, i] = 0
-        for r in range(3):
-            h[0, i] += np.dot(f[r + 1], P[r])
+        h[0, i] = dot(f[1], P[0]) + dot(f[2], P[1]) + dot(f[3], P[2])
         for c in range(1, C):
-            h[c, i] = np.dot(f[1], g[c])
+            h[c, i] = dot(f[1], g[c])
         for s in range(S):
-            second = np.dot(f[2], g[1 + D + s])
+            second = dot(f[2], g[1 + D + s])
             for d in range(D):
                 h[1 + d, i] += 2 * z[1 + d, i] * W[s, d] * second
 

@@ -65,6 +65,7 @@ class Plan:
         net: Template of the kernels' argument: sizes and the addresses of what belongs to the knots.
         weights: Layout of coefficients, base weights and tables.
         sums, own_sums: Layout of their gradients, and of the part that every thread sums by itself.
+        narrow: Layers with so few outputs that vectors run over the inputs.
         block: Inputs whose tables the backward pass works on at a time, so that they stay in the cache.
     """
 
@@ -74,13 +75,14 @@ class Plan:
         self.kernels, self.tables, self.widths = kernels, tables, widths
         self.layers, self.channels = len(tables), 1 + D + S
         self.padded = [_up(w, kernels.lanes) for w in widths]
+        self.narrow = [2 * w <= kernels.lanes for w in widths[1:]]
         packed = [_pack(table, kernels.lanes) for table in tables]
         self.dtype = packed[0]["KNOTS"].dtype
         self.net = np.zeros((len(tables), len(FIELDS)), np.int64)
         for n, (table, arrays) in enumerate(zip(tables, packed, strict=True)):
             row = self.net[n]
             sizes = (D, S, table.degree, widths[n], self.padded[n], widths[n + 1], self.padded[n + 1])
-            sizes += (table.cells, table.uniform, table.cells.bit_length() - 1)
+            sizes += (table.cells, table.uniform, table.cells.bit_length() - 1, self.narrow[n])
             row[: len(sizes)] = sizes
             for name, array in arrays.items():
                 row[FIELD[name]] = array.ctypes.data
@@ -98,9 +100,11 @@ class Plan:
                 if kind and kind == coef:
                     shapes[f"{kind}{n}"] = (i, t.cells + t.degree, width)
                 elif kind == base:
-                    shapes[f"{kind}{n}"] = (i, width)
+                    shapes[f"{kind}{n}"] = (
+                        (self.widths[n + 1], self.padded[n]) if self.narrow[n] else (i, width)
+                    )
                 elif kind == table:
-                    shapes[f"{kind}{n}"] = (i, t.cells + 2, t.degree + 1, width)
+                    shapes[f"{kind}{n}"] = (self.padded[n], t.cells + 2, t.degree + 1, width)
         return Layout(shapes, self.dtype)
 
     def _jet_layout(self, points: int, kind: str) -> Layout:

@@ -61,13 +61,15 @@ def operations(bits: int, lanes: int) -> SimpleNamespace:
     With ``a, b, c`` vectors, ``s`` a float, ``at, off`` an address and an offset in elements:
 
     * memory: ``load(at, off)``, ``store(at, off, a)``, ``spread(at, off)`` (one element in all lanes),
-      ``gather(at, a)`` (offsets as floats), ``cells(at, off, a)`` and ``integer(at, off)`` (write a vector
-      of, read one whole number of ``bits`` bits), ``transpose(source, off, to, off)`` (``lanes`` rows);
+      ``gather(at, a)`` and ``scatter(at, a, b)`` (offsets ``a``, all different), ``number(at, off)`` and
+      ``put(at, off, s)``, ``transpose(source, off, to, off)`` (``lanes`` rows);
+    * whole numbers of ``bits`` bits in memory: ``cells(at, off, a)`` writes and ``counts(at, off)`` reads a
+      vector, ``integer(at, off)`` reads one;
     * lanes: ``splat(s)``, ``iota()``, ``fold[g](a, b)``: both hold ``g`` groups of partial sums, the
       result ``2 g`` groups of half the length, alternately from ``a`` and ``b``;
     * arithmetic: ``add``, ``sub``, ``mul``, ``div``, ``fma(a, b, c) = a b + c``, ``floor``,
       ``power_of_two(a)`` of a whole number, ``where_less(a, b, x, y)`` (``y`` when either is NaN),
-      ``where_nan(a, x, y)``.
+      ``where_nan(a, x, y)``, ``any_less(a, b)``.
     """
     vec = Vec(bits, lanes)
     scalar = types.float32 if bits == 32 else types.float64
@@ -122,7 +124,7 @@ def operations(bits: int, lanes: int) -> SimpleNamespace:
         builder.store(whole, vector_pointer(builder, at, off, integers), align=align)
 
     def gather(builder, at, a):
-        index = builder.fptosi(a, ir.VectorType(_INT, lanes))
+        index = builder.fptosi(a, lane_index)
         base = builder.inttoptr(at, element.as_pointer())
         value = ir.Constant(vector, ir.Undefined)
         for lane in range(lanes):
@@ -131,6 +133,24 @@ def operations(bits: int, lanes: int) -> SimpleNamespace:
             value = builder.insert_element(value, builder.load(pointer, align=align), position)
         return value
 
+    def scatter(builder, at, a, b):
+        index = builder.fptosi(a, lane_index)
+        base = builder.inttoptr(at, element.as_pointer())
+        for lane in range(lanes):
+            position = ir.Constant(ir.IntType(32), lane)
+            pointer = builder.gep(base, [builder.extract_element(index, position)])
+            builder.store(builder.extract_element(b, position), pointer, align=align)
+
+    def counts(builder, at, off):
+        whole = builder.load(vector_pointer(builder, at, off, integers), align=align)
+        return builder.sitofp(whole, vector)
+
+    def number(builder, at, off):
+        return builder.load(_pointer(builder, at, off, element), align=align)
+
+    def put(builder, at, off, s):
+        builder.store(s, _pointer(builder, at, off, element), align=align)
+
     def power_of_two(builder, a):
         bias, mantissa = (127, 23) if bits == 32 else (1023, 52)
         whole = builder.fptosi(a, integers)
@@ -138,6 +158,10 @@ def operations(bits: int, lanes: int) -> SimpleNamespace:
             builder.add(whole, _constant(integers, [bias] * lanes)), _constant(integers, [mantissa] * lanes)
         )
         return builder.bitcast(shifted, vector)
+
+    def any_less(builder, a, b):
+        flags = builder.bitcast(builder.fcmp_ordered("<", a, b), ir.IntType(lanes))
+        return builder.icmp_unsigned("!=", flags, ir.Constant(ir.IntType(lanes), 0))
 
     def where_less(builder, a, b, x, y):
         return builder.select(builder.fcmp_ordered("<", a, b), x, y)
@@ -193,7 +217,11 @@ def operations(bits: int, lanes: int) -> SimpleNamespace:
         integer=define((i64, i64), i64, integer),
         cells=define((i64, i64, vec), types.void, cells),
         iota=define((), vec, lambda builder: _constant(vector, map(float, range(lanes)))),
+        counts=define((i64, i64), vec, counts),
+        number=define((i64, i64), scalar, number),
+        put=define((i64, i64, scalar), types.void, put),
         gather=define((i64, vec), vec, gather),
+        scatter=define((i64, vec, vec), types.void, scatter),
         add=arithmetic("fadd"),
         sub=arithmetic("fsub"),
         mul=arithmetic("fmul"),
@@ -201,6 +229,7 @@ def operations(bits: int, lanes: int) -> SimpleNamespace:
         fma=define((vec, vec, vec), vec, lambda builder, *args: _call(builder, "fma", vec, args)),
         floor=define((vec,), vec, lambda builder, a: _call(builder, "floor", vec, [a])),
         power_of_two=define((vec,), vec, power_of_two),
+        any_less=define((vec, vec), types.boolean, any_less),
         where_less=define((vec, vec, vec, vec), vec, where_less),
         where_nan=define((vec, vec, vec), vec, where_nan),
         fold={groups: fold_with(groups) for groups in (1, 2, 4, 8, 16) if groups < lanes},

@@ -17,6 +17,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from sciml.errors import ArgumentError
 from sciml.kernels.bspline import cell_centres, find_cell, taylor_matrix
+from sciml.kernels.layout import UNIFORM
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,7 @@ class SplineTable:
         matrix: ``K: (i, cells + 2, degree + 1, m)``, the derivatives of every basis function at every centre.
         start, inverse_step: ``(i,)``: ``(x - start) * inverse_step`` is within one cell of the right one if
             ``uniform``.
-        uniform: Whether all cells of an input have the same width, to a quarter of it.
+        uniform: Whether all cells of an input have nearly the same width.
         packed: Copies in the layouts of compiled kernels, by their number of lanes.
     """
 
@@ -81,7 +82,7 @@ def _build(knots: Tensor, n_in: int, degree: int, dtype: torch.dtype) -> SplineT
     cells = knots.shape[1] - 1
     step = (exact[:, -1] - exact[:, 0]) / cells
     ideal = exact[:, :1] + step[:, None] * torch.arange(cells + 1, device=knots.device)
-    uniform = bool(((exact - ideal).abs() < 0.25 * step[:, None]).all())
+    uniform = bool(((exact - ideal).abs() < UNIFORM * step[:, None]).all())
     return SplineTable(
         degree=degree,
         knots=knots,

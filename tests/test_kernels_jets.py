@@ -12,10 +12,10 @@ from sciml.errors import ArgumentError
 from sciml.kernels import LayerWeights, bspline_basis, kan_jets, kan_layer_jet, uniform_knots
 from sciml.kernels.jets import BACKENDS
 
-WEIGHTS = {  # (S, D) over three coordinates; "mixed" adds the direction x + y
+WEIGHTS = {  # (S, D) over three coordinates; "mixed" goes along x, y and x + y
     "none": torch.zeros(0, 3, dtype=torch.float64),
     "laplacian": torch.ones(1, 3, dtype=torch.float64),
-    "mixed": torch.tensor([[1.0, -2.0, 0.5, 0.0], [-0.5, -0.5, 0.0, 0.5]], dtype=torch.float64),
+    "mixed": torch.tensor([[1.0, -2.0, 0.5], [-0.5, -0.5, 0.5]], dtype=torch.float64),
 }
 
 
@@ -39,8 +39,8 @@ def seed_jets(n, weights, dtype=torch.float64, seed=1, reach=1.1):
     S, D = weights.shape
     x = (torch.rand(n, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * 2 - 1) * reach
     directions = torch.eye(3, dtype=torch.float64)
-    if D == 4:
-        directions = torch.cat([directions, torch.tensor([[1.0, 1.0, 0.0]], dtype=torch.float64)])
+    if S == 2:
+        directions[2] = torch.tensor([1.0, 1.0, 0.0])
     z = torch.zeros(n, 1 + D + S, 3, dtype=torch.float64)
     z[:, 0], z[:, 1 : 1 + D] = x, directions
     return z.to(dtype)
@@ -110,7 +110,7 @@ def test_jets_and_gradients_are_those_of_nested_autograd(backend, form):
 
 
 @pytest.mark.parametrize("backend", ["simd", "numba", "torch"])
-@pytest.mark.parametrize("degree", [1, 2, 6])
+@pytest.mark.parametrize("degree", [1, 6])
 def test_every_degree(backend, degree):
     need(backend)
     weights = WEIGHTS["laplacian" if degree > 1 else "none"]

@@ -60,8 +60,13 @@ def need(backend):
         pytest.skip(reason)
 
 
-@pytest.mark.parametrize("backend", ["simd", "numba", "torch"])
-@pytest.mark.parametrize("form, base", [("none", True), ("two", True), ("two", False)])
+@pytest.mark.parametrize(
+    "backend, form, base",
+    [
+        *((backend, form, True) for backend in ("simd", "numba", "torch") for form in WEIGHTS),
+        *((backend, "two", False) for backend in ("numba", "torch")),
+    ],
+)
 def test_rows_products_and_transposed_products(backend, form, base):
     need(backend)
     W, z, layers, cot = case(form, base)

@@ -1,0 +1,94 @@
+"""What the texts of the SIMD kernels are put together from: the shape of a jet, rows of scratch memory, sums."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from sciml.kernels.layout import BLOCK
+
+
+class Shape(NamedTuple):
+    """What a kernel is compiled for; ``base`` says whether there is a silu term."""
+
+    D: int
+    S: int
+    degree: int
+    base: bool
+    bits: int
+    lanes: int
+
+
+class Rows:
+    """Numbers of the rows of the scratch memory, ``BLOCK`` elements each: one an input, prepared once a point."""
+
+    def __init__(self, shape: Shape):
+        self.cell = 0
+        self.e = {p: p for p in range(1, shape.degree + 1)}
+        count = 1 + shape.degree
+        self.b = {r: count + r for r in range(4)} if shape.base else {}
+        count += len(self.b)
+        self.q = {s: count + s for s in range(shape.S)}
+        self.sums = count + shape.S  # one row of BLOCK * lanes elements a group of sums follows
+
+
+def sums(shape: Shape) -> int:
+    """Number of sums over the outputs that an input's gradient takes."""
+    return 1 + shape.D + 2 * shape.S
+
+
+def scratch_size(shape: Shape) -> int:
+    """Elements of scratch memory that one thread needs."""
+    groups = -(-sums(shape) // shape.lanes)
+    return Rows(shape).sums * BLOCK + groups * (BLOCK * shape.lanes + shape.lanes**2)
+
+
+def store_sums(shape: Shape, count: int, place: Callable[[int], str]) -> list[str]:
+    """Sum each of the vectors ``a0 .. a(count - 1)``; the sums of group ``n`` go as one vector to ``place(n)``."""
+    lines = []
+    for group in range(-(-count // shape.lanes)):
+        numbers = range(group * shape.lanes, (group + 1) * shape.lanes)
+        names = [f"a{c}" if c < count else None for c in numbers]
+        lines.append(f"store({place(group)}, {sum_tree(names, shape.lanes)})")
+    return lines
+
+
+def number(value: float, shape: Shape) -> str:
+    """A literal of the kernel's precision."""
+    return f"f({value!r})" if shape.bits == 32 else repr(value)
+
+
+def total(terms: Sequence[tuple[str | None, str]], start: str | None = None) -> str:
+    """Nested fma of ``factor * vector`` terms; a factor of None is one."""
+    nested = start
+    for factor, vector in terms:
+        if nested is None:
+            nested = vector if factor is None else f"mul({factor}, {vector})"
+        else:
+            nested = f"add({nested}, {vector})" if factor is None else f"fma({factor}, {vector}, {nested})"
+    return nested if nested is not None else "zero"
+
+
+def derivative(shape: Shape, order: int) -> str:
+    """The derivative of one edge's function, from ``T0..Tk``, ``w``, ``e1..ek`` and ``b0..b3``."""
+    terms: list[tuple[str | None, str]] = []
+    for p in range(order, shape.degree + 1):
+        terms.append((f"e{p - order}" if p > order else None, f"T{p}"))
+    if shape.base:
+        terms.append((f"b{order}", "w"))
+    return total(terms)
+
+
+def indent(lines: list[str], depth: int) -> str:
+    """Lines at some depth of nesting."""
+    return "\n".join("    " * depth + line for line in lines)
+
+
+def sum_tree(names: list[str | None], groups: int) -> str | None:
+    """One vector of the sums of ``groups`` vectors, in their order; None stands for one of no interest."""
+    if len(names) == 1:
+        return names[0]
+    even, odd = sum_tree(names[0::2], groups // 2), sum_tree(names[1::2], groups // 2)
+    if even is None:
+        return None
+    return f"fold{groups // 2}({even}, {odd or even})"
