@@ -124,7 +124,9 @@ family
 
 # %%
 figure, axes = plt.subplots(1, 4, figsize=(12, 3), sharey=True)
-line = torch.stack([torch.linspace(0, 1, 200, dtype=torch.float64), torch.full((200,), 0.5, dtype=torch.float64)], 1)
+line = torch.stack(
+    [torch.linspace(0, 1, 200, dtype=torch.float64), torch.full((200,), 0.5, dtype=torch.float64)], 1
+)
 for axis, (name, member) in zip(axes, family.solutions.items(), strict=True):
     axis.plot(line[:, 0], member.problem.exact(line), lw=3, alpha=0.4, label="exact")
     axis.plot(line[:, 0], member(line), "k--", lw=1, label="fine-tuned")
