@@ -68,7 +68,7 @@ class Solution:
         return values.double().cpu().numpy()
 
     def field(self, x: Any) -> Field:
-        """The solution as a :class:`~sciml.field.Field` at ``x (n, d)``, with derivatives of any order."""
+        """The solution as a :class:`~sciml.field.Field` at ``x (n, d)``, with derivatives of any order, as plain numbers."""
         points, _ = self._points(x)
         return self.problem.field(DetachedSource(AutogradSource(self.trial, points)))
 
@@ -127,6 +127,8 @@ class Solution:
         ]
         if self.has_answer:
             parts.append(f"relative L2 error {self.error():.1e}")
+        elif self.stats.get("residual") is not None:
+            parts.append(f"relative residual {self.stats['residual']:.1e}")
         return ", ".join(parts)
 
     @property
