@@ -10,8 +10,12 @@ import threading
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+
+import numpy as np
 
 from sciml.kernels import simd
+from sciml.kernels.layout import FIELDS
 from sciml.kernels.simd_parts import Shape
 from sciml.kernels.simd_source import jets_source, tables_source
 
@@ -70,35 +74,40 @@ def _announce(what: str, where: Path | None) -> None:
     print(f"sciml: compiling {what} (some seconds, {kept})", file=sys.stderr)
 
 
-def _load(name: str, text: str, known_by: str, what: str) -> ModuleType:
-    """Run generated text as a module; ``known_by`` is the function that is compiled last."""
+_EMPTY = np.zeros((0, len(FIELDS)), np.int64)  # a network without layers: calls compile and do nothing
+
+
+def _load(name: str, text: str, calls: dict[str, tuple], what: str) -> ModuleType:
+    """Run generated text as a module, and compile all its functions by ``calls``."""
     name = f"{name}_{_stamp(text)}"
     folder = _folder()
     path = _write(folder, name + ".py", text) if folder else None
     module = ModuleType(name)
     module.__dict__["CACHE"] = path is not None
     module.__dict__["__file__"] = str(path or f"<{name}>")
-    if path is None or not any(path.parent.rglob(f"{name}.{known_by}*.nbi")):
+    if path is None or not any(path.parent.rglob(f"{name}.{list(calls)[-1]}-*.nbi")):
         _announce(what, folder if path else None)
     # Numba finds a function's cache through its module
     sys.modules[name] = module
     exec(compile(text, module.__dict__["__file__"], "exec"), module.__dict__)
+    for function, arguments in calls.items():
+        module.__dict__[function](*arguments)
     return module
 
 
 @cache
 def _tables(degree: int, bits: int, lanes: int) -> ModuleType:
     text = tables_source(Shape(0, 0, degree, False, bits, lanes))
-    return _load(
-        f"tables_k{degree}_f{bits}", text, "return_tables", f"tables of degree {degree}, float{bits}"
-    )
+    calls = {"make_tables": (_EMPTY,), "return_tables": (_EMPTY,)}
+    return _load(f"tables_k{degree}_f{bits}", text, calls, f"tables of degree {degree}, float{bits}")
 
 
 @cache
 def _jets(shape: Shape) -> ModuleType:
     name = f"jets_D{shape.D}_S{shape.S}_k{shape.degree}_f{shape.bits}"
     what = f"a kernel for jets with D={shape.D}, S={shape.S}, degree {shape.degree}, float{shape.bits}"
-    return _load(name, jets_source(shape), "backward", what)
+    calls = {"forward": (_EMPTY, 0, 0, 0, 0), "backward": (_EMPTY, 0, 0, 0, 0, 1)}
+    return _load(name, jets_source(shape), calls, what)
 
 
 def simd_kernels(shape: Shape) -> tuple[ModuleType, ModuleType]:
@@ -116,17 +125,17 @@ def _load_plain() -> ModuleType:
     # numbers of fields are constants of the compiled code
     folder = _folder()
     folder = folder and folder / f"plain_loops_{_stamp(Path(layout.__file__).read_text())}"
-    known, config.CACHE_DIR = config.CACHE_DIR, str(folder or "")
+    settings: Any = config
+    known, settings.CACHE_DIR = settings.CACHE_DIR, str(folder or "")
     try:
         from sciml.kernels import plain_loops
 
         if folder:
-            for function in (plain_loops.make_tables, plain_loops.forward, plain_loops.backward):
-                function.enable_caching()
-            plain_loops.return_tables.enable_caching()
+            for name in ("make_tables", "return_tables", "forward", "backward", "jacobian"):
+                getattr(plain_loops, name).enable_caching()
     finally:
-        config.CACHE_DIR = known
-    if folder is None or not any(folder.rglob("plain_loops.backward*.nbi")):
+        settings.CACHE_DIR = known
+    if folder is None or not any(folder.rglob("plain_loops.backward-*.nbi")):
         _announce("the plain loops", folder)
     return plain_loops
 

@@ -81,7 +81,7 @@ def _pullback(call: Call, W: Tensor) -> Callable[..., tuple[Tensor, ...]]:
 def _pushforward(function: Callable, primals: Sequence[Tensor], tangents: Sequence[Tensor | None]) -> Any:
     """``J t`` as the transpose of the transpose: reverse mode alone, which nests inside any other mode."""
     given = tuple(torch.zeros_like(p) if t is None else t for p, t in zip(primals, tangents, strict=True))
-    value, transpose = torch.func.vjp(function, *primals)
+    value, transpose, *_ = torch.func.vjp(function, *primals)
     zero = torch.zeros_like(value) if isinstance(value, Tensor) else tuple(map(torch.zeros_like, value))
     return torch.func.vjp(transpose, zero)[1](given)[0]
 

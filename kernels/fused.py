@@ -8,6 +8,7 @@ the batch.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,8 @@ SAVED = 128 * 2**20  # bytes of jets that are kept between the passes
 
 
 @cache
-def _pool(threads: int) -> ThreadPoolExecutor:
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    # threads do not survive a fork: a child gets its own
     return ThreadPoolExecutor(threads, thread_name_prefix="sciml")
 
 
@@ -49,7 +51,7 @@ def run_parts(task: Callable[[int], Any], count: int) -> None:
                 return
             task(n)
 
-    futures = [_pool(threads - 1).submit(work) for _ in range(threads - 1)]
+    futures = [_pool(threads - 1, os.getpid()).submit(work) for _ in range(threads - 1)]
     work()
     for future in futures:
         future.result()

@@ -34,7 +34,7 @@ def missing_numba() -> str | None:
         return "numba is not installed"
     from numba import config
 
-    return "NUMBA_DISABLE_JIT is set" if config.DISABLE_JIT else None
+    return "NUMBA_DISABLE_JIT is set" if getattr(config, "DISABLE_JIT", 0) else None
 
 
 def missing_simd() -> str | None:

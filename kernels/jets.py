@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -174,10 +174,15 @@ def check_layers(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) ->
             )
 
 
-@torch.compiler.disable  # a graph ends before compiled loops and goes on behind them
-def _dispatch(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None, backend: str | None) -> Tensor:
+def _dispatch_eagerly(
+    z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None, backend: str | None
+) -> Tensor:
     check_layers(z, layers, W)
     return choose(z, layers, W, backend).run(z, layers, W)
+
+
+# a compiled graph ends before the compiled loops and goes on behind them
+_dispatch: Any = torch.compiler.disable(_dispatch_eagerly)
 
 
 def kan_jets(

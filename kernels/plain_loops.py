@@ -7,11 +7,13 @@ a layer's outputs, which are contiguous, so that the compiler vectorises them.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
 from numba.core import types
 from numba.extending import intrinsic
+from numba.np.numpy_support import carray
 
 from sciml.kernels.layout import FIELD
 
@@ -26,16 +28,18 @@ _KNOTS, _CENTRES, _START, _STOP = FIELD["KNOTS"], FIELD["CENTRES"], FIELD["START
 _INVERSE, _LAST = FIELD["INVERSE"], FIELD["LAST"]
 
 
-@intrinsic
-def _pointer(typingctx, address, like):
+def _pointer_to(typingctx, address, like):
     def lower(context, builder, sig, args):
         return builder.inttoptr(args[0], context.get_value_type(sig.return_type))
 
     return types.CPointer(like)(types.int64, like), lower
 
 
+_pointer: Any = intrinsic(_pointer_to)
+
+
 @njit
-def _view(address, shape, like):
+def _view(address, shape, like) -> Any:
     """The array of numbers like ``like`` at an address."""
     return carray(_pointer(address, like), shape)
 

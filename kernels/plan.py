@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -90,7 +90,7 @@ class Plan:
         self.sums = self._weight_layout("DCOEF", "DBASE", "DTABLE")
         self.own_sums = self._weight_layout("", "DBASE", "DTABLE")
         self.block = self._choose_block()
-        self.jet_layout = cache(self._jet_layout)
+        self.jet_layout = lru_cache(maxsize=32)(self._jet_layout)
 
     def _weight_layout(self, coef: str, base: str, table: str) -> Layout:
         shapes: dict[str, tuple[int, ...]] = {}
@@ -136,5 +136,5 @@ class Plan:
 def plan(kernels: Kernels, tables: tuple[SplineTable, ...], widths: tuple[int, ...], D: int, S: int) -> Plan:
     """The plan, remembered."""
     # it outlives the transform in which it may be made
-    with torch.no_grad(), torch._C._DisableFuncTorch():
+    with torch.inference_mode(False), torch.no_grad(), torch._C._DisableFuncTorch():
         return Plan(kernels, tables, widths, D, S)

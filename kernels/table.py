@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
-from torch._C import _functorch
+from torch._C._functorch import get_unwrapped, is_batchedtensor, is_functorch_wrapped_tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 from sciml.errors import ArgumentError
@@ -96,10 +96,10 @@ def _build(knots: Tensor, n_in: int, degree: int, dtype: torch.dtype) -> SplineT
 
 def plain_tensor(tensor: Tensor) -> Tensor | None:
     """The tensor behind those that torch.func's grad and jvp wrap around it; None when vmap runs over it."""
-    while _functorch.is_functorch_wrapped_tensor(tensor):
-        if _functorch.is_batchedtensor(tensor):
+    while is_functorch_wrapped_tensor(tensor):
+        if is_batchedtensor(tensor):
             return None
-        tensor = _functorch.get_unwrapped(tensor)
+        tensor = get_unwrapped(tensor)
     return tensor
 
 
@@ -117,12 +117,13 @@ def spline_table(knots: Tensor, n_in: int, degree: int, dtype: torch.dtype) -> S
     if plain is None:
         raise ArgumentError("knots needs to be the same for all of vmap: a table is built once.")
     knots = plain
-    key = (knots._version, n_in, degree, dtype)
+    version = -1 if knots.is_inference() else knots._version
+    key = (version, n_in, degree, dtype)
     known = _TABLES.get(knots)
-    if known is None or next(iter(known))[0] != knots._version:
+    if known is None or next(iter(known))[0] != version:
         known = _TABLES[knots] = {}
     if key not in known:
-        # what is remembered must not belong to a transform that ends
-        with torch.no_grad(), torch._C._DisableFuncTorch():
+        # what is remembered must not belong to a mode or transform that ends
+        with torch.inference_mode(False), torch.no_grad(), torch._C._DisableFuncTorch():
             known[key] = _build(knots, n_in, degree, dtype)
     return known[key]

@@ -278,6 +278,26 @@ def test_arguments_are_checked():
         kan_jets(z[0], layers, weights)
 
 
+def test_inference_mode_leaves_nothing_behind():
+    weights, layers = WEIGHTS["laplacian"], with_grad(network([3, 4, 2], seed=7))
+    z = seed_jets(5, weights)
+    with torch.inference_mode():
+        inside = kan_jets(z, layers, weights)
+    for backend in ("torch", None):
+        outside = kan_jets(z, layers, weights, backend=backend)
+        torch.testing.assert_close(outside, inside)
+        assert all(g.isfinite().all() for g in gradients(outside, layers, torch.ones_like(outside)))
+
+
+def test_knots_changed_in_place_are_seen():
+    weights, (layer,) = WEIGHTS["laplacian"], network([3, 2])
+    z = seed_jets(5, weights)
+    kan_jets(z, [layer], weights)
+    layer.knots.mul_(1.5)
+    want = kan_jets(z, [layer], weights, backend="reference")
+    torch.testing.assert_close(kan_jets(z, [layer], weights), want)
+
+
 def test_backends_say_what_is_missing():
     known = kernels.backends()
     assert list(known) == ["simd", "numba", "torch", "reference"]
