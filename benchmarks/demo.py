@@ -42,7 +42,9 @@ COLUMNS = ("problem", "model", "parameters", "seconds", "error", "outcome")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.demo", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.demo", description="Solve two equations, keep and draw them."
+    )
     parser.add_argument("--json", action="store_true", help="JSON lines instead of a table")
     parser.add_argument("--out", default="out", help="folder of the files and figures (out)")
     parser.add_argument("--only", nargs="*", choices=CASES, default=list(CASES), help="some of the cases")

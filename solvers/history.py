@@ -49,7 +49,8 @@ def expected_columns(columns: object, rows: int) -> dict[str, tuple[tuple[int, .
 
 
 def _checked(columns: object) -> list[str]:
-    short = isinstance(columns, list) and len(columns) <= MAX_COLUMNS
-    if not (short and all(isinstance(name, str) for name in columns)):
+    if not isinstance(columns, list) or len(columns) > MAX_COLUMNS:
         raise ValueError("history must be a short list of names")
+    if not all(isinstance(name, str) for name in columns):
+        raise ValueError("history must be a list of names")
     return columns

@@ -90,7 +90,8 @@ def draw_map(ax: Axes, plane: Slice, layer: Layer, scale: Scale) -> Any:
             **options,
         )
     elif len(layer.points) >= 4 and np.ptp(layer.points, axis=0).min() > 0:
-        drawn = ax.tripcolor(*layer.points.T, layer.values, shading="gouraud", **options)
+        across, up = layer.points.T
+        drawn = ax.tripcolor(across, up, layer.values, shading="gouraud", **options)
     else:
         drawn = ax.scatter(*layer.points.T, c=layer.values, s=12, **options)
     outline = plane.outline

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -92,7 +92,8 @@ class Slice:
         padded = np.pad(mask.T.astype(float), 1)
         across = np.concatenate([[2 * across[0] - across[1]], across, [2 * across[-1] - across[-2]]])
         up = np.concatenate([[2 * up[0] - up[1]], up, [2 * up[-1] - up[-2]]])
-        shapes, codes = contour_generator(across, up, padded, fill_type="OuterCode").filled(0.5, 2.0)
+        filled: Any = contour_generator(across, up, padded, fill_type="OuterCode").filled(0.5, 2.0)
+        shapes, codes = filled
         if not shapes:
             return Path(np.zeros((0, 2)))
         return Path(np.concatenate(shapes), np.concatenate(codes))
@@ -145,7 +146,7 @@ def choose_slices(
             raise ArgumentError(f"times fix {names[clock]!r}; leave it out of axes and at.")
         times = [_inside(domain, names[clock], t) for t in times]
     middle = ((domain.lower + domain.upper) / 2).tolist()
-    others = {k: fixed.get(k, middle[k]) for k in range(domain.dim) if k not in drawn}
+    others = {k: fixed[k] if k in fixed else middle[k] for k in range(domain.dim) if k not in drawn}
     if clock is None or clock in drawn or clock in fixed:
         return [Slice(problem, tuple(drawn), others)]
     moments = times if times is not None else _moments(problem)

@@ -181,7 +181,9 @@ def problem_of(saved: dict[str, Any], given: PDE | None, name: str) -> PDE:
     if built is None:
         import sciml  # the front door knows the catalogue; this floor does not
 
-        built = sciml.pdes.build(saved["name"], **{k: _tuples(v) for k, v in saved["parameters"].items()})
+        built = sciml.pdes.build(
+            str(saved["name"]), **{k: _tuples(v) for k, v in saved["parameters"].items()}
+        )
     built.validate()
     here = describe_problem(built)
     keys = COMPARED if saved["custom"] else (*COMPARED, "name", "parameters", "custom")
