@@ -97,8 +97,13 @@ def images(figure: Figure) -> list[AxesImage]:
 # ---- every picture can be drawn
 
 
-@pytest.mark.parametrize("unknowns", [("u",), ("u", "v")], ids=["one", "two"])
-@pytest.mark.parametrize("name", DOMAINS)
+@pytest.mark.parametrize(
+    ("name", "unknowns"),
+    [
+        *((name, ("u",)) for name in DOMAINS),
+        *((name, ("u", "v")) for name in ("time", "hole", "time and square")),
+    ],
+)
 def test_every_dimension(name, unknowns):
     figure = solved(Known(DOMAINS[name], unknowns), 0.1).plot(resolution=9)
     assert isinstance(figure, Figure)
@@ -110,8 +115,8 @@ def test_every_dimension(name, unknowns):
     assert "relative $L_2$ error" in figure.get_suptitle()
 
 
-@pytest.mark.parametrize("name", ["line", "square", "time and square"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["line", "square"])
+@pytest.mark.parametrize("kind", KINDS[1:])
 def test_every_kind(kind, name):
     assert png(solved(Known(DOMAINS[name]), 0.1).plot(kind=kind, resolution=9)).std() > 0.02
 
