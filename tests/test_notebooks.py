@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import sciml
+from sciml import nn, pdes
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted((ROOT / "notebooks").glob("*.py"))
@@ -69,3 +74,16 @@ def test_a_notebook_runs(script, tmp_path):
     if script.stem == "solve_your_first_pde":
         assert (tmp_path / "poisson.h5").exists()
         assert "relative L2 error" in done.stdout
+
+
+def test_the_first_page_runs(tmp_path, monkeypatch):
+    """Every Python block of docs/first_pde.md, one after the other, with a few steps of training each."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(vars(sciml), "solve", functools.partial(sciml.solve, max_steps=3, progress=False))
+    text = (ROOT / "docs" / "first_pde.md").read_text(encoding="utf-8")
+    names = {"problem": pdes.Poisson(2), "nn": nn}
+    for block in re.findall(r"```python\n(.*?)```", text, re.S):
+        exec(compile(block, "docs/first_pde.md", "exec"), names)
+    assert {p.name for p in tmp_path.iterdir()} == {"poisson.h5", "plate.h5", "run.h5", "profiles.pdf"}
+    for picture in re.findall(r"\]\((images/.*?)\)", text):
+        assert (ROOT / "docs" / picture).stat().st_size < 100_000
