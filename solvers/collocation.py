@@ -29,13 +29,16 @@ class Collocation:
         trial: Its trial function; its parameters are ``theta``.
         interior, boundary: Points of the interior and of each penalty term.
         seed: Of the points.
+        check: Whether to look for rows that mix points at once; False leaves it to the caller.
 
     Attributes:
         weights: Term -> weight.
         notes: What a user should know about the set-up (fallbacks taken).
     """
 
-    def __init__(self, problem: PDE, trial: Trial, interior: int, boundary: int, seed: int = 0):
+    def __init__(
+        self, problem: PDE, trial: Trial, interior: int, boundary: int, seed: int = 0, *, check: bool = True
+    ):
         self.problem, self.trial = problem, trial
         self.parameters = [p for p in trial.network.parameters() if p.requires_grad]
         if not self.parameters:
@@ -57,8 +60,8 @@ class Collocation:
         self._factors = dict(self.weights)
         self.redraw(seed)
         self._check_finite()
-        if self.pointwise:
-            self._check_pointwise()
+        if check and self.pointwise:
+            self.check_pointwise()
 
     def elsewhere(self, interior: int, boundary: int, seed: int) -> Collocation:
         """The same equations, trial function and plans on other points: for looking at, not for training."""
@@ -266,7 +269,8 @@ class Collocation:
                         f"{site.x[bad][0].tolist()}."
                     )
 
-    def _check_pointwise(self) -> None:
+    def check_pointwise(self) -> None:
+        """Compare ``J v`` with a difference quotient; where they part, the Jacobian comes from autograd from now on."""
         theta = self.theta
         linearization = self.linearize(theta)
         assert isinstance(linearization, TapeLinearization)

@@ -73,7 +73,7 @@ def finetune(
     trial = Trial(problem, copy.deepcopy(base.network))
     flat = nn.utils.parameters_to_vector([p.reshape(-1) for p in base.network.parameters()]).detach()
     closed = optimizer == "auto" and own.config.kind == "head"
-    inner = training_system(settings, trial, POINTS_PER_UNKNOWN * own.size if closed else 0)
+    inner = training_system(settings, trial, POINTS_PER_UNKNOWN * own.size if closed else 0, check=not closed)
     outer = held_out_system(settings, inner)
     if getattr(own.config, "rank_budget", None) is not None:
         # at full rank for half of the time, so that the search sees what each component does
@@ -94,9 +94,12 @@ def _train(
     theta = factors.vector()
     run = make_run(settings, system, held_out, method, adapter.size)
     start = run.relative(held_out.value(theta))
-    if optimizer == "auto" and adapter.config.kind == "head" and is_linear(system, theta):
+    head = optimizer == "auto" and adapter.config.kind == "head"
+    if head and is_linear(system, theta):  # which also shows that J is right
         outcome, optimizer = run.jump(linear_solve(system, theta)), "linear least squares"
     else:
+        if head and inner.pointwise:
+            inner.check_pointwise()
         outcome = carry_out(run, settings)
     factors.load_vector(run.result)
     system.load(run.result)

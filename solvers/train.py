@@ -71,10 +71,12 @@ class Settings:
         return replace(self, max_time=share * self.limits.max_time, max_steps=steps)
 
 
-def training_system(settings: Settings, trial: Trial, at_least: int = 0) -> Collocation:
+def training_system(
+    settings: Settings, trial: Trial, at_least: int = 0, *, check: bool = True
+) -> Collocation:
     """The collocation system to train on, with the first points drawn."""
     count = settings.points or max(default_points(settings.problem), at_least)
-    return Collocation(settings.problem, trial, count, max(40, count // 4), seed=settings.seed)
+    return Collocation(settings.problem, trial, count, max(40, count // 4), seed=settings.seed, check=check)
 
 
 def held_out_system(settings: Settings, system: Collocation) -> Collocation:
