@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import linecache
 import os
 import sys
 import tempfile
@@ -77,19 +78,28 @@ def _announce(what: str, where: Path | None) -> None:
 _EMPTY = np.zeros((0, len(FIELDS)), np.int64)  # a network without layers: calls compile and do nothing
 
 
-def _load(name: str, text: str, calls: dict[str, tuple], what: str) -> ModuleType:
-    """Run generated text as a module, and compile all its functions by ``calls``."""
+def write_module(name: str, text: str) -> ModuleType:
+    """Run generated text as a module, from a file in the cache where there is one."""
     name = f"{name}_{_stamp(text)}"
     folder = _folder()
     path = _write(folder, name + ".py", text) if folder else None
     module = ModuleType(name)
-    module.__dict__["CACHE"] = path is not None
-    module.__dict__["__file__"] = str(path or f"<{name}>")
-    if path is None or not any(path.parent.rglob(f"{name}.{list(calls)[-1]}-*.nbi")):
-        _announce(what, folder if path else None)
+    file = str(path or f"<{name}>")
+    module.__dict__.update(CACHE=path is not None, __file__=file)
+    if path is None:  # Triton reads the text of a function
+        linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     # Numba finds a function's cache through its module
     sys.modules[name] = module
-    exec(compile(text, module.__dict__["__file__"], "exec"), module.__dict__)
+    exec(compile(text, file, "exec"), module.__dict__)
+    return module
+
+
+def _load(name: str, text: str, calls: dict[str, tuple], what: str) -> ModuleType:
+    """The module of generated text, with all its functions compiled by ``calls``."""
+    module = write_module(name, text)
+    folder = _folder() if module.CACHE else None
+    if folder is None or not any(folder.rglob(f"{module.__name__}.{list(calls)[-1]}-*.nbi")):
+        _announce(what, folder)
     for function, arguments in calls.items():
         module.__dict__[function](*arguments)
     return module

@@ -7,22 +7,42 @@ through `torch_jets`, which autograd knows.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from sciml.kernels.fused import SAVED, FusedNetwork
+from sciml.kernels.fused import SAVED
 from sciml.kernels.plan import Plan
 from sciml.kernels.reference import LayerWeights
 from sciml.kernels.torch_jets import torch_jets
+from sciml.kernels.triton_jets import TritonPlan
+
+
+class Network(Protocol):
+    """One pass of a network: `FusedNetwork`, `TritonNetwork`."""
+
+    def run(self) -> Tensor:
+        """Jets at the output."""
+        ...
+
+    def gradients(self, g: Tensor, wanted: bool) -> list[Tensor]:
+        """Of the input, a lone zero unless it is wanted, and of the weights."""
+        ...
+
+    def inputs(self) -> list[Tensor]:
+        """Input jets of every layer, after `run`."""
+        ...
+
+    def cotangents(self, g: Tensor) -> list[Tensor]:
+        """Cotangents of every layer's output jets, after `run`."""
+        ...
 
 
 class Call(NamedTuple):
     """What is fixed about a call: the plan, and the layers without their weights."""
 
-    plan: Plan
+    plan: Plan | TritonPlan
     knots: tuple[Tensor, ...]
     has_base: tuple[bool, ...]
 
@@ -34,37 +54,11 @@ class Call(NamedTuple):
         return out
 
 
-def _numpy(tensor: Tensor) -> np.ndarray:
-    return tensor.detach().contiguous().numpy()
-
-
-def build(call: Call, z: Tensor, W: Tensor, weights: Sequence[Tensor], keep: float) -> FusedNetwork:
+def build(call: Call, z: Tensor, W: Tensor, weights: Sequence[Tensor], keep: float) -> Network:
     """The network of one call on plain tensors."""
-    left = iter([_numpy(w) for w in weights])
+    left = iter(weights)
     pairs = [(next(left), next(left) if base else None) for base in call.has_base]
-    coefs, bases = [coef for coef, _ in pairs], [base for _, base in pairs]
-    return FusedNetwork(call.plan, coefs, bases, _numpy(z), _numpy(W), keep)
-
-
-def _forward(
-    call: Call, keep: bool, z: Tensor, W: Tensor, weights: Sequence[Tensor]
-) -> tuple[Tensor, FusedNetwork]:
-    network = build(call, z, W, weights, SAVED if keep else -1)
-    y = torch.empty(z.shape[0], z.shape[1], call.plan.widths[-1], dtype=z.dtype)
-    network.forward(y.numpy())
-    return y, network
-
-
-def _backward(network: FusedNetwork, wanted: bool, g: Tensor, z: Tensor) -> list[Tensor]:
-    """Gradients of ``z`` and of the weights; a lone zero for ``z`` unless it is ``wanted``."""
-    dz = torch.empty_like(z, memory_format=torch.contiguous_format) if wanted else z.new_zeros(())
-    coefs, bases = network.backward(_numpy(g), dz.numpy() if wanted else None)
-    grads = [dz]
-    for coef, base in zip(coefs, bases, strict=True):
-        grads.append(torch.from_numpy(coef))
-        if base is not None:
-            grads.append(torch.from_numpy(base))
-    return grads
+    return call.plan.network(z, W, [coef for coef, _ in pairs], [base for _, base in pairs], keep)
 
 
 def _plain(call: Call, W: Tensor) -> Callable[..., Tensor]:
@@ -98,7 +92,7 @@ class _Rules:
         z, W, *weights = ctx.saved_tensors
         g, wanted = cotangents[0], ctx.needs_input_grad[2]
         if ctx.network is not None and not torch.is_grad_enabled():
-            grads = _backward(ctx.network, wanted, g, z)
+            grads = ctx.network.gradients(g, wanted)
         else:
             grads = FusedPullback.apply(ctx.call, ctx.network, wanted, g, z, W, *weights)
         return None, None, grads[0] if wanted else None, None, *grads[1:]
@@ -114,11 +108,10 @@ class EagerJets(_Rules, torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, call: Call, keep: bool, z: Tensor, W: Tensor, *weights: Tensor):
-        y, ctx.network = _forward(call, keep, z, W, weights)
-        ctx.call = call
+        ctx.call, ctx.network = call, build(call, z, W, weights, SAVED if keep else -1)
         ctx.save_for_backward(z, W, *weights)
         ctx.save_for_forward(z, W, *weights)
-        return y
+        return ctx.network.run()
 
 
 class FusedJets(_Rules, torch.autograd.Function):
@@ -126,7 +119,8 @@ class FusedJets(_Rules, torch.autograd.Function):
 
     @staticmethod
     def forward(call: Call, keep: bool, z: Tensor, W: Tensor, *weights: Tensor):
-        return _forward(call, keep, z, W, weights)
+        network = build(call, z, W, weights, SAVED if keep else -1)
+        return network.run(), network
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
@@ -154,12 +148,10 @@ class FusedPullback(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        call: Call, network: FusedNetwork | None, wanted: bool, g: Tensor, z: Tensor, W: Tensor, *weights
-    ):
+    def forward(call: Call, network: Network | None, wanted: bool, g: Tensor, z: Tensor, W: Tensor, *weights):
         if network is None:
             return _pullback(call, W)(g, z, *weights)
-        return tuple(_backward(network, wanted, g, z))
+        return tuple(network.gradients(g, wanted))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:

@@ -1,4 +1,4 @@
-"""Drives the compiled kernels: splits a batch, joins the gradients. NumPy in, NumPy out.
+"""Drives the compiled kernels: splits a batch, joins the gradients.
 
 A batch is cut into chunks, whose jets stay in the cache, and into parts, each with gradient sums of its own
 that are added in order: the result does not depend on the number of threads. Jets between layers are kept
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from sciml.kernels.layout import FIELD
 from sciml.kernels.plan import Plan
@@ -62,24 +63,25 @@ class FusedNetwork:
 
     Args:
         plan: Of the network.
+        z: Jets ``(N, C, i)``.
+        W: Second-order weights ``(S, D)``.
         coefs: ``(i, m, o)`` each.
         bases: ``(i, o)`` or None each.
-        z: Jets ``(N, C, i)``, contiguous.
-        W: Second-order weights ``(S, D)``, contiguous.
         keep: Bytes of jets between the layers that may be kept for a backward pass.
     """
 
     def __init__(
         self,
         plan: Plan,
-        coefs: Sequence[np.ndarray],
-        bases: Sequence[np.ndarray | None],
-        z: np.ndarray,
-        W: np.ndarray,
+        z: Tensor,
+        W: Tensor,
+        coefs: Sequence[Tensor],
+        bases: Sequence[Tensor | None],
         keep: float,
     ):
-        self.plan, self.z, self.W, self.points = plan, z, W, z.shape[0]
-        self._weights = W.ctypes.data
+        self.plan, self.points = plan, z.shape[0]
+        self.z, self.W = z.detach().contiguous().numpy(), W.detach().contiguous().numpy()
+        self._weights = self.W.ctypes.data
         self.shapes = [coef.shape for coef in coefs]
         self.has_base = [base is not None for base in bases]
         saved = plan.jet_layout(self.points, "saved")
@@ -89,9 +91,9 @@ class FusedNetwork:
         self.net = plan.net.copy()
         for n, (coef, base) in enumerate(zip(coefs, bases, strict=True)):
             k, (_, m, o) = plan.tables[n].degree, coef.shape
-            self.space.array(f"COEF{n}")[:, k : k + m, :o] = coef
+            self.space.array(f"COEF{n}")[:, k : k + m, :o] = coef.detach().numpy()
             if base is not None:
-                self._base(self.space, f"BASE{n}", n)[:] = base
+                self._base(self.space, f"BASE{n}", n)[:] = base.detach().numpy()
             for name in ("COEF", "BASE", "TABLE"):
                 self.net[n, FIELD[name]] = self.space.address(f"{name}{n}")
         plan.kernels.make_tables(self.net)
@@ -123,6 +125,19 @@ class FusedNetwork:
         first, width = own.array("Z0"), self.plan.widths[0]
         first[: b - a, :, :width] = self.z[a:b]
         first[: b - a, :, width:] = 0
+
+    def run(self) -> Tensor:
+        """Jets at the output ``(N, C, o)``."""
+        out = np.empty((self.points, self.plan.channels, self.plan.widths[-1]), self.plan.dtype)
+        self.forward(out)
+        return torch.from_numpy(out)
+
+    def gradients(self, g: Tensor, wanted: bool) -> list[Tensor]:
+        """Gradients of ``z`` (a lone zero unless it is ``wanted``) and of the weights, layer by layer."""
+        dz = np.empty(self.z.shape if wanted else (), self.plan.dtype)
+        coefs, bases = self.backward(g.detach().contiguous().numpy(), dz if wanted else None)
+        pairs = zip(coefs, bases, strict=True)
+        return [torch.from_numpy(a) for a in (dz, *(a for pair in pairs for a in pair if a is not None))]
 
     def forward(self, out: np.ndarray) -> None:
         """Write the jets at the output, ``(N, C, o)``."""
@@ -202,21 +217,18 @@ class FusedNetwork:
         C = self.plan.channels
         return array.reshape(-1)[: count * C * width].reshape(count, C, width)
 
-    def jets(self) -> list[np.ndarray]:
+    def inputs(self) -> list[Tensor]:
         """Input jets of every layer, after a forward pass that kept them all."""
-        plan = self.plan
-        if self.saved is None:
-            return [self.z]
-        saved = [self.saved.array(f"Z{n}")[:, :, : plan.widths[n]].copy() for n in range(1, plan.layers)]
-        return [self.z, *saved]
+        plan, jets = self.plan, [self.z]
+        if self.saved is not None:
+            jets += [self.saved.array(f"Z{n}")[:, :, : plan.widths[n]].copy() for n in range(1, plan.layers)]
+        return [torch.from_numpy(z) for z in jets]
 
-    def cotangents(self, g: np.ndarray) -> list[np.ndarray]:
+    def cotangents(self, g: Tensor) -> list[Tensor]:
         """Cotangents of every layer's output jets ``(N, C, o)``, after a forward pass that kept the jets."""
         plan, last = self.plan, self.plan.layers
-        if last == 1:
-            return [g]
         full = [np.zeros((self.points, plan.channels, width), plan.dtype) for width in plan.padded[1:]]
-        full[-1][:, :, : plan.widths[last]] = g
+        full[-1][:, :, : plan.widths[last]] = g.detach().numpy()
         size = min(CHUNK, max(self.points, 1))
 
         def task(part: int) -> None:
@@ -231,4 +243,4 @@ class FusedNetwork:
             plan.kernels.backward(net[1:], self._weights, 0, b - a, own.address("scratch"), plan.block)
 
         run_parts(task, -(-self.points // size))
-        return [jet[:, :, :width] for jet, width in zip(full, plan.widths[1:], strict=True)]
+        return [torch.from_numpy(g[:, :, :width]) for g, width in zip(full, plan.widths[1:], strict=True)]

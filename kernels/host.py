@@ -45,6 +45,11 @@ def missing_simd() -> str | None:
     return reason
 
 
+def narrow_outputs(bits: int) -> int:
+    """Up to so many outputs a SIMD kernel's vectors run over a layer's inputs."""
+    return vector_bytes() * 8 // bits // 2
+
+
 @cache
 def simd(D: int, S: int, degree: int, base: bool, bits: int) -> Kernels:
     """The SIMD kernels for one shape of jet, compiled on first use."""

@@ -11,10 +11,12 @@ from torch import Tensor
 from sciml.errors import ArgumentError
 from sciml.kernels import host
 from sciml.kernels.function import Call, run_fused
-from sciml.kernels.plan import Kernels, plan
+from sciml.kernels.plan import Plan, plan
 from sciml.kernels.reference import LayerWeights, jet_shape, reference_jets
-from sciml.kernels.table import plain_tensor, spline_table
+from sciml.kernels.simd_parts import Shape
+from sciml.kernels.table import SplineTable, plain_tensor, spline_table
 from sciml.kernels.torch_jets import torch_jets
+from sciml.kernels.triton_jets import TritonPlan, interpreted, missing_triton, triton_plan
 
 _BITS = {torch.float32: 32, torch.float64: 64}
 
@@ -24,7 +26,7 @@ class Backend(NamedTuple):
 
     Attributes:
         run: ``(z, layers, W) -> (N, C, o)``.
-        kernels: ``(z, layers, W) -> Kernels``, for a backend that runs compiled loops.
+        plan: ``(z, tables, widths, base, D, S)`` to a plan, for a backend that is fused.
         missing: Why this machine cannot run it, or None.
         why_not: Why it cannot take this call, or None.
     """
@@ -32,51 +34,50 @@ class Backend(NamedTuple):
     run: Callable[..., Tensor]
     missing: Callable[[], str | None]
     why_not: Callable[..., str | None]
-    kernels: Callable[..., Kernels] | None = None
+    plan: Callable[..., Plan | TritonPlan] | None = None
 
 
 Arguments = tuple[Call, Tensor, list[Tensor]]
+Tables = tuple[SplineTable, ...]
 
 
-def fused_call(kernels: Kernels, z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> Arguments:
+def fused_call(
+    make_plan: Callable[..., Plan | TritonPlan],
+    z: Tensor,
+    layers: Sequence[LayerWeights],
+    W: Tensor | None,
+) -> Arguments:
     """The call, ``W`` as a tensor and the weights, as `function` takes them."""
     if W is None:
         W = z.new_zeros(0, z.shape[1] - 1)
     tables = tuple([spline_table(knots, coef.shape[0], degree, z.dtype) for coef, _, knots, degree in layers])
     widths = (z.shape[2], *[layer[0].shape[2] for layer in layers])
-    S, D = W.shape
-    call = Call(
-        plan(kernels, tables, widths, D, S),
-        tuple([layer[2] for layer in layers]),
-        tuple([layer[1] is not None for layer in layers]),
-    )
+    has_base = tuple([layer[1] is not None for layer in layers])
+    made = make_plan(_BITS[z.dtype], tables, widths, any(has_base), W.shape[1], W.shape[0])
     weights = [w for layer in layers for w in layer[:2] if w is not None]
-    return call, W.to(z), weights
+    return Call(made, tuple([layer[2] for layer in layers]), has_base), W.to(z), weights
 
 
-def _run_fused(kernels: Kernels, z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> Tensor:
-    call, W, weights = fused_call(kernels, z, layers, W)
-    return run_fused(call, z, W, weights)
+def _simd_plan(bits: int, tables: Tables, widths: tuple[int, ...], base: bool, D: int, S: int) -> Plan:
+    return plan(host.simd(D, S, tables[0].degree, base, bits), tables, widths, D, S)
 
 
-def _simd(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> Kernels:
-    D, S = jet_shape(z, W)
-    base = any(layer[1] is not None for layer in layers)
-    return host.simd(D, S, layers[0][3], base, _BITS[z.dtype])
+def _numba_plan(bits: int, tables: Tables, widths: tuple[int, ...], base: bool, D: int, S: int) -> Plan:
+    return plan(host.plain(bits), tables, widths, D, S)
 
 
-def _plain(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> Kernels:
-    return host.plain(_BITS[z.dtype])
+def _triton_plan(
+    bits: int, tables: Tables, widths: tuple[int, ...], base: bool, D: int, S: int
+) -> TritonPlan:
+    return triton_plan(Shape(D, S, tables[0].degree, base, bits, 0), tables, widths)
 
 
-def simd_jets(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None = None) -> Tensor:
-    """Jets by the SIMD kernels; the arguments are those of `kan_jets`."""
-    return _run_fused(_simd(z, layers, W), z, layers, W)
+def _fused(make_plan: Callable[..., Plan | TritonPlan]) -> Callable[..., Tensor]:
+    def run(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None = None) -> Tensor:
+        call, W, weights = fused_call(make_plan, z, layers, W)
+        return run_fused(call, z, W, weights)
 
-
-def numba_jets(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None = None) -> Tensor:
-    """Jets by plain compiled loops; the arguments are those of `kan_jets`."""
-    return _run_fused(_plain(z, layers, W), z, layers, W)
+    return run
 
 
 def _why_not_table(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> str | None:
@@ -86,13 +87,12 @@ def _why_not_table(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) 
     return None
 
 
-def _why_not_compiled(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> str | None:
-    """Why a call cannot run in compiled loops, or None."""
+def _why_not_fused(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> str | None:
+    """Why a call cannot run in any fused kernel, or None."""
     if z.dtype not in _BITS:
         return f"z is {z.dtype}, not float32 or float64"
-    tensors = [z, *(t for layer in layers for t in layer[:3] if t is not None)]
-    if any(t.device.type != "cpu" for t in tensors):
-        return f"z is on {z.device}, not the CPU" if z.device.type != "cpu" else "weights are not on the CPU"
+    if any(t.device != z.device for layer in layers for t in layer[:3] if t is not None):
+        return f"z is on {z.device} and weights are not"
     if any(w.dtype != z.dtype for layer in layers for w in layer[:2] if w is not None):
         return f"z is {z.dtype} and weights are not"
     if not layers:
@@ -102,19 +102,38 @@ def _why_not_compiled(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | Non
     return _why_not_table(z, layers, W)
 
 
-def _why_not_simd(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> str | None:
-    """Why a call cannot run in SIMD kernels, or None."""
-    if reason := _why_not_compiled(z, layers, W):
+def _why_not_numba(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> str | None:
+    """Why a call cannot run in compiled loops, or None."""
+    return f"z is on {z.device}, not the CPU" if z.device.type != "cpu" else _why_not_fused(z, layers, W)
+
+
+def _why_not_unrolled(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> str | None:
+    """Why a call cannot run in kernels that have a register for every channel, or None."""
+    if reason := _why_not_fused(z, layers, W):
         return reason
     D, S = jet_shape(z, W)
     if D + 2 * S > 64:
         return f"D + 2 S is {D + 2 * S}, above 64: more sums than is sensible to unroll"
-    if len({layer[3] for layer in layers}) > 1:
-        return "layers differ in degree"
-    most = max((coef.shape[0] + 16) * (knots.shape[-1] + 1) for coef, _, knots, _ in layers)
-    if z.dtype == torch.float32 and most >= 2**24:
+    return "layers differ in degree" if len({layer[3] for layer in layers}) > 1 else None
+
+
+def _why_not_simd(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> str | None:
+    """Why a call cannot run in SIMD kernels, or None."""
+    if reason := _why_not_numba(z, layers, W) or _why_not_unrolled(z, layers, W):
+        return reason
+    most = max(
+        (coef.shape[0] + 16) * (knots.shape[-1] + 1) * (degree + 1) for coef, _, knots, degree in layers
+    )
+    if z.dtype == torch.float32 and most * host.narrow_outputs(32) >= 2**24:
         return "a layer has more cells than float32 can count"
     return None
+
+
+def _why_not_triton(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> str | None:
+    """Why a call cannot run in Triton kernels, or None."""
+    if z.device.type != "cuda" and not (z.device.type == "cpu" and interpreted()):
+        return f"z is on {z.device}, not on a CUDA device"
+    return _why_not_unrolled(z, layers, W)
 
 
 def _never(*_: object) -> None:
@@ -122,8 +141,9 @@ def _never(*_: object) -> None:
 
 
 BACKENDS: dict[str, Backend] = {  # in order of preference; the reference takes every call, so it comes last
-    "simd": Backend(simd_jets, host.missing_simd, _why_not_simd, _simd),
-    "numba": Backend(numba_jets, host.missing_numba, _why_not_compiled, _plain),
+    "simd": Backend(_fused(_simd_plan), host.missing_simd, _why_not_simd, _simd_plan),
+    "numba": Backend(_fused(_numba_plan), host.missing_numba, _why_not_numba, _numba_plan),
+    "triton": Backend(_fused(_triton_plan), missing_triton, _why_not_triton, _triton_plan),
     "torch": Backend(torch_jets, _never, _why_not_table),
     "reference": Backend(reference_jets, _never, _never),
 }

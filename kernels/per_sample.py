@@ -9,14 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from sciml.errors import ArgumentError
 from sciml.kernels import host
 from sciml.kernels.bspline import local_basis
-from sciml.kernels.function import build
+from sciml.kernels.function import Network, build
 from sciml.kernels.fused import FusedNetwork, run_parts
 from sciml.kernels.jets import check_layers, choose, fused_call, kan_jets
 from sciml.kernels.layout import FIELD
@@ -30,13 +29,13 @@ _ROWS = 64  # points whose rows one thread writes at a time
 
 def _network(
     z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None, backend: str | None, keep: float
-) -> FusedNetwork | None:
-    """The network of a compiled backend, or None where the call goes by plain torch."""
+) -> Network | None:
+    """The network of a fused backend, or None where the call goes by plain torch."""
     check_layers(z, layers, W)
     chosen = choose(z, layers, W, backend)
-    if chosen.kernels is None or torch._C._are_functorch_transforms_active():
+    if chosen.plan is None or torch._C._are_functorch_transforms_active():
         return None
-    call, W, weights = fused_call(chosen.kernels(z, layers, W), z, layers, W)
+    call, W, weights = fused_call(chosen.plan, z, layers, W)
     return build(call, z, W, weights, keep)
 
 
@@ -98,13 +97,13 @@ def _compiled_rows(
 
     n, C, i = z.shape
     _, m, o = layer.coef.shape
-    W = (z.new_zeros(0, C - 1) if W is None else W.to(z)).contiguous()
+    W = z.new_zeros(0, C - 1) if W is None else W.to(z)
     table = spline_table(layer.knots, i, layer.degree, z.dtype)
-    points, weights, g = z.contiguous().numpy(), W.numpy(), cot.contiguous().numpy()
-    like, kernels = points.dtype.type(1), host.plain(points.itemsize * 8)
-    blank = np.zeros((i, m, o), points.dtype)
-    S, D = weights.shape
-    network = FusedNetwork(plan(kernels, (table,), (i, o), D, S), [blank], [None], points, weights, -1)
+    kernels = host.plain(z.element_size() * 8)
+    made = plan(kernels, (table,), (i, o), W.shape[1], W.shape[0])
+    network = FusedNetwork(made, z, W, [z.new_zeros(i, m, o)], [None], -1)
+    points, weights, g = network.z, network.W, cot.contiguous().numpy()
+    like = points.dtype.type(1)
     jacobian = plain_kernels().jacobian
 
     def task(part: int) -> None:
@@ -172,8 +171,8 @@ def kan_layer_vjp(
     g = (cot * weight[:, None, None]).detach()
     network = _network(z, [layer], W, backend, -1)
     if network is not None:
-        coefs, bases = network.backward(g.contiguous().numpy(), None)
-        return torch.from_numpy(coefs[0]), None if bases[0] is None else torch.from_numpy(bases[0])
+        _, *grads = network.gradients(g, False)
+        return grads[0], grads[1] if len(grads) > 1 else None
     coef, base, knots, degree = layer
     table = spline_table(knots, coef.shape[0], degree, z.dtype)
     with torch.enable_grad():
@@ -201,10 +200,8 @@ def layer_cotangents(
     """
     network = _network(z, layers, W, backend, math.inf)
     if network is not None:
-        out = np.empty(cot.shape, network.z.dtype)
-        network.forward(out)
-        pairs = zip(network.jets(), network.cotangents(cot.detach().contiguous().numpy()), strict=True)
-        return [(torch.from_numpy(a), torch.from_numpy(g)) for a, g in pairs]
+        network.run()
+        return list(zip(network.inputs(), network.cotangents(cot), strict=True))
     with torch.enable_grad():
         inputs, outputs = [], []
         y = z.detach().requires_grad_()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from sciml.kernels.bspline import local_taylor
 from sciml.kernels.layout import BLOCK, FIELD, FIELDS
@@ -91,6 +92,14 @@ class Plan:
         self.own_sums = self._weight_layout("", "DBASE", "DTABLE")
         self.block = self._choose_block()
         self.jet_layout = lru_cache(maxsize=32)(self._jet_layout)
+
+    def network(
+        self, z: Tensor, W: Tensor, coefs: Sequence[Tensor], bases: Sequence[Tensor | None], keep: float
+    ) -> Any:
+        """One pass with these weights, which may keep so many bytes for the backward pass."""
+        from sciml.kernels.fused import FusedNetwork
+
+        return FusedNetwork(self, z, W, coefs, bases, keep)
 
     def _weight_layout(self, coef: str, base: str, table: str) -> Layout:
         shapes: dict[str, tuple[int, ...]] = {}
