@@ -18,7 +18,7 @@ PYTEST_ARGS ?= -n logical --maxprocesses 4 --dist loadfile
 .PHONY: help install demo test lint ruff types format docs constraints clean
 
 help:
-	@echo "make demo    solve a first problem, fine-tune it and draw both"
+	@echo "make demo    solve two equations, with an MLP and with a KAN each, and draw them"
 	@echo "make test    run the tests"
 	@echo "make lint    ruff and pyright"
 	@echo "make docs    the documentation, into build/docs"
@@ -37,8 +37,9 @@ $(VENV)/.installed-docs: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
 	@touch $@
 
+# one thread: the systems are small, and threads that wait for each other on a busy machine cost more than they save
 demo: install
-	$(BIN)/python -m benchmarks.demo
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.demo
 
 test: install
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
