@@ -109,6 +109,7 @@ def _load(name: str, text: str, calls: dict[str, tuple], what: str) -> ModuleTyp
 def _tables(degree: int, bits: int, lanes: int) -> ModuleType:
     text = tables_source(Shape(0, 0, degree, False, bits, lanes))
     calls = {"make_tables": (_EMPTY,), "return_tables": (_EMPTY,)}
+    calls |= dict.fromkeys(("pack", "unpack"), (0, 0, 0, 1, 1))
     return _load(f"tables_k{degree}_f{bits}", text, calls, f"tables of degree {degree}, float{bits}")
 
 
@@ -121,7 +122,7 @@ def _jets(shape: Shape) -> ModuleType:
 
 
 def simd_kernels(shape: Shape) -> tuple[ModuleType, ModuleType]:
-    """Modules with ``make_tables`` and ``return_tables``, and with ``forward`` and ``backward``."""
+    """Modules with what does not depend on the jets, and with ``forward`` and ``backward``."""
     with _LOCK:
         return _tables(shape.degree, shape.bits, shape.lanes), _jets(shape)
 
@@ -141,7 +142,7 @@ def _load_plain() -> ModuleType:
         from sciml.kernels import plain_loops
 
         if folder:
-            for name in ("make_tables", "return_tables", "forward", "backward", "jacobian"):
+            for name in ("make_tables", "return_tables", "forward", "backward", "jacobian", "copy"):
                 getattr(plain_loops, name).enable_caching()
     finally:
         settings.CACHE_DIR = known

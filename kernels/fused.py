@@ -25,7 +25,6 @@ from sciml.kernels.workspace import Workspace
 
 CHUNK = 1024  # points
 PARTS = 8
-PART_POINTS = 512  # a part is not smaller
 SAVED = 128 * 2**20  # bytes of jets that are kept between the passes
 
 
@@ -121,10 +120,17 @@ class FusedNetwork:
             if n:
                 net[n - 1, FIELD["Y"]] = address
 
-    def _load_input(self, own: Workspace, a: int, b: int) -> None:
-        first, width = own.array("Z0"), self.plan.widths[0]
-        first[: b - a, :, :width] = self.z[a:b]
-        first[: b - a, :, width:] = 0
+    def _pack(self, jets: np.ndarray, a: int, b: int, to: int, layer: int) -> None:
+        """Copy points ``a .. b`` of ``jets (N, C, width)`` to an address, padded."""
+        plan = self.plan
+        source = jets.__array_interface__["data"][0] + a * jets.strides[0]
+        plan.kernels.pack(source, to, (b - a) * plan.channels, plan.widths[layer], plan.padded[layer])
+
+    def _unpack(self, source: int, jets: np.ndarray, a: int, b: int, layer: int) -> None:
+        """The way back."""
+        plan = self.plan
+        to = jets.__array_interface__["data"][0] + a * jets.strides[0]
+        plan.kernels.unpack(source, to, (b - a) * plan.channels, plan.widths[layer], plan.padded[layer])
 
     def run(self) -> Tensor:
         """Jets at the output ``(N, C, o)``."""
@@ -147,9 +153,9 @@ class FusedNetwork:
             a, b = part * size, min((part + 1) * size, self.points)
             own, net = self._chunk_space(size, "forward"), self.net.copy()
             self._place_jets(net, own, a)
-            self._load_input(own, a, b)
+            self._pack(self.z, a, b, own.address("Z0"), 0)
             plan.kernels.forward(net, self._weights, 0, b - a, own.address("scratch"))
-            out[a:b] = own.array(f"Z{plan.layers}")[: b - a, :, : plan.widths[-1]]
+            self._unpack(own.address(f"Z{plan.layers}"), out, a, b, plan.layers)
 
         run_parts(task, -(-self.points // size))
 
@@ -162,7 +168,7 @@ class FusedNetwork:
             Gradients of the coefficients and of the base weights, layer by layer.
         """
         plan = self.plan
-        parts = min(PARTS, max(1, self.points // PART_POINTS))
+        parts = min(PARTS, max(1, self.points // plan.part_points))
         sums = [Workspace(plan.own_sums if part else plan.sums) for part in range(parts)]
         ends = [self.points * part // parts for part in range(parts + 1)]
         run_parts(lambda part: self._backward_part(g, dz, ends[part], ends[part + 1], sums[part]), parts)
@@ -196,26 +202,19 @@ class FusedNetwork:
         for a in range(start, stop, size):
             b = min(a + size, stop)
             self._place_jets(net, own, a)
-            self._load_input(own, a, b)
+            self._pack(self.z, a, b, own.address("Z0"), 0)
             if self.saved is None:
                 plan.kernels.forward(net, self._weights, 0, b - a, scratch)
-            top = self._as_jets(own.array(f"G{last % 2}"), b - a, plan.padded[last])
-            top[:, :, : plan.widths[last]] = g[a:b]
-            top[:, :, plan.widths[last] :] = 0
+            self._pack(g, a, b, own.address(f"G{last % 2}"), last)
             plan.kernels.backward(net, self._weights, 0, b - a, scratch, plan.block)
             if dz is not None:
-                bottom = self._as_jets(own.array("G0"), b - a, plan.padded[0])
-                dz[a:b] = bottom[:, :, : plan.widths[0]]
+                self._unpack(own.address("G0"), dz, a, b, 0)
 
     def _place_sums(self, net: np.ndarray, sums: Workspace) -> None:
         sums.flat("DBASE0")[:] = 0
         for n in range(self.plan.layers):
             for name in ("DTABLE", "DBASE"):
                 net[n, FIELD[name]] = sums.address(f"{name}{n}")
-
-    def _as_jets(self, array: np.ndarray, count: int, width: int) -> np.ndarray:
-        C = self.plan.channels
-        return array.reshape(-1)[: count * C * width].reshape(count, C, width)
 
     def inputs(self) -> list[Tensor]:
         """Input jets of every layer, after a forward pass that kept them all."""

@@ -59,7 +59,10 @@ def simd(D: int, S: int, degree: int, base: bool, bits: int) -> Kernels:
     shape = Shape(D, S, degree, base, bits, vector_bytes() * 8 // bits)
     tables, jets = simd_kernels(shape)
     size = scratch_size(shape)
-    return Kernels(tables.make_tables, jets.forward, jets.backward, tables.return_tables, size, shape.lanes)
+    copies = (tables.pack, tables.unpack)
+    return Kernels(
+        tables.make_tables, jets.forward, jets.backward, tables.return_tables, *copies, size, shape.lanes
+    )
 
 
 @cache
@@ -73,6 +76,8 @@ def plain(bits: int) -> Kernels:
         lambda net, W, n0, n1, scratch: loops.forward(net, W, n0, n1, like),
         lambda net, W, n0, n1, scratch, block: loops.backward(net, W, n0, n1, like),
         lambda net: loops.return_tables(net, like),
+        lambda source, to, rows, width, padded: loops.copy(source, to, rows * width, like),
+        lambda source, to, rows, width, padded: loops.copy(source, to, rows * width, like),
         scratch=0,
         lanes=1,
     )

@@ -224,6 +224,12 @@ def return_tables(net, like):
                 dcoef[i] += dT[i, cells + 1, p]
 
 
+@njit(nogil=True, error_model="numpy")
+def copy(source, to, count, like):
+    """Copy ``count`` numbers: without vectors nothing is padded."""
+    _view(to, (count,), like)[:] = _view(source, (count,), like)
+
+
 @njit(error_model="numpy")
 def _layer(net, l, n1, weights, like):
     """Views of one layer's fields, and memory for one point."""

@@ -25,6 +25,8 @@ class Kernels(NamedTuple):
     forward: Callable[..., None]
     backward: Callable[..., None]
     return_tables: Callable[..., None]
+    pack: Callable[..., None]
+    unpack: Callable[..., None]
     scratch: int
     lanes: int
 
@@ -67,6 +69,7 @@ class Plan:
         weights: Layout of coefficients, base weights and tables.
         sums, own_sums: Layout of their gradients, and of the part that every thread sums by itself.
         narrow: Layers with so few outputs that vectors run over the inputs.
+        part_points: Points below which a part of a batch does not pay for gradient sums of its own.
         block: Inputs whose tables the backward pass works on at a time, so that they stay in the cache.
     """
 
@@ -90,6 +93,7 @@ class Plan:
         self.weights = self._weight_layout("COEF", "BASE", "TABLE")
         self.sums = self._weight_layout("DCOEF", "DBASE", "DTABLE")
         self.own_sums = self._weight_layout("", "DBASE", "DTABLE")
+        self.part_points = max(512, *(16 * table.cells for table in tables))
         self.block = self._choose_block()
         self.jet_layout = lru_cache(maxsize=32)(self._jet_layout)
 

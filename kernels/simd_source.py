@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from sciml.kernels import simd_narrow, simd_wide
 from sciml.kernels.layout import FIELD
-from sciml.kernels.simd_parts import Shape
+from sciml.kernels.simd_parts import Shape, number
 from sciml.kernels.simd_prepare import prepare
 
 _OPERATIONS = (
@@ -48,6 +48,31 @@ def jit(function):
 '''
 
 
+def _copies(shape: Shape) -> str:
+    """``pack`` and ``unpack``: rows of some width to and from rows that are padded with zeros."""
+    return f"""
+
+@jit
+def pack(source, to, rows, width, padded):
+    zero = splat({number(0.0, shape)})
+    whole = max(rows - (padded - 1) // max(width, 1), 0)  # rows behind which a vector's worth can still be read
+    for r in range(whole):
+        for v in range(0, padded, {shape.lanes}):
+            value = load(source, r * width + v)
+            store(to, r * padded + v, where_less(iota(), splat(f(width - v)), value, zero))
+    for r in range(whole, rows):
+        for v in range(padded):
+            put(to, r * padded + v, number(source, r * width + v) if v < width else f(0))
+
+
+@jit
+def unpack(source, to, rows, width, padded):
+    for r in range(rows):
+        for v in range(width):
+            put(to, r * width + v, number(source, r * padded + v))
+"""
+
+
 def _each_layer(name: str, arguments: str, more: str = "", order: str = "range(net.shape[0])") -> str:
     """A function that goes through the layers and calls the kernel for each one's kind."""
     calls = f"net, l{arguments}"
@@ -65,10 +90,10 @@ def {function}(net{arguments}{more}):
 
 
 def tables_source(shape: Shape) -> str:
-    """The text of a module with ``make_tables`` and ``return_tables``; only the degree and the vector matter."""
+    """The text of a module with what does not depend on the jets: tables to and from, and copies."""
     bodies = simd_wide.tables(shape) + simd_narrow.tables(shape)
     head = _head(shape, f"tables of degree {shape.degree}, float{shape.bits}, {shape.lanes} lanes")
-    return head + bodies + _each_layer("make", "") + _each_layer("return", "")
+    return head + bodies + _copies(shape) + _each_layer("make", "") + _each_layer("return", "")
 
 
 def jets_source(shape: Shape) -> str:
