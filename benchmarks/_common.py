@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 
 def machine() -> dict[str, object]:
@@ -80,3 +82,16 @@ def peak_megabytes(call: Callable[[], object]) -> float:
     Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
     call()
     return round(field("VmHWM") - before, 1)
+
+
+def median_seconds(runs: Sequence[Mapping[str, Any]], marks: Sequence[float]) -> dict[str, float | None]:
+    """Median seconds to each mark over runs with ``reached = {mark: (seconds, step)}``.
+
+    A run that never got there counts as infinite; an infinite median is None.
+    """
+    out: dict[str, float | None] = {}
+    for mark in marks:
+        name = f"{mark:.0e}"
+        seconds = statistics.median(run["reached"].get(name, (math.inf, 0))[0] for run in runs)
+        out[name] = seconds if math.isfinite(seconds) else None
+    return out

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 import sciml
-from benchmarks._common import machine, show
+from benchmarks._common import machine, median_seconds, show
 from sciml import adapters, nn, pdes
 
 MARKS = (1e-1, 5e-2, 1e-2, 1e-3, 1e-4, 1e-6)
@@ -232,10 +232,7 @@ def medians(runs: list[dict[str, Any]]) -> dict[str, Any]:
         "trained": runs[0]["trained"],
     }
     out["bytes"] = runs[0]["bytes"]
-    for mark in MARKS:
-        seconds = statistics.median(run["reached"].get(f"{mark:.0e}", (math.inf, 0))[0] for run in runs)
-        out[f"{mark:.0e}"] = seconds if math.isfinite(seconds) else None
-    return out
+    return {**out, **median_seconds(runs, MARKS)}
 
 
 if __name__ == "__main__":

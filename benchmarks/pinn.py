@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 import sciml
-from benchmarks._common import machine, show
+from benchmarks._common import machine, median_seconds, show
 from sciml import nn, pdes
 
 MARKS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10)
@@ -138,10 +138,7 @@ def main() -> None:
 def medians(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Median seconds to each mark (a seed that never got there counts as infinite, and shows as null) and error."""
     out: dict[str, Any] = {"best": statistics.median(run["best"] for run in runs)}
-    for mark in MARKS:
-        seconds = statistics.median(run["reached"].get(f"{mark:.0e}", (math.inf, 0))[0] for run in runs)
-        out[f"{mark:.0e}"] = seconds if math.isfinite(seconds) else None
-    return out
+    return {**out, **median_seconds(runs, MARKS)}
 
 
 if __name__ == "__main__":

@@ -108,6 +108,29 @@ def check_widths(widths: object, kind: str) -> list[int]:
     return list(widths)
 
 
+def check_grids(grid: object, layers: int) -> list[int]:
+    """Cells of each layer's spline grid from one int or one a layer.
+
+    Raises:
+        ArgumentError: Anything but ints >= 1, or another number of them.
+    """
+    grids = list(grid) if isinstance(grid, (list, tuple)) else [grid] * layers
+    if len(grids) != layers or any(isinstance(g, bool) or not isinstance(g, int) or g < 1 for g in grids):
+        raise ArgumentError(f"grid must be one int >= 1, or {layers} of them (one a layer); got {grid!r}.")
+    return grids
+
+
+def check_degree(degree: object) -> int:
+    """The degree of splines.
+
+    Raises:
+        ArgumentError: No int from 1 to 7.
+    """
+    if isinstance(degree, bool) or not isinstance(degree, int) or not 1 <= degree <= 7:
+        raise ArgumentError(f"degree must be an int from 1 to 7; got {degree!r}.")
+    return degree
+
+
 def generator(seed: int) -> torch.Generator:
     """A CPU generator of its own, so that building a network never touches the global one."""
     return torch.Generator().manual_seed(int(seed))

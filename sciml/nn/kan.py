@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sciml import kernels
 from sciml.errors import ArgumentError
 from sciml.kernels.bspline import bspline_basis, refine, uniform_knots
-from sciml.nn.base import JetLayer, JetNetwork, check_widths, generator
+from sciml.nn.base import JetLayer, JetNetwork, check_degree, check_grids, check_widths, generator
 
 SILU_POWER = 0.0903  # E[silu(x)^2] for x uniform on [-1, 1]
 
@@ -107,12 +107,7 @@ class KAN(JetNetwork):
     ):
         super().__init__()
         self.widths = check_widths(widths, "KAN")
-        depth = len(self.widths) - 1
-        grids = [grid] * depth if isinstance(grid, int) else list(grid)
-        if len(grids) != depth or any(isinstance(g, bool) or not isinstance(g, int) or g < 1 for g in grids):
-            raise ArgumentError(f"grid must be one int >= 1, or {depth} of them (one a layer); got {grid!r}.")
-        if isinstance(degree, bool) or not isinstance(degree, int) or not 1 <= degree <= 7:
-            raise ArgumentError(f"degree must be an int from 1 to 7; got {degree!r}.")
+        grids, degree = check_grids(grid, len(self.widths) - 1), check_degree(degree)
         lower, upper = (float(e) for e in domain)
         if not (math.isfinite(lower) and math.isfinite(upper) and lower < upper):
             raise ArgumentError(f"domain must be (lower, upper) with lower < upper; got {domain!r}.")
@@ -165,13 +160,7 @@ class KAN(JetNetwork):
             The network itself.
         """
         layers = self._kan_layers()
-        grids = [grid] * len(layers) if isinstance(grid, int) else list(grid)
-        if len(grids) != len(layers) or any(
-            isinstance(g, bool) or not isinstance(g, int) or g < 1 for g in grids
-        ):
-            raise ArgumentError(
-                f"grid must be one int >= 1, or {len(layers)} of them (one a layer); got {grid!r}."
-            )
+        grids = check_grids(grid, len(layers))
         for layer, g in zip(layers, grids, strict=True):
             inner = layer.knots[:, self.degree : layer.knots.shape[1] - self.degree].double()
             _regrid(layer, _knots_through(_resample(inner, g), self.degree))

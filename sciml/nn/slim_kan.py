@@ -18,7 +18,7 @@ from sciml import kernels
 from sciml.adapters.hosvd import hosvd
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.kernels.bspline import uniform_knots
-from sciml.nn.base import JetLayer, JetNetwork, check_widths, generator
+from sciml.nn.base import JetLayer, JetNetwork, check_degree, check_grids, check_widths, generator
 from sciml.nn.kan import KAN, KANLayer
 
 Ranks = tuple[int, int, int]  # in, out, basis: the order of LoTRA
@@ -136,10 +136,7 @@ class SlimKAN(JetNetwork):
         super().__init__()
         self.widths = check_widths(widths, "SlimKAN")
         self.r = _ranks(r)
-        if isinstance(grid, bool) or not isinstance(grid, int) or grid < 1:
-            raise ArgumentError(f"grid must be an int >= 1; got {grid!r}.")
-        if isinstance(degree, bool) or not isinstance(degree, int) or not 1 <= degree <= 7:
-            raise ArgumentError(f"degree must be an int from 1 to 7; got {degree!r}.")
+        grid, degree = check_grids(grid, 1)[0], check_degree(degree)
         self.degree, self.base, self.domain, self.seed = (
             degree,
             base,
