@@ -9,8 +9,7 @@ Four forms of the same step, J of shape (M, P):
   at once;
 * krylov (``bidiagonal.py``): products with J and J' only.
 
-Primal and dual hold Cholesky factors; when one fails (``l`` below rounding of the Gram matrix) they fall
-back to eigenvalues.
+Primal and dual hold Cholesky factors and take no ``l`` below the rounding of the Gram matrix.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ import torch
 from torch import Tensor
 
 from .cubic.secular import solve_secular
-from .linalg import Cholesky, eigh, inner_gram, outer_gram, svd
+from .linalg import Cholesky, inner_gram, outer_gram, svd
 from .protocols import Linearization
 
 # |sigma |s| - l| / l at which the Cholesky search stops: s is exact for sigma' = l/|s|
@@ -43,30 +42,13 @@ class DampedSystem(Protocol):
 
 
 class SpectralSystem:
-    """From ``J = U diag(k) V'``: every ``l`` costs two products.
+    """From the singular values of J: every ``l`` costs two products, however small it is."""
 
-    ``left`` maps q (M,) to ``diag(k) U' q`` and ``right`` maps coefficients back to the parameters.
-    """
-
-    def __init__(self, lin: Linearization, form: str):
-        if form == "qr":
-            u, k, vt = svd(lin.dense())
-            self.square = k * k
-            self._left = lambda q: k * (u.T @ q)
-            self._right = lambda y: vt.T @ y
-        elif form == "primal":
-            w, v = eigh(inner_gram(lin.dense()))
-            self.square = w.clamp_min(0.0)
-            self._left = lambda q: v.T @ lin.rmv(q)
-            self._right = lambda y: v @ y
-        else:
-            w, u = eigh(lin.gram())
-            self.square = w.clamp_min(0.0)
-            # directions whose eigenvalue is rounding carry no information about J
-            k = torch.where(w > len(w) * torch.finfo(w.dtype).eps * w.abs().max(), self.square.sqrt(), 0.0)
-            inverse = torch.where(k > 0.0, 1.0 / k, 0.0)
-            self._left = lambda q: k * (u.T @ q)
-            self._right = lambda y: lin.rmv(u @ (inverse * y))
+    def __init__(self, lin: Linearization):
+        u, k, vt = svd(lin.dense())
+        self.square = k * k
+        self._left = lambda q: k * (u.T @ q)
+        self._right = lambda y: vt.T @ y
 
     def solve(self, lam: float, q: Tensor) -> Tensor:
         """``-(J'J + l I)^-1 J' q``."""
@@ -94,27 +76,22 @@ class CholeskySystem:
             self._gram = lin.gram()
         self._lam = -1.0
         self._factor: Cholesky | None = None
-        self._spectral: SpectralSystem | None = None
-        # below this the shift drowns in the rounding of the Gram matrix, whether the factorisation notices
-        # or not
+        # a smaller shift drowns in the rounding of the Gram matrix, whether the factorisation notices or not
         self._floor = torch.finfo(self._gram.dtype).eps * float(self._gram.diagonal().sum())
 
-    def _at(self, lam: float) -> Cholesky | None:
-        """The factor for ``l``; None once the eigenvalues have to take over."""
+    def _at(self, lam: float) -> Cholesky:
+        """The factor for ``l``, or for the smallest one above it that can be factorised."""
+        lam = max(lam, self._floor)
         if lam != self._lam or self._factor is None:
-            self._lam, self._factor = lam, Cholesky(self._gram, lam) if lam > self._floor else None
-        return self._factor if self._factor is not None and self._factor.ok else None
-
-    def _exact(self) -> SpectralSystem:
-        if self._spectral is None:
-            self._spectral = SpectralSystem(self._lin, "dual" if self._dual else "primal")
-        return self._spectral
+            self._lam, self._factor = lam, Cholesky(self._gram, lam)
+            while not self._factor.ok:
+                self._floor = self._lam = 4.0 * self._lam
+                self._factor = Cholesky(self._gram, self._lam)
+        return self._factor
 
     def solve(self, lam: float, q: Tensor) -> Tensor:
         """``-(J'J + l I)^-1 J' q``."""
         factor = self._at(lam)
-        if factor is None:
-            return self._exact().solve(lam, q)
         return -self._lin.rmv(factor.solve(q)) if self._dual else -factor.solve(self._lin.rmv(q))
 
     def cubic(self, sigma: float, q: Tensor, start: float) -> tuple[float, Tensor]:
@@ -131,8 +108,7 @@ class CholeskySystem:
         low, lam = 0.0, start if 0.0 < start < high else high
         for _ in range(30):
             factor = self._at(lam)
-            if factor is None:
-                break
+            lam = self._lam
             y = factor.solve(b)
             half = factor.half_solve(y)
             bend = float(torch.dot(half, half))
@@ -142,9 +118,9 @@ class CholeskySystem:
                 bend = max(float(torch.dot(y, y)) - lam * bend, 0.0)
             norm = float(torch.linalg.vector_norm(s))
             gap = sigma * norm - lam
-            if abs(gap) <= CUBIC_TOLERANCE * lam:
-                return lam, s
+            if abs(gap) <= CUBIC_TOLERANCE * lam or (gap < 0.0 and lam <= self._floor):
+                break
             low, high = (lam, high) if gap > 0.0 else (low, lam)
             new = lam - (1.0 / norm - sigma / lam) / (bend / norm**3 + sigma / lam**2)
             lam = new if low < new < high else (math.sqrt(low * high) if low > 0.0 else 0.1 * high)
-        return self._exact().cubic(sigma, q, start)
+        return lam, s

@@ -1,13 +1,12 @@
-"""Gauss-Newton for residual losses: Levenberg-Marquardt or cubic regularisation, with geodesic acceleration.
+"""Gauss-Newton for residual losses: Levenberg-Marquardt or cubic regularisation, with bent steps.
 
 One step solves ``(J'J + l I) v = -J' r`` where l is the damping (``model="lm"``) or ``l = sigma |v|``
 (``model="cubic"``, the minimiser of ``1/2 |r + J v|^2 + (sigma/3)|v|^3``), bends it along the curvature of
 the residual, and takes it when the loss falls. As r -> 0 the model becomes exact, so a problem that can be
 solved converges fast without any second derivative in the parameters.
 
-Sources: Nielsen (1999) for the update of l and sigma; Transtrum, Sethna (2012) for geodesic acceleration;
-Cartis, Gould, Toint (2011) for the cubic model; Goldshlager, Abrahamsen, Lin (2024, SPRING) for momentum in
-residual space.
+Sources: Nielsen (1999) for the update of l and sigma; Cartis, Gould, Toint (2011) for the cubic model;
+Goldshlager, Abrahamsen, Lin (2024, SPRING) for momentum in residual space; ``bend.py`` for the rest.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from sciml.errors import ArgumentError
 
+from .bend import Model, Trial, proximal, straight
 from .bidiagonal import KrylovSystem
 from .damped import CholeskySystem, DampedSystem, SpectralSystem
 from .momentum import extrapolate
@@ -56,7 +56,9 @@ class GaussNewtonMethod:
         form: How the linear systems are solved: ``"primal"``, ``"dual"``, ``"qr"`` (singular values of J;
             slowest, last digits), ``"krylov"`` (products only), or ``"auto"``: the smaller of primal and
             dual, krylov when both are large.
-        geodesic: Add half the geodesic acceleration (one more residual a step).
+        geodesic: Bend the step along the curvature of the residual; False takes it straight.
+        corrections: Most corrections of a bent step, one residual each, >= 1; 1 is geodesic acceleration
+            proper. The krylov form makes one at most, since each costs it a Krylov space.
         momentum: ``None``; ``"ls"``, extrapolation along the way between accepted points while the loss
             falls (ARCm's idea with a doubling line search); ``"spring"``, the last step enters the
             least-squares problem.
@@ -69,6 +71,7 @@ class GaussNewtonMethod:
     model: str = "cubic"
     form: str = "auto"
     geodesic: bool = True
+    corrections: int = 10
     momentum: str | None = None
     weight: float | None = None
     decay: float = 0.9
@@ -81,6 +84,8 @@ class GaussNewtonMethod:
                 raise ArgumentError(f"{name}: needs one of {known}, got {getattr(self, name)!r}.")
         if self.weight is not None and not 0.0 < self.weight < math.inf:
             raise ArgumentError(f"weight: needs a positive number, got {self.weight!r}.")
+        if self.corrections < 1:
+            raise ArgumentError(f"corrections: needs at least 1, got {self.corrections!r}.")
         if not 0.0 <= self.decay < 1.0:
             raise ArgumentError(f"decay: needs a number in [0, 1), got {self.decay!r}.")
 
@@ -120,23 +125,18 @@ class GaussNewtonMethod:
             state.reject()
             return theta, state
         lin: Linearization = state.model
-        system: DampedSystem = state.solver
         r = lin.residual
-        v, jv = self._solve(lin, system, state, r)
-        if not bool(torch.isfinite(v).all()):
+        model = self._solve(theta, state)
+        if not bool(torch.isfinite(model.v).all()) or torch.equal(theta + model.v, theta):
             self._shorten(state)
             return theta, state
-        s = v + self._acceleration(problem, theta, lin, system, state, v, jv) if self.geodesic else v
-        new = theta + s
-        if torch.equal(new, theta):  # the step is below the rounding of theta
-            state.reject()
-            return theta, state
-        r_new = problem.residual(new)
-        state.evaluations += 1
+        trial = self._try(problem, model)
+        state.evaluations += trial.evaluations
+        new, r_new, jv = theta + trial.step, trial.residual, model.jv
         # the difference of squares as a product: no cancellation when both losses are tiny
-        fall = 0.5 * float(torch.dot(r - r_new, r + r_new)) if len(r_new) == len(r) else math.nan
+        fall = 0.5 * float(torch.dot(r - r_new, r + r_new))
         predicted = -float(torch.dot(r, jv)) - 0.5 * float(torch.dot(jv, jv))
-        state.promised, state.length = predicted, float(torch.linalg.vector_norm(v))
+        state.promised, state.length = predicted, float(torch.linalg.vector_norm(model.v))
         loss = half_square(r_new)
         noise = 10.0 * torch.finfo(r.dtype).eps * state.loss
         ratio = (fall + noise) / (predicted + noise) if predicted > 0.0 else -1.0
@@ -148,7 +148,7 @@ class GaussNewtonMethod:
         state.weight = max(state.weight, 1e-30)
         state.nu = 2.0
         state.accept(loss)
-        state.previous = s if self.momentum == "spring" else None
+        state.previous = trial.step if self.momentum == "spring" else None
         if self.momentum == "ls":
             way = None if state.anchor is None else new - state.anchor
             state.anchor = new
@@ -173,54 +173,40 @@ class GaussNewtonMethod:
             state.solver = self._system(lin)
         return state.solver is not None
 
-    def _system(self, lin: Linearization) -> DampedSystem:
+    def _form(self, lin: Linearization) -> str:
         m, p = lin.shape
-        form = self.form
-        if form == "auto":
-            if p < m and p <= DENSE and 8 * m * p <= DENSE_BYTES:
-                form = "primal"
-            else:
-                form = "dual" if m <= DENSE else "krylov"
+        if self.form != "auto":
+            return self.form
+        if p < m and p <= DENSE and 8 * m * p <= DENSE_BYTES:
+            return "primal"
+        return "dual" if m <= DENSE else "krylov"
+
+    def _system(self, lin: Linearization) -> DampedSystem:
+        form = self._form(lin)
         if form == "krylov":
             return KrylovSystem(lin, self.tolerance, self.max_basis)
-        return SpectralSystem(lin, "qr") if form == "qr" else CholeskySystem(lin, form)
+        return SpectralSystem(lin) if form == "qr" else CholeskySystem(lin, form)
 
-    def _solve(
-        self, lin: Linearization, system: DampedSystem, state: GaussNewtonState, r: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """The step v (P,) and J v (M,)."""
-        q, lead = r, None
+    def _solve(self, theta: Tensor, state: GaussNewtonState) -> Model:
+        """The damped linear model and its step."""
+        lin: Linearization = state.model
+        system: DampedSystem = state.solver
+        q, lead = lin.residual, 0.0
         if state.previous is not None:
             lead = self.decay * state.previous
-            q = r + lin.mv(lead)
+            q = q + lin.mv(lead)
         if self.model == "lm":
             state.multiplier = state.weight
             v = system.solve(state.weight, q)
         else:
             state.multiplier, v = system.cubic(state.weight, q, state.multiplier)
-        if lead is not None:
-            v = v + lead
-        return v, lin.mv(v)
+        v, damping = v + lead, state.multiplier
+        return Model(theta, lin, lambda q: system.solve(damping, q), v, lin.mv(v), damping, lead)
 
-    def _acceleration(
-        self,
-        problem: LeastSquaresProblem,
-        theta: Tensor,
-        lin: Linearization,
-        system: DampedSystem,
-        state: GaussNewtonState,
-        v: Tensor,
-        jv: Tensor,
-    ) -> Tensor | float:
-        """Half the geodesic acceleration, 0 when it is too long to be trusted."""
-        h = 0.1
-        bend = (2.0 / h) * ((problem.residual(theta + h * v) - lin.residual) / h - jv)
-        state.evaluations += 1
-        if not bool(torch.isfinite(bend).all()):
-            return 0.0
-        a = system.solve(state.multiplier, bend)
-        size, length = float(torch.linalg.vector_norm(a)), float(torch.linalg.vector_norm(v))
-        return 0.5 * a if 2.0 * size <= 0.75 * length else 0.0
+    def _try(self, problem: LeastSquaresProblem, model: Model) -> Trial:
+        if not self.geodesic:
+            return straight(problem, model)
+        return proximal(problem, model, 1 if self._form(model.lin) == "krylov" else self.corrections)
 
     def _shorten(self, state: GaussNewtonState) -> None:
         state.weight = min(state.weight * state.nu, 1e30)
