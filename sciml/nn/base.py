@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -108,7 +108,7 @@ def check_widths(widths: object, kind: str) -> list[int]:
     return list(widths)
 
 
-def check_grids(grid: object, layers: int) -> list[int]:
+def check_grids(grid: Any, layers: int) -> list[int]:
     """Cells of each layer's spline grid from one int or one a layer.
 
     Raises:
