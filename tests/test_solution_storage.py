@@ -90,7 +90,8 @@ def test_a_loaded_solution_can_be_trained_on(tmp_path):
     solution.save(tmp_path / "s.h5")
     loaded = sciml.load(tmp_path / "s.h5")
     further = sciml.solve(pdes.Poisson(2), loaded.network, **(OPTIONS | {"max_steps": 30}))
-    assert further.error() < solution.error()
+    # what training lowers is the residual; the error of so small a network need not follow
+    assert further.stats["residual"] < solution.stats["residual"]
     assert all(p.requires_grad for p in loaded.network.parameters())
 
 
