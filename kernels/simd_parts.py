@@ -29,7 +29,7 @@ class Rows:
         self.b = {r: count + r for r in range(4)} if shape.base else {}
         count += len(self.b)
         self.q = {s: count + s for s in range(shape.S)}
-        self.sums = count + shape.S  # one row of BLOCK * lanes elements a group of sums follows
+        self.sums = count + shape.S  # behind the rows lie squares of lanes * lanes elements
 
 
 def sums(shape: Shape) -> int:
@@ -37,10 +37,15 @@ def sums(shape: Shape) -> int:
     return 1 + shape.D + 2 * shape.S
 
 
+def few_sums(shape: Shape) -> bool:
+    """Whether sums are cheaper made for many inputs of one kind than for many kinds of one input."""
+    return sums(shape) <= 8
+
+
 def scratch_size(shape: Shape) -> int:
     """Elements of scratch memory that one thread needs."""
-    groups = -(-sums(shape) // shape.lanes)
-    return Rows(shape).sums * BLOCK + groups * (BLOCK * shape.lanes + shape.lanes**2)
+    squares = max(sums(shape) if few_sums(shape) else 0, 2 * -(-sums(shape) // shape.lanes))
+    return Rows(shape).sums * BLOCK + (squares + 1) * shape.lanes**2
 
 
 def store_sums(shape: Shape, count: int, place: Callable[[int], str]) -> list[str]:

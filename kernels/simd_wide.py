@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from sciml.kernels.layout import FIELD
-from sciml.kernels.simd_parts import BLOCK, Rows, Shape, derivative, indent, number, store_sums, sums, total
+from sciml.kernels.simd_parts import (
+    BLOCK,
+    Rows,
+    Shape,
+    derivative,
+    few_sums,
+    indent,
+    number,
+    store_sums,
+    sum_tree,
+    sums,
+    total,
+)
 
 
 def _spread_edge(shape: Shape, orders: int) -> list[str]:
@@ -42,6 +54,21 @@ def _forward_edge(shape: Shape) -> list[str]:
     return lines
 
 
+def _split(shape: Shape) -> bool:
+    """Whether there are more sums than registers, so that the last ones are better made in a loop of their own."""
+    return sums(shape) > 24
+
+
+def _second_sums(shape: Shape) -> list[str]:
+    """The sums with ``f2``, on their own."""
+    C, lanes = 1 + shape.D + shape.S, shape.lanes
+    lines = [line for line in _read_table(shape) if not line.startswith(("T0", "T1"))]
+    lines.append(f"f2 = {derivative(shape, 2)}")
+    for s in range(shape.S):
+        lines.append(f"a{C + s} = fma(f2, load(g, {1 + shape.D + s} * JP + j * {lanes}), a{C + s})")
+    return lines
+
+
 def _backward_edge(shape: Shape, inputs: bool) -> list[str]:
     D, S, k, lanes, use = shape.D, shape.S, shape.degree, shape.lanes, _factors(shape)
     C, chains = 1 + D + S, 3  # sums are long and their links wait for each other: several side by side
@@ -58,7 +85,7 @@ def _backward_edge(shape: Shape, inputs: bool) -> list[str]:
             lines.append("Q = " + total([(use[f"q{c - 1 - D}"], f"g{c}")], "Q" if c > D + 1 else None))
         if inputs:
             lines.append(f"a{c} = fma(f1, g{c}, a{c})")
-        if inputs and c > D:
+        if inputs and c > D and not _split(shape):
             lines.append(f"a{C + c - 1 - D} = fma(f2, g{c}, a{C + c - 1 - D})")
     if C > 1:
         lines.append("P = " + total([(None, f"P{chain}") for chain in range(min(chains, C - 1))]))
@@ -75,21 +102,42 @@ def _backward_edge(shape: Shape, inputs: bool) -> list[str]:
     return lines
 
 
+def _keep_sums(shape: Shape) -> list[str]:
+    """Bring the sums of input ``i`` to memory: as one row a group of sums, or as vectors that are yet to be summed."""
+    lanes, first, count = shape.lanes, Rows(shape).sums * BLOCK, sums(shape)
+    if few_sums(shape):
+        return [f"store(s, {first + c * lanes**2} + (i - v) * {lanes}, a{c})" for c in range(count)]
+    return store_sums(shape, count, lambda group: f"s, {first + group * lanes**2} + (i - v) * {lanes}")
+
+
+def _turn_sums(shape: Shape) -> tuple[list[str], list[str]]:
+    """Blank the rows of inputs that are not there; make a vector over ``lanes`` inputs of each sum."""
+    lanes, first, count = shape.lanes, Rows(shape).sums * BLOCK, sums(shape)
+    squares = count if few_sums(shape) else -(-count // lanes)
+    turned = first + squares * lanes**2
+    blank = [f"store(s, {first + n * lanes**2} + (i - v) * {lanes}, zero)" for n in range(squares)]
+    if few_sums(shape):
+        rows: list[str | None] = [f"load(s, at + {r * lanes})" for r in range(lanes)]
+        turn = [
+            f"for c in range({count}):",
+            f"    at = {first} + c * {lanes**2}",
+            f"    store(s, {turned} + c * {lanes}, {sum_tree(rows, lanes)})",
+        ]
+    else:
+        turn = [f"transpose(s, {first + n * lanes**2}, s, {turned + n * lanes**2})" for n in range(squares)]
+    return blank, turn
+
+
 def _finish_inputs(shape: Shape) -> list[str]:
-    """Turn the rows of sums into columns and write the cotangents of ``lanes`` inputs."""
+    """Write the cotangents of ``lanes`` inputs from their sums."""
     D, S, lanes, C = shape.D, shape.S, shape.lanes, 1 + shape.D + shape.S
-    groups = -(-sums(shape) // lanes)
-    first = Rows(shape).sums * BLOCK
-    turned = first + groups * BLOCK * lanes
-    lines = [
-        f"transpose(s, {first + group * BLOCK * lanes} + v * {lanes}, s, {turned + group * lanes**2})"
-        for group in range(groups)
-    ]
+    squares = sums(shape) if few_sums(shape) else -(-sums(shape) // lanes)
+    turned = Rows(shape).sums * BLOCK + squares * lanes**2
 
     def column(c: int) -> str:
         return f"load(s, {turned + c * lanes})"
 
-    lines.append(f"store(h, i0 + v, {column(0)})")
+    lines = [f"store(h, i0 + v, {column(0)})"]
     for d in range(1, 1 + D):
         value = column(d)
         if S:
@@ -135,12 +183,11 @@ def forward_wide(net, l, W, n0, n1, s):
 def backward(shape: Shape) -> str:
     """The function ``backward_wide``."""
     C, lanes, size, count = 1 + shape.D + shape.S, shape.lanes, shape.bits // 8, sums(shape)
-    first, groups = Rows(shape).sums * BLOCK, -(-count // lanes)
     shared = _spread_edge(shape, 2 + bool(C > 1) + bool(shape.S))
     weights_only = _read_table(shape)[:1] + _backward_edge(shape, inputs=False)
     full = _read_table(shape) + _backward_edge(shape, inputs=True)
-    blank = [f"store(s, {first + g * BLOCK * lanes} + i * {lanes}, zero)" for g in range(groups)]
-    keep = store_sums(shape, count, lambda group: f"s, {first + group * BLOCK * lanes} + i * {lanes}")
+    again = ["for j in range(JB):", *("    " + line for line in _second_sums(shape))] if _split(shape) else []
+    blank, turn = _turn_sums(shape)
     return f"""
 
 @jit
@@ -152,8 +199,6 @@ def backward_wide(net, l, W, n0, n1, s, block):
     JB = JP // {lanes}
     for i0 in range(0, I, block):
         count = min(I - i0, block)
-        for i in range(count, min(IP - i0, block)):
-{indent(blank, 3)}
         for n in range(n0, n1):
             z = net[l, {FIELD["Z"]}] + n * IP * {C * size}
             g = net[l, {FIELD["G"]}] + (n - n0) * JP * {C * size}
@@ -164,15 +209,17 @@ def backward_wide(net, l, W, n0, n1, s, block):
                     for j in range(JB):
 {indent(weights_only, 6)}
                 continue
-            for i in range(count):
-{indent(shared, 4)}
-{indent([f"a{c} = zero" for c in range(count)], 4)}
-                for j in range(JB):
-{indent(full, 5)}
-{indent(keep, 4)}
             h = H + (n - n0) * IP * {C * size}
             for v in range(0, count, {lanes}):
-{indent(_finish_inputs(shape), 4)}
+                for i in range(v, min(v + {lanes}, count)):
+{indent(shared, 5)}
+{indent([f"a{c} = zero" for c in range(count)], 5)}
+                    for j in range(JB):
+{indent(full, 6)}
+{indent(again + _keep_sums(shape), 5)}
+                for i in range(count, v + {lanes}):
+{indent(blank, 5)}
+{indent(turn + _finish_inputs(shape), 4)}
 """
 
 
