@@ -42,24 +42,28 @@ def time_side_by_side(
 ) -> dict[str, dict[str, float]]:
     """Milliseconds of each call: CPU time (median and best) and wall time (best).
 
-    The calls take turns, so that a busy neighbour slows all of them; a short one is called once more before,
-    to find the caches as its own last call left them, as in training. A call that has used up its share of
-    ``seconds`` drops out after three rounds.
+    The calls take turns, so that a busy neighbour slows all of them. A turn of a short call is a few runs on end, the
+    first of them untimed, so that it finds the caches as its own last run left them, as in training. A call that has
+    used up its share of ``seconds`` drops out after three turns.
     """
-    for call in calls.values():
-        call()  # imports, compiles, allocates
     cpu: dict[str, list[float]] = {name: [] for name in calls}
     wall: dict[str, list[float]] = {name: [] for name in calls}
+    runs = {}
+    for name, call in calls.items():
+        call()  # imports, compiles, allocates
+        started = time.perf_counter()
+        call()
+        runs[name] = max(1, min(6, int(0.2 / (time.perf_counter() - started))))
     for turn in range(rounds):
         for name, call in calls.items():
             if turn >= 3 and sum(wall[name]) > 1e3 * seconds / len(calls):
                 continue
-            if not wall[name] or wall[name][-1] < 200:
+            for run in range(runs[name]):
+                started, used = time.perf_counter(), time.process_time()
                 call()
-            started, used = time.perf_counter(), time.process_time()
-            call()
-            cpu[name].append(1e3 * (time.process_time() - used))
-            wall[name].append(1e3 * (time.perf_counter() - started))
+                if run or runs[name] == 1:
+                    cpu[name].append(1e3 * (time.process_time() - used))
+                    wall[name].append(1e3 * (time.perf_counter() - started))
     return {
         name: {
             "ms": round(statistics.median(cpu[name]), 3),
