@@ -44,16 +44,20 @@ class Model(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """A step (P,), the residual (M,) behind it, and how many residuals it took."""
+    """A step (P,), the residual (M,) behind it, how many residuals it took, and how the corrections went:
+    the largest ratio of one to the one before, 1 when the last was no gain. Below about a half a smaller
+    damping can be tried.
+    """
 
     step: Tensor
     residual: Tensor
     evaluations: int
+    contraction: float
 
 
 def straight(problem: LeastSquaresProblem, model: Model) -> Trial:
     """v itself."""
-    return Trial(model.v, problem.residual(model.theta + model.v), 1)
+    return Trial(model.v, problem.residual(model.theta + model.v), 1, 0.0)
 
 
 def proximal(problem: LeastSquaresProblem, model: Model, limit: int) -> Trial:
@@ -61,28 +65,32 @@ def proximal(problem: LeastSquaresProblem, model: Model, limit: int) -> Trial:
     r = model.lin.residual
     start = half_square(r)
     s, js, ahead = model.v, model.jv, problem.residual(model.theta + model.v)
-    count, last = 1, _norm(s)
+    count, last, worst = 1, _norm(s), 0.0
     loss = half_square(ahead)
     objective = loss + 0.5 * model.damping * _norm(s - model.lead) ** 2
-    for _ in range(limit):
+    for k in range(limit):
         if not math.isfinite(loss):
             break
         other = model.v + model.solve(ahead - r - js)
         length = _norm(other - s)
-        if not 0.0 < length <= CONTRACTION * last:
+        if not length <= CONTRACTION * last:
+            worst = 1.0
             break
         other_ahead = problem.residual(model.theta + other)
         count += 1
         other_loss = half_square(other_ahead)
         other_objective = other_loss + 0.5 * model.damping * _norm(other - model.lead) ** 2
         if not other_objective < objective:
+            worst = 1.0
             break
         gain = objective - other_objective
+        # the first ratio is to v, not to a correction
+        worst = max(worst, length / last) if k > 0 else 0.0
         s, ahead, loss, objective, last = other, other_ahead, other_loss, other_objective, length
         if gain <= ENOUGH * max(start - loss, 0.0):
             break
         js = model.lin.mv(s)
-    return Trial(s, ahead, count)
+    return Trial(s, ahead, count, worst)
 
 
 def _norm(x: Tensor) -> float:

@@ -143,9 +143,7 @@ class GaussNewtonMethod:
         if not (math.isfinite(loss) and ratio >= ACCEPT and loss <= state.loss):
             self._shorten(state)
             return theta, state
-        ratio = min(ratio, 10.0)
-        state.weight *= max(1.0 / 3.0 if self.model == "lm" else 0.2, 1.0 - (2.0 * ratio - 1.0) ** 3)
-        state.weight = max(state.weight, 1e-30)
+        state.weight = max(state.weight * self._relax(min(ratio, 10.0), trial.contraction), 1e-30)
         state.nu = 2.0
         state.accept(loss)
         state.previous = trial.step if self.momentum == "spring" else None
@@ -207,6 +205,15 @@ class GaussNewtonMethod:
         if not self.geodesic:
             return straight(problem, model)
         return proximal(problem, model, 1 if self._form(model.lin) == "krylov" else self.corrections)
+
+    def _relax(self, ratio: float, contraction: float) -> float:
+        """Factor on l or sigma after a step that was taken: Nielsen's, held back where the corrections
+        hardly shrank.
+        """
+        factor = max(1.0 / 3.0 if self.model == "lm" else 0.2, 1.0 - (2.0 * ratio - 1.0) ** 3)
+        if contraction >= 1.0:
+            return max(factor, 1.0)
+        return max(factor, 0.7) if contraction > 0.5 else factor
 
     def _shorten(self, state: GaussNewtonState) -> None:
         state.weight = min(state.weight * state.nu, 1e30)
