@@ -137,7 +137,7 @@ def variants(case: Case, peers: bool = False, compiled: bool = True) -> dict[str
     z, weights = seed_jet(x, case.form)  # the points stay where they are
 
     def kan_laplacian(backend: str) -> Callable[[Tensor], Tensor]:
-        layers = [layer.arguments() for layer in kan.layers]
+        layers = [layer.arguments() for layer in kan.layers if isinstance(layer, nn.KANLayer)]
 
         def laplacian(x: Tensor) -> Tensor:
             return kernels.kan_jets(z, layers, weights, backend=backend)[:, 1 + case.dim :, 0].sum(1)
@@ -166,7 +166,7 @@ def peer_variants(case: Case, x: Tensor) -> dict[str, Callable[[], object]]:
     """Installed peers (the extra ``bench``), under nested autograd."""
     calls: dict[str, Callable[[], object]] = {}
     try:
-        from kan import KAN
+        from kan import KAN  # pyright: ignore[reportMissingImports]
     except ImportError:
         return calls
     if case.dtype == "float32":
@@ -259,7 +259,9 @@ def memory_ratios(as_json: bool) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--quick", action="store_true", help="two small cases")
     parser.add_argument("--memory", action="store_true", help="measure peak memory, too")

@@ -125,6 +125,18 @@ def test_krylov_spends_no_product_after_a_rejection():
     assert not calls
 
 
+@pytest.mark.parametrize("rank", [None, 5])
+def test_a_full_krylov_space_serves_every_right_hand_side_without_a_product(rank):
+    lin = random_matrix(25, 14, rank, seed=3)
+    solver = KrylovSystem(lin, 1e-14, 200)
+    solver.solve(0.1, lin.residual)
+    lin.mv = lin.rmv = None
+    j = lin.jacobian
+    for q in (torch.cos(lin.residual), j @ torch.ones(14, dtype=torch.float64)):
+        exact = -torch.linalg.solve(j.T @ j + 0.1 * torch.eye(14, dtype=j.dtype), j.T @ q)
+        assert torch.allclose(solver.again(0.1, q), exact, atol=1e-8 * float(exact.abs().max()))
+
+
 @pytest.mark.parametrize("model", ["lm", "cubic"])
 def test_steps_do_not_depend_on_the_form(model):
     problem, start = network()

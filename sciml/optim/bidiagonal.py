@@ -28,24 +28,22 @@ class Bidiagonalization:
         self.beta = [float(torch.linalg.vector_norm(q))]
         self.alpha: list[float] = []
         self.products = 0
-        self._u = q / self.beta[0] if self.beta[0] > 0.0 else q
-        self._basis = q.new_zeros(0, lin.shape[1])
+        u = q / self.beta[0] if self.beta[0] > 0.0 else q
+        self._left, self._basis = u[None].clone(), q.new_zeros(0, lin.shape[1])
+        self._found = 1  # vectors of U
         self.exhausted = self.beta[0] == 0.0
-        self._next(lin.rmv(self._u))
+        self._next(lin.rmv(u))
 
     def _next(self, v: Tensor) -> None:
         """Orthogonalise ``v`` against the basis twice and append it."""
         k = len(self.alpha)
-        for _ in range(2):
-            v = v - self._basis[:k].T @ (self._basis[:k] @ v)
+        v = _orthogonal(v, self._basis[:k])
         alpha = float(torch.linalg.vector_norm(v))
         self.products += 1
         if alpha <= 1e-14 * max(self.alpha, default=0.0) or alpha == 0.0:
             self.exhausted = True
             return
-        if k == len(self._basis):
-            room = self._basis.new_empty(max(16, k), self._basis.shape[1])
-            self._basis = torch.cat([self._basis, room])
+        self._basis = _with_room(self._basis, k)
         self._basis[k] = v / alpha
         self.alpha.append(alpha)
 
@@ -53,15 +51,17 @@ class Bidiagonalization:
         """One more column of B: products with J and J'."""
         k = len(self.alpha)
         v = self._basis[k - 1]
-        u = self._lin.mv(v) - self.alpha[-1] * self._u
+        u = _orthogonal(self._lin.mv(v), self._left[: self._found])
         self.products += 1
         beta = float(torch.linalg.vector_norm(u))
         self.beta.append(beta)
         if beta <= 1e-14 * self.alpha[0]:
             self.exhausted = True
             return
-        self._u = u / beta
-        self._next(self._lin.rmv(self._u) - beta * v)
+        self._left = _with_room(self._left, self._found)
+        self._left[self._found] = u / beta
+        self._found += 1
+        self._next(self._lin.rmv(u / beta))
 
     def matrix(self, k: int) -> np.ndarray:
         """B of shape (k+1, k); its last row is zero until the column is complete."""
@@ -74,6 +74,25 @@ class Bidiagonalization:
     def combine(self, y: np.ndarray) -> Tensor:
         """``V y`` (P,)."""
         return self._basis[: len(y)].T @ torch.from_numpy(y).to(self._basis)
+
+    def project(self, q: Tensor, k: int) -> np.ndarray:
+        """``U' q`` (k+1,), zero for a column that has come to nothing."""
+        out = np.zeros(k + 1)
+        count = min(k + 1, self._found)
+        out[:count] = (self._left[:count] @ q).cpu().numpy()
+        return out
+
+
+def _orthogonal(x: Tensor, rows: Tensor) -> Tensor:
+    """``x`` less its share in the orthonormal ``rows``, twice for the rounding."""
+    for _ in range(2):
+        x = x - rows.T @ (rows @ x)
+    return x
+
+
+def _with_room(rows: Tensor, count: int) -> Tensor:
+    """``rows`` with room for one more than ``count``."""
+    return rows if count < len(rows) else torch.cat([rows, rows.new_empty(max(16, count), rows.shape[1])])
 
 
 class KrylovSystem:
@@ -127,6 +146,15 @@ class KrylovSystem:
     def solve(self, lam: float, q: Tensor) -> Tensor:
         """``-(J'J + l I)^-1 J' q``."""
         return self._run(q, lambda w, c: (-c / np.maximum(w + lam, 1e-300), lam))[1]
+
+    def again(self, lam: float, q: Tensor) -> Tensor:
+        """``solve`` within the space of the last one, for another q: no product."""
+        space = self._space
+        if space is None or not space.alpha:
+            return q.new_zeros(self._lin.shape[1])
+        k = len(space.beta) - 1
+        u, s, vt = np.linalg.svd(space.matrix(k), full_matrices=False)
+        return space.combine(-vt.T @ (s / np.maximum(s * s + lam, 1e-300) * (u.T @ space.project(q, k))))
 
     def cubic(self, sigma: float, q: Tensor, start: float) -> tuple[float, Tensor]:
         """The cubic-regularised step and its multiplier."""

@@ -36,6 +36,12 @@ class DampedSystem(Protocol):
         """``-(J'J + l I)^-1 J' q``, shape (P,)."""
         ...
 
+    def again(self, lam: float, q: Tensor) -> Tensor:
+        """``solve`` for a small correction q, at the ``l`` that was solved for last: as cheap as the form
+        can.
+        """
+        ...
+
     def cubic(self, sigma: float, q: Tensor, start: float) -> tuple[float, Tensor]:
         """``(l, s)`` with ``s = solve(l, q)`` and ``l = sigma |s|``; ``start`` is a guess of ``l``."""
         ...
@@ -53,6 +59,8 @@ class SpectralSystem:
     def solve(self, lam: float, q: Tensor) -> Tensor:
         """``-(J'J + l I)^-1 J' q``."""
         return self._right(-self._left(q) / (self.square + lam).clamp_min(1e-300))
+
+    again = solve
 
     def cubic(self, sigma: float, q: Tensor, start: float) -> tuple[float, Tensor]:
         """Exact root of the secular equation, O(n) an iteration."""
@@ -93,6 +101,8 @@ class CholeskySystem:
         """``-(J'J + l I)^-1 J' q``."""
         factor = self._at(lam)
         return -self._lin.rmv(factor.solve(q)) if self._dual else -factor.solve(self._lin.rmv(q))
+
+    again = solve
 
     def cubic(self, sigma: float, q: Tensor, start: float) -> tuple[float, Tensor]:
         """Newton on ``1/|s| - sigma/l`` from ``start``; 1-4 factorisations.

@@ -58,7 +58,7 @@ class GaussNewtonMethod:
             dual, krylov when both are large.
         geodesic: Bend the step along the curvature of the residual; False takes it straight.
         corrections: Most corrections of a bent step, one residual each, >= 1; 1 is geodesic acceleration
-            proper. The krylov form makes one at most, since each costs it a Krylov space.
+            proper.
         momentum: ``None``; ``"ls"``, extrapolation along the way between accepted points while the loss
             falls (ARCm's idea with a doubling line search); ``"spring"``, the last step enters the
             least-squares problem.
@@ -75,7 +75,7 @@ class GaussNewtonMethod:
     momentum: str | None = None
     weight: float | None = None
     decay: float = 0.9
-    tolerance: float = 1e-2
+    tolerance: float = 1e-3
     max_basis: int = 300
 
     def __post_init__(self) -> None:
@@ -199,12 +199,12 @@ class GaussNewtonMethod:
         else:
             state.multiplier, v = system.cubic(state.weight, q, state.multiplier)
         v, damping = v + lead, state.multiplier
-        return Model(theta, lin, lambda q: system.solve(damping, q), v, lin.mv(v), damping, lead)
+        return Model(theta, lin, lambda q: system.again(damping, q), v, lin.mv(v), damping, lead)
 
     def _try(self, problem: LeastSquaresProblem, model: Model) -> Trial:
         if not self.geodesic:
             return straight(problem, model)
-        return proximal(problem, model, 1 if self._form(model.lin) == "krylov" else self.corrections)
+        return proximal(problem, model, self.corrections)
 
     def _relax(self, ratio: float, contraction: float) -> float:
         """Factor on l or sigma after a step that was taken: Nielsen's, held back where the corrections
