@@ -9,6 +9,7 @@ import torch
 
 from sciml.ansatz import Trial
 from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.optim.threads import few_threads
 from sciml.problem import PDE
 from sciml.solvers.defaults import default_network
 from sciml.solvers.hosting import AdapterHost
@@ -84,31 +85,31 @@ def solve(
     network.to(dtype=dtype, device=device)
     trial = Trial(problem, network)
     parameters = sum(p.numel() for p in network.parameters() if p.requires_grad)
-    system = training_system(settings, trial)
-    held_out = held_out_system(settings, system)
-    method = method_for(optimizer, parameters, system.pointwise)
-    run = make_run(settings, system, held_out, method, parameters)
-    if resume is not None:
-        from sciml.solvers.resume import restore
+    with few_threads(parameters, torch_too=True):
+        system = training_system(settings, trial)
+        held_out = held_out_system(settings, system)
+        method = method_for(optimizer, parameters, system.pointwise)
+        run = make_run(settings, system, held_out, method, parameters)
+        if resume is not None:
+            from sciml.solvers.resume import restore
 
-        restore(run, resume)
-    saver = None
-    if checkpoint is not None:
-        from sciml.solvers.resume import Saver
+            restore(run, resume)
+        saver = None
+        if checkpoint is not None:
+            from sciml.solvers.resume import Saver
 
-        saver = Saver(run, checkpoint, every)
-        run.callbacks = [
-            saver,
-            *callbacks,
-        ]  # first, so that what a user's callback does cannot keep it from saving
-    outcome = carry_out(run, settings)
-    if saver is not None:
-        saver.finish(outcome)
-    stats = {
-        **statistics(run, outcome, optimizer),
-        "parameters": parameters,
-        "hard": [c.label for c in trial.ansatz.hard],
-        "dtype": str(dtype).removeprefix("torch."),
-        "threads": torch.get_num_threads(),
-    }
+            saver = Saver(run, checkpoint, every)
+            run.callbacks = [
+                saver,
+                *callbacks,
+            ]  # first, so that what a user's callback does cannot keep it from saving
+        outcome = carry_out(run, settings)
+        if saver is not None:
+            saver.finish(outcome)
+        stats = {
+            **statistics(run, outcome, optimizer),
+            "parameters": parameters,
+            "hard": [c.label for c in trial.ansatz.hard],
+            "dtype": str(dtype).removeprefix("torch."),
+        }
     return AdapterHost(problem, trial, run.history, stats)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
+
 from sciml import optim
 from sciml.ansatz import Trial
 from sciml.errors import ArgumentError, ArgumentTypeError
@@ -132,6 +134,7 @@ def statistics(run: Run, outcome: str, optimizer: Any) -> dict[str, Any]:
         "optimizer": optimizer.__name__ if isinstance(optimizer, type) else named,
         "residual": run.relative(run.best),
         "scale": run.scale,
+        "threads": torch.get_num_threads(),
         "weights": dict(run.system.weights),
         "notes": [*run.system.notes, *run.notes, *_advice(outcome)],
         "seed": run.seed,

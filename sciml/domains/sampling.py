@@ -12,15 +12,17 @@ from sciml.errors import ArgumentError
 
 Place = Callable[[Tensor], tuple[Tensor, "Tensor | None"]]
 
-HALF_CELL = 2.0**-31  # scipy's Sobol points are multiples of 2^-30 in [0, 1)
+HALF_CELL = 2.0**-31  # torch's Sobol points are multiples of 2^-30 in [0, 1)
 CHUNK = 2**17
 GIVE_UP_EMPTY = 2**20
 GIVE_UP_THIN = 2**26
 
 
 class Sobol:
-    """A scrambled Sobol sequence in the open unit cube (Owen 1998 scrambling, from scipy), read chunk by
+    """A scrambled Sobol sequence in the open unit cube (Matoušek 1998 scrambling, from torch), read chunk by
     chunk.
+
+    SciPy has the same sequence, but importing ``scipy.stats`` takes longer than a small solve.
 
     Args:
         dim: Dimension of the cube, at least 1.
@@ -28,15 +30,15 @@ class Sobol:
     """
 
     def __init__(self, dim: int, seed: Sequence[int]):
-        from scipy.stats import qmc
-
-        rng = np.random.default_rng(list(seed))
-        self._engine = qmc.Sobol(dim, scramble=True, seed=rng)  # pyright: ignore[reportCallIssue]
+        mixed = int(np.random.SeedSequence(list(seed)).generate_state(1)[0])
+        with torch._C._DisableFuncTorch():  # a set may be surveyed when it first meets a transform
+            self._engine = torch.quasirandom.SobolEngine(dim, scramble=True, seed=mixed)
 
     def draw(self, n: int) -> Tensor:
-        """The next n points, (n, dim) float64; the first call needs a power of two (else scipy warns)."""
+        """The next n points, (n, dim) float64; balanced when the first n is a power of two."""
         # half a cell to the right puts every point strictly inside the cube
-        return torch.from_numpy(self._engine.random(n) + HALF_CELL)
+        with torch._C._DisableFuncTorch():
+            return self._engine.draw(n, dtype=torch.float64) + HALF_CELL
 
 
 def draw(cube: int, n: int, seed: Sequence[int], place: Place, what: object) -> Tensor:

@@ -6,15 +6,18 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from scipy.optimize import OptimizeResult
 from torch import Tensor
 
 from sciml.errors import ArgumentError
 
 from .protocols import ModelState, Problem, State, StepMethod
+from .threads import few_threads
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
 
 # outcome: (status, message); the first three are successes
 OUTCOMES = {
@@ -70,6 +73,19 @@ def drive(
         Where a method takes the gradient at the point that a step leaves (see ``State``), entry k holds the
         norm before step k.
     """
+    with few_threads(theta.numel()):
+        return _drive(method, problem, theta, stopping, callback)
+
+
+def _drive(
+    method: StepMethod,
+    problem: Problem,
+    theta: Tensor,
+    stopping: Stopping,
+    callback: Callable[[OptimizeResult], Any] | None,
+) -> tuple[Tensor, State, str, list[dict[str, float]]]:
+    from scipy.optimize import OptimizeResult
+
     begin = time.perf_counter()
     state = method.init(problem, theta)
     history: list[dict[str, float]] = []

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from scipy.optimize import OptimizeResult
 from torch import Tensor
 
 from sciml.errors import ArgumentError, ArgumentTypeError
@@ -17,6 +16,9 @@ from .drive import OUTCOMES, Stopping, drive
 from .functions import LossFunction, ResidualFunction
 from .protocols import Problem, StepMethod
 from .registry import as_method
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
 
 STOPPING = {f.name for f in fields(Stopping)}
 
@@ -88,6 +90,8 @@ def _solve(
     options: Mapping[str, Any] | None,
     callback: Callable[[OptimizeResult], Any] | None,
 ) -> OptimizeResult:
+    from scipy.optimize import OptimizeResult
+
     start, give_back = _start(x0)
     problem: Any
     if hasattr(fun, "value_and_grad"):
