@@ -37,9 +37,8 @@ $(VENV)/.installed-docs: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
 	@touch $@
 
-# one thread: the systems are small, and threads that wait for each other on a busy machine cost more than they save
 demo: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.demo
+	$(BIN)/python -m benchmarks.demo
 
 test: install
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -31,6 +31,15 @@ def machine() -> dict[str, object]:
     }
 
 
+def one_thread() -> None:
+    """One thread for torch and for the BLAS libraries of NumPy and SciPy, until the process ends."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(1)
+    threadpool_limits(1)
+
+
 def show(record: dict[str, object], as_json: bool) -> None:
     """One line for one record."""
     line = json.dumps(record) if as_json else "  ".join(f"{key} {value}" for key, value in record.items())

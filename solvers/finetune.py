@@ -88,7 +88,7 @@ def _train(
     settings: Settings, inner: Collocation, outer: Collocation, adapter: Adapter, flat: Tensor, optimizer: Any
 ) -> tuple[list[dict[str, float]], dict[str, Any]]:
     """Train the adapter; its factors are the best found when this returns."""
-    method = method_for("gn-arc" if optimizer == "auto" else optimizer, adapter.size, inner.pointwise)
+    method = method_for("gn-arc" if optimizer == "auto" else optimizer, settings, inner, adapter.size)
     factors = ScaledFactors(adapter) if isinstance(method, optim.TorchMethod) else adapter
     system, held_out = (AdaptedCollocation(part, factors, flat) for part in (inner, outer))
     theta = factors.vector()

@@ -88,7 +88,7 @@ def solve(
     with few_threads(parameters, torch_too=True):
         system = training_system(settings, trial)
         held_out = held_out_system(settings, system)
-        method = method_for(optimizer, parameters, system.pointwise)
+        method = method_for(optimizer, settings, system, parameters)
         run = make_run(settings, system, held_out, method, parameters)
         if resume is not None:
             from sciml.solvers.resume import restore

@@ -14,7 +14,7 @@ from sciml.ansatz import Trial
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.problem import PDE
 from sciml.solvers.collocation import Collocation
-from sciml.solvers.defaults import default_method, default_points
+from sciml.solvers.defaults import default_method, default_points, most_points
 from sciml.solvers.loop import FIRST_ORDER_REDRAW, REDRAW_EVERY, Callback, Limits, Run
 from sciml.solvers.progress import ProgressBar
 
@@ -22,8 +22,6 @@ TOLERANCE = 1e-8  # relative held-out residual at which a solve counts as conver
 MAX_TIME = 300.0  # seconds, so that a first try always comes back
 HELD_OUT = 500  # points that training never sees
 HELD_OUT_SEED = 104_729  # added to the seed, so that they differ from the training points
-POINTS_PER_PARAMETER = 4  # collocation points at most, for each trained number
-MOST_POINTS = 20_000
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,8 @@ def training_system(
     settings: Settings, trial: Trial, at_least: int = 0, *, check: bool = True
 ) -> Collocation:
     """The collocation system to train on, with the first points drawn."""
-    count = settings.points or max(default_points(settings.problem), at_least)
+    parameters = sum(p.numel() for p in trial.network.parameters() if p.requires_grad)
+    count = settings.points or max(default_points(settings.problem, parameters), at_least)
     return Collocation(settings.problem, trial, count, max(40, count // 4), seed=settings.seed, check=check)
 
 
@@ -86,10 +85,11 @@ def held_out_system(settings: Settings, system: Collocation) -> Collocation:
     return system.elsewhere(HELD_OUT, HELD_OUT // 4, settings.seed + HELD_OUT_SEED)
 
 
-def method_for(optimizer: Any, parameters: int, pointwise: bool) -> optim.StepMethod:
+def method_for(optimizer: Any, settings: Settings, system: Collocation, parameters: int) -> optim.StepMethod:
     """The step method that an ``optimizer`` argument stands for."""
     if isinstance(optimizer, str) and optimizer == "auto":
-        return default_method(parameters, pointwise)
+        points = system.sites[0].count
+        return default_method(parameters, points, system.pointwise, settings.limits.max_time)
     return optim.as_method(optimizer)
 
 
@@ -108,9 +108,7 @@ def make_run(
         settings.seed,
         second_order=second,
         redraw_every=REDRAW_EVERY if second else FIRST_ORDER_REDRAW,
-        max_points=count
-        if settings.points
-        else max(count, min(MOST_POINTS, POINTS_PER_PARAMETER * parameters)),
+        max_points=count if settings.points else max(count, most_points(parameters)),
         look_every=10 if second else 100,
         callbacks=settings.callbacks,
     )
