@@ -17,7 +17,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sciml.errors import ArgumentError
+from sciml.kernels.errors import ArgumentError
 
 
 def check_knots(knots: Tensor, degree: int) -> None:

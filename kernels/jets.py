@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from sciml.errors import ArgumentError
 from sciml.kernels import host
+from sciml.kernels.errors import ArgumentError
 from sciml.kernels.function import Call, run_fused
 from sciml.kernels.plan import Plan, plan
 from sciml.kernels.reference import LayerWeights, jet_shape, reference_jets

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sciml.errors import ArgumentError
 from sciml.kernels import host
 from sciml.kernels.bspline import local_basis
+from sciml.kernels.errors import ArgumentError
 from sciml.kernels.function import Network, build
 from sciml.kernels.fused import FusedNetwork, run_parts
 from sciml.kernels.jets import check_layers, choose, fused_call, kan_jets

@@ -18,8 +18,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sciml.errors import ArgumentError
 from sciml.kernels.bspline import bspline_basis
+from sciml.kernels.errors import ArgumentError
 
 
 class LayerWeights(NamedTuple):

@@ -15,8 +15,8 @@ from torch import Tensor
 from torch._C._functorch import get_unwrapped, is_batchedtensor, is_functorch_wrapped_tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
-from sciml.errors import ArgumentError
 from sciml.kernels.bspline import cell_centres, find_cell, taylor_matrix
+from sciml.kernels.errors import ArgumentError
 from sciml.kernels.layout import UNIFORM
 
 

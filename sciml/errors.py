@@ -1,22 +1,10 @@
-"""The exceptions that sciml raises on purpose.
-
-Every message names the argument, what it needs and what it got. ``SciMLError`` catches them all; ``ValueError`` and
-``TypeError`` are mixed in where a caller would look for those.
-"""
+"""The exceptions that sciml raises on purpose: those of arguments, which the kernels raise, too, and those of files."""
 
 from __future__ import annotations
 
+from sciml.kernels.errors import ArgumentError, ArgumentTypeError, SciMLError
 
-class SciMLError(Exception):
-    """Base of every error that sciml raises on purpose."""
-
-
-class ArgumentError(SciMLError, ValueError):
-    """An argument has the right type and a value that cannot be used."""
-
-
-class ArgumentTypeError(SciMLError, TypeError):
-    """An argument has a type that cannot be used."""
+__all__ = ["ArgumentError", "ArgumentTypeError", "FileFormatError", "FileWriteError", "SciMLError"]
 
 
 class FileFormatError(SciMLError, ValueError):

@@ -52,10 +52,10 @@ def most_points(parameters: int) -> int:
 def default_method(parameters: int, points: int, pointwise: bool, seconds: float) -> optim.StepMethod:
     """The step method for so many parameters, collocation points and seconds.
 
-    Gauss-Newton where rows of the Jacobian come from jets and the budget pays for some steps; it picks the smaller of the
-    parameters' and the points' system by itself. Where derivatives come from autograd, and a row of the Jacobian is a
-    backward pass, self-scaled Broyden. Adam beyond. Gradients first and Gauss-Newton then is not among them: a first phase of Adam takes about
-    as long as the Gauss-Newton steps that it saves (``benchmarks.pinn``, Burgers).
+    Gauss-Newton where rows of the Jacobian come from jets and the budget pays for some steps; it picks the smaller of
+    the parameters' and the points' system by itself. Where derivatives come from autograd, and a row of the Jacobian is
+    a backward pass, self-scaled Broyden. Adam beyond. Gradients first and Gauss-Newton then is not among them: a first
+    phase of Adam takes about as long as the Gauss-Newton steps that it saves (``benchmarks.pinn``, Burgers).
     """
     if not pointwise:
         return optim.method("ssbroyden" if parameters <= QUASI_NEWTON_LIMIT else "adam")

@@ -63,8 +63,6 @@ def imports(file: str, *, top_level: bool) -> set[str]:
 def test_imports_point_down(file):
     folder = file.split("/")[0]
     for module in imports(file, top_level=False):
-        if folder == "kernels" and module == "sciml.errors":
-            continue  # the one thing every floor shares
         target = folder_of(module)
         assert target == folder or FLOOR[target] < FLOOR[folder], f"{file} imports {module}"
 
