@@ -75,7 +75,9 @@ def draw_spectra(figure: Figure, solution: Solution, base: Solution | None) -> N
         _draw_layer(ax, lines)
         moved = np.sqrt(sum(float(differences[n].square().sum()) for n in names))
         size = np.sqrt(sum(float(before[n].square().sum()) for n in names))
-        share = rf"   $\|\Delta\| = {moved / size:.2g}\,\|A\|$" if size > 0 else ""
+        times = moved / size if size > 0 else np.inf
+        number = f"{times:.2g}" if times < 100 else f"{times:.0f}"
+        share = rf"   $\|\Delta\| = {number}\,\|A\|$" if size > 0 else ""
         ax.set_title((layer or "network") + share, fontsize=10)
         if k % columns == 0:
             ax.set_ylabel(r"singular value / $\|\Delta\|$")
