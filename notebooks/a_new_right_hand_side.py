@@ -2,6 +2,11 @@
 # jupyter:
 #   jupytext:
 #     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -85,6 +90,15 @@ for name, adapter in {
         f"{name:5s} {report['trained']:4d} of {report['parameters']} numbers, {report['steps']:3d} steps, "
         f"{report['seconds']:.2f} s, error {report['error']:.1e}"
     )
+
+# %% [markdown]
+# Which rank would have done? Fine-tune everything once and look at the singular values of what changed, layer by layer.
+# Where they fall fast, few components carry the change; where they do not, a low-rank adapter has to find another way to
+# the same solution, one that full fine-tuning had no reason to take.
+
+# %%
+everything = base.finetune(new, "full", name="full", tol=1e-5, max_steps=15, points=300, progress=False)
+everything.plot("spectra")
 
 # %% [markdown]
 # The base is as it was, and holds all of them. `set_adapter` chooses which problem it answers for.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from sciml.adapters import Adapter, AdapterConfig
+from sciml.adapters import Adapter, AdapterConfig, normalised_spectra
 from sciml.ansatz import Trial
 from sciml.errors import ArgumentError
 from sciml.problem import PDE
@@ -15,6 +15,8 @@ from sciml.solvers.solution import Solution
 from sciml.solvers.tuning import adapted_trial
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from sciml.solvers.hosting import AdapterHost
 
 
@@ -106,6 +108,14 @@ class AdaptedSolution(Solution):
                 found = rank(site)
                 out[name] = tuple(found.values()) if isinstance(found, dict) else found
         return out
+
+    def spectra(self) -> dict[str, dict[str, np.ndarray]]:
+        """Singular values of the difference from the base, ``{parameter: {mode: (k,)}}``, over the difference's norm.
+
+        The squares of each mode sum to one; see :func:`sciml.adapters.normalised_spectra`. ``plot("spectra")`` draws them.
+        """
+        found = normalised_spectra(self.adapter.deltas())
+        return {name: {mode: s.cpu().numpy() for mode, s in modes.items()} for name, modes in found.items()}
 
     def _gain(self) -> float:
         reached = self.stats.get("residual", math.inf)

@@ -56,6 +56,7 @@ examples:
   sciml plot poisson.h5 -o poisson.png
   sciml plot burgers.h5 -o profiles.pdf --times 0,0.25,0.5,1
   sciml plot poisson3.h5 -o plane.png --axes x,z --at y=0.25 --kind error
+  sciml plot second.h5 -o spectra.png --kind spectra --base poisson.h5
 """
 
 
@@ -200,7 +201,8 @@ def _add_plot(commands: Any) -> None:
     parser.add_argument("file", metavar="FILE", help="a solution")
     parser.add_argument("-o", "--output", metavar="FIG", required=True, help="FIG.png, .pdf or .svg")
     parser.add_argument(
-        "--kind", help="overview, solution, reference, error, difference, residual or history (overview)"
+        "--kind",
+        help="overview, solution, reference, error, difference, residual, history or spectra (overview)",
     )
     parser.add_argument("--unknown", metavar="NAME", help="one unknown of a system")
     parser.add_argument("--axes", metavar="x,z", type=_words, help="one or two coordinates to draw over")
@@ -208,6 +210,9 @@ def _add_plot(commands: Any) -> None:
         "--at", metavar="y=0.5", type=_place, action="append", default=[], help="value of another coordinate"
     )
     parser.add_argument("--times", metavar="0,0.5,1", type=_floats, help="moments to draw")
+    parser.add_argument(
+        "--base", metavar="FILE", help="what it was fine-tuned from, for the spectra of the change"
+    )
     parser.add_argument("--dpi", metavar="N", type=int, default=120, help="(120)")
 
 

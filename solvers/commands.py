@@ -175,6 +175,7 @@ def run_plot(options: argparse.Namespace) -> int:
         axes=options.axes,
         at=dict(options.at),
         times=options.times,
+        base=sciml.load(options.base) if options.base else None,
     )
     _save_figure(figure, options.output, options.dpi)
     return OK

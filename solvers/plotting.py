@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from sciml.errors import ArgumentError
+from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.solvers.layers import Layers
 from sciml.solvers.panels import LINES, Curve, Scale, draw_curves, draw_history, draw_map
 from sciml.solvers.slices import Slice, choose_slices
+from sciml.solvers.spectra import draw_spectra
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from sciml.solvers.solution import Solution
 
-KINDS = ("overview", "solution", "reference", "error", "difference", "residual", "history")
+KINDS = ("overview", "solution", "reference", "error", "difference", "residual", "history", "spectra")
 COMPARISONS = ("reference", "error", "difference")
 SCALES = {"error": "log", "residual": "log", "difference": "signed"}
 HEIGHT = 2.9  # of a panel, inches
@@ -50,6 +51,7 @@ def plot(
     at: Mapping[str, float] | None = None,
     times: Sequence[float] | None = None,
     resolution: int | None = None,
+    base: Solution | None = None,
 ) -> Picture:
     """Draw a solution.
 
@@ -61,23 +63,29 @@ def plot(
         kind: ``"overview"`` (the default: solution, reference, error or residual, and history), or one of
             them alone: ``"solution"``, ``"reference"``, ``"error"`` (absolute, logarithmic),
             ``"difference"`` (solution minus reference, signed), ``"residual"`` (absolute, logarithmic),
-            ``"history"``.
+            ``"history"``. ``"spectra"`` shows what a fine-tuning changed: a panel for each layer with the singular values
+            of the change's unfoldings over its norm, a line for each mode, ringed where the adapter's rank cuts.
         unknown: One unknown of a system; all unless given.
         axes: One or two coordinates to draw over, as in ``axes=("x", "z")``.
         at: Values of other coordinates, as in ``at={"z": 0.5}``.
         times: Moments to draw, as in ``times=[0, 0.5, 1]``: snapshots of a plane, or curves over a line.
         resolution: Points an axis; 161 for maps and 401 for curves unless given.
+        base: For ``"spectra"``: the solution that this one was fine-tuned from; needed where it does not know its own.
 
     Returns:
         A Matplotlib figure.
 
     Raises:
         ArgumentError: An unknown kind, coordinate or unknown, a value outside the domain, or a kind that
-            needs a reference where there is none.
+            needs a reference or a base where there is none.
     """
     kind = "overview" if kind is None else kind
     if kind not in KINDS:
         raise ArgumentError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}.")
+    if base is not None and not hasattr(base, "network"):
+        raise ArgumentTypeError(f"base must be a solution; got {type(base).__name__}.")
+    if base is not None and kind != "spectra":
+        raise ArgumentError(f"base goes with kind='spectra' only; got kind={kind!r}.")
     problem = solution.problem
     if unknown is not None and unknown not in problem.unknowns:
         raise ArgumentError(f"unknown must be one of {', '.join(problem.unknowns)}; got {unknown!r}.")
@@ -89,6 +97,8 @@ def plot(
     if kind == "history":
         figure.set_size_inches(6.0, 4.0)
         draw_history(figure.subplots(), solution.history)
+    elif kind == "spectra":
+        draw_spectra(figure, solution, base)
     else:
         slices = choose_slices(problem, axes, at, times)
         layers = Layers(solution, unknown, resolution)

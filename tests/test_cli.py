@@ -244,6 +244,14 @@ def test_plot(name, run, poisson):
     assert Path(name).stat().st_size > 1000
 
 
+def test_plot_of_what_a_finetuning_changed(run, poisson):
+    options = ("--adapter", "full", "--max-steps", "1", "--points", "40", "--quiet")
+    assert run("finetune", poisson, "--frequency", "2", *options, "-o", "second.h5")[0] == 0
+    code, out, err = run("plot", "second.h5", "-o", "f.png", "--kind", "spectra", "--base", poisson)
+    assert (code, out, err) == (0, "", "")
+    assert Path("f.png").stat().st_size > 1000
+
+
 # ---- what goes wrong: one line on stderr, and the right code
 
 
@@ -264,6 +272,7 @@ def test_plot(name, run, poisson):
         (("draw",), "invalid choice: 'draw'"),
         (("plot", "poisson.h5"), "required: -o"),
         (("plot", "poisson.h5", "-o", "f.png", "--kind", "film"), "kind must be one of"),
+        (("plot", "poisson.h5", "-o", "f.png", "--kind", "spectra"), "needs a fine-tuned solution"),
         (("plot", "poisson.h5", "-o", "f.png", "--at", "w=1"), "unknown coordinate 'w'"),
         (("plot", "poisson.h5", "-o", "f.png", "--at", "y"), "'y' is no place"),
         (("plot", "poisson.h5", "-o", "f.png", "--times", "0,1"), "times need a problem in time"),

@@ -48,6 +48,23 @@ def test_jacobian_and_products_match_autograd(base):
     assert torch.allclose(lin.dense(), expected, atol=1e-10 * float(expected.norm()))
 
 
+def test_the_start_is_smooth_whatever_the_grid():
+    x = torch.linspace(-1, 1, 101, dtype=torch.float64)[:, None]
+    one, fine = (nn.SlimKAN([1, 3], r=2, grid=g, seed=4)(x) for g in (3, 40))
+    assert torch.allclose(one, fine, atol=1e-10)
+
+
+@pytest.mark.parametrize(("base", "domain"), [(True, (-1.0, 1.0)), (False, (-1.0, 1.0)), (False, (0.0, 4.0))])
+def test_the_start_keeps_the_variance_of_the_inputs(base, domain):
+    half = (domain[1] - domain[0]) / 2
+    x = domain[0] + 2 * half * torch.rand(
+        200, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
+    starts = [nn.SlimKAN([8, 40], r=8, base=base, domain=domain, seed=seed)(x) for seed in range(40)]
+    power = torch.stack(starts).detach().square().mean()
+    assert 0.25 < float(power) / half**2 < 0.42  # 1/3, as of uniform inputs
+
+
 def test_bad_arguments_are_named():
     with pytest.raises(ArgumentError, match="r must be an int >= 1 or three"):
         nn.SlimKAN([2, 3, 1], r=(2, 2))

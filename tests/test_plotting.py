@@ -17,13 +17,14 @@ from matplotlib.image import AxesImage
 from matplotlib.path import Path as MplPath
 
 import sciml
-from sciml import nn, pdes
+from sciml import adapters, nn, pdes
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.problem import Reference
 from sciml.solvers.plotting import KINDS, plot
 from sciml.solvers.slices import choose_slices
 
 ROOT = Path(__file__).parents[1]
+ALONE = tuple(kind for kind in KINDS if kind != "spectra")  # what every solution can show
 
 
 class Known(sciml.PDE):
@@ -116,7 +117,7 @@ def test_every_dimension(name, unknowns):
 
 
 @pytest.mark.parametrize("name", ["line", "square"])
-@pytest.mark.parametrize("kind", KINDS[1:])
+@pytest.mark.parametrize("kind", ALONE[1:])
 def test_every_kind(kind, name):
     assert png(solved(Known(DOMAINS[name]), 0.1).plot(kind=kind, resolution=9)).std() > 0.02
 
@@ -143,7 +144,7 @@ def test_constant_and_exact_solutions_can_be_drawn():
     torch.nn.init.zeros_(network.weight)
     torch.nn.init.zeros_(network.bias)
     solution = sciml.solve(problem, network, progress=False, points=20, max_time=0)
-    for kind in KINDS:
+    for kind in ALONE:
         png(solution.plot(kind=kind, resolution=5))
 
 
@@ -263,6 +264,108 @@ def test_colours_are_chosen_by_what_lies_inside():
     solution = solved(Pole(DOMAINS["hole"]))
     for image in images(solution.plot(kind="reference", resolution=41)):
         assert image.get_clim()[1] < 1.2 / 0.3**2
+
+
+# ---- spectra of a change
+
+
+@pytest.fixture(scope="module")
+def kan():
+    network = nn.KAN([2, 4, 3], grid=3, degree=2, seed=1)
+    return sciml.solve(Known(SQUARE, ("u", "v", "w")), network, progress=False, points=20, max_time=0)
+
+
+def tuned(base, adapter, name):
+    """An adapter with random factors."""
+    made = base.add_adapter(adapter, name)
+    rng = torch.Generator().manual_seed(3)
+    made.adapter.load_vector(torch.randn(made.adapter.size, generator=rng, dtype=torch.float64))
+    return made
+
+
+def singular_values(base, made, parameter: str, axis: int) -> np.ndarray:
+    """Of one unfolding of merged minus base, over the norm, from the networks alone."""
+    after, before = (s.network.get_parameter(parameter).detach().numpy() for s in (made, base))
+    change = np.moveaxis(after - before, axis, 0).reshape(before.shape[axis], -1)
+    return np.linalg.svd(change / np.linalg.norm(change), compute_uv=False)
+
+
+def test_spectra_of_full_changes(kan):
+    made = tuned(kan, "full", "all")
+    figure = made.plot("spectra")
+    assert png(figure).std() > 0.05
+    assert [ax.get_title().split()[0] for ax in figure.axes] == ["layers.0", "layers.1"]
+    for layer, ax in enumerate(figure.axes):
+        lines = {line.get_label(): line for line in ax.get_lines()}
+        assert set(lines) == {"in", "out", "basis", "base"}  # no rings: nothing is cut
+        for axis, mode in enumerate(("in", "basis", "out")):
+            expected = singular_values(kan, made, f"layers.{layer}.coef", axis)
+            np.testing.assert_allclose(lines[mode].get_ydata(), expected, rtol=1e-10)
+            assert list(lines[mode].get_xdata()) == list(range(1, len(expected) + 1))
+        expected = singular_values(kan, made, f"layers.{layer}.base", 0)
+        np.testing.assert_allclose(lines["base"].get_ydata(), expected, rtol=1e-10)
+        assert ax.get_yscale() == "log"
+        change = {n: (made.network.get_parameter(n) - p).detach() for n, p in kan.network.named_parameters()}
+        own = [n for n in change if n.startswith(f"layers.{layer}.")]
+        share = math.sqrt(sum(float(change[n].square().sum()) for n in own)) / math.sqrt(
+            sum(float(kan.network.get_parameter(n).detach().square().sum()) for n in own)
+        )
+        assert f"= {share:.2g}" in ax.get_title()
+
+
+def test_rings_mark_the_ranks(kan):
+    figure = tuned(kan, adapters.LoTRA(r=(1, 3, 2), target_modules="*.coef"), "tucker").plot("spectra")
+    lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
+    # r_out is 3, but a core of 1 x 3 x 2 allows no more than 2
+    assert {"in, rank 1 of 2", "out, rank 3 of 4", "basis, rank 2 of 5"} <= set(lines)
+    assert [len(lines[k].get_xdata()) for k in ("in, rank 1 of 2", "basis, rank 2 of 5")] == [1, 2]
+    rings = [line for line in figure.axes[0].get_lines() if line.get_label() == "_rank"]
+    last = lines["basis, rank 2 of 5"]
+    assert [list(ring.get_xdata()) for ring in rings] == [[1], [2]]
+    assert rings[1].get_ydata()[0] == last.get_ydata()[-1]
+
+
+def test_a_product_cuts_the_mode_that_it_is_made_of(kan):
+    figure = tuned(kan, adapters.LoRA(r=1), "product").plot("spectra")
+    labels = {line.get_label() for line in figure.axes[0].get_lines()}
+    assert labels == {"in", "out, rank 1 of 4", "basis", "base, rank 1 of 2", "_rank"}
+
+
+def test_spectra_of_an_mlp_and_of_nothing():
+    base = solved_mlp()
+    (first, second) = tuned(base, "full", "all").plot("spectra").axes
+    assert [line.get_label() for line in first.get_lines()] == ["weight"]
+    assert len(second.get_lines()[0].get_xdata()) == 1
+    untrained = base.add_adapter("full", "start").plot("spectra")
+    assert [ax.texts[0].get_text() for ax in untrained.axes] == ["unchanged", "unchanged"]
+
+
+def test_spectra_of_any_two_solutions(kan):
+    made = tuned(kan, "full", "kept")
+    dense = made.merge_and_unload()
+    figure = dense.plot("spectra", base=kan)
+    values = made.spectra()["layers.0.coef"]["basis"]
+    line = next(line for line in figure.axes[0].get_lines() if line.get_label() == "basis")
+    np.testing.assert_allclose(line.get_ydata(), values, rtol=1e-9)
+    assert float((values**2).sum()) == pytest.approx(1)
+
+
+def test_spectra_need_a_base_of_the_same_structure(kan):
+    with pytest.raises(ArgumentError, match="kind='spectra' needs a fine-tuned solution"):
+        kan.plot("spectra")
+    with pytest.raises(ArgumentError, match="finetuned needs the parameters of pretrained"):
+        solved_mlp().plot("spectra", base=kan)
+    with pytest.raises(ArgumentError, match="base goes with kind='spectra' only; got kind='error'"):
+        kan.plot("error", base=kan)
+    biases = solved_mlp().add_adapter(adapters.Full(target_modules="bias"), "biases")
+    with pytest.raises(ArgumentError, match=r"needs a changed matrix or tensor; got layers\.0\.bias, layers"):
+        biases.plot("spectra")
+    with pytest.raises(ArgumentTypeError, match="base must be a solution; got KAN"):
+        kan.plot("spectra", base=kan.network)
+
+
+def solved_mlp():
+    return sciml.solve(Known(SQUARE, ("u",)), nn.MLP([2, 4, 1]), progress=False, points=20, max_time=0)
 
 
 # ---- references that are tables

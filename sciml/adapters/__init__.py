@@ -2,6 +2,7 @@
 
 from sciml.adapters.adapter import Adapter
 from sciml.adapters.base import AdapterConfig, from_dict, get_config
+from sciml.adapters.changes import change_spectra, normalised_spectra
 from sciml.adapters.fingerprint import fingerprint
 from sciml.adapters.full import Full
 from sciml.adapters.head import Head
@@ -23,11 +24,13 @@ __all__ = [
     "Head",
     "LoRA",
     "LoTRA",
+    "change_spectra",
     "choose",
     "fingerprint",
     "from_dict",
     "get_config",
     "hosvd",
+    "normalised_spectra",
     "search_ranks",
     "spectra",
 ]

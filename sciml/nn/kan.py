@@ -116,7 +116,7 @@ class KAN(JetNetwork):
         chain: list[nn.Module] = []
         for g, n_in, n_out in zip(grids, self.widths[:-1], self.widths[1:], strict=True):
             knots = uniform_knots(lower, upper, g, degree).expand(n_in, -1).clone()
-            coef = _random_polynomials(n_in, n_out, knots, degree, rng) * math.sqrt(
+            coef = random_polynomials(n_in, n_out, knots, degree, rng) * math.sqrt(
                 (0.5 if base else 1.0) / n_in
             )
             weight = None
@@ -217,7 +217,7 @@ class KAN(JetNetwork):
         return [layer for layer in self.layers if isinstance(layer, KANLayer)]
 
 
-def _random_polynomials(n_in: int, n_out: int, knots: Tensor, degree: int, rng: torch.Generator) -> Tensor:
+def random_polynomials(n_in: int, n_out: int, knots: Tensor, degree: int, rng: torch.Generator) -> Tensor:
     """Spline coefficients ``(n_in, m, n_out)`` of random polynomials with mean square 1/3 on the grid."""
     order = min(degree, 3)
     coarse = uniform_knots(-1.0, 1.0, 1, order)

@@ -19,7 +19,7 @@ from sciml.adapters.hosvd import hosvd
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.kernels.bspline import uniform_knots
 from sciml.nn.base import JetLayer, JetNetwork, check_degree, check_grids, check_widths, generator
-from sciml.nn.kan import KAN, KANLayer
+from sciml.nn.kan import KAN, SILU_POWER, KANLayer, random_polynomials
 
 Ranks = tuple[int, int, int]  # in, out, basis: the order of LoTRA
 
@@ -114,8 +114,9 @@ class SlimKAN(JetNetwork):
         r: Ranks ``(r_in, r_out, r_basis)`` or one for all; each is cut to the length of its axis.
         grid, degree, base, domain, seed, dtype: As for :class:`KAN`.
 
-    Starts with ``U ~ N(0, 1/n_in)``, ``W ~ N(0, 1)`` over the basis (B-splines sum to one), ``core ~ N(0, 1/(r1 r3))``,
-    ``V ~ N(0, 1/r2)``, scaled so that hidden values stay on the grid.
+    Starts with ``U ~ N(0, 1/n_in)``, ``core ~ N(0, 1/(r1 r3))``, ``V ~ N(0, 1/r2)``. A column of ``W`` is an edge of a
+    :class:`KAN` at its start, a random polynomial of degree <= 3 (plus ``silu``): smooth whatever the grid, and scaled so
+    that a hidden value has the variance of an input that is uniform on ``domain``.
 
     Raises:
         ArgumentError: Bad widths, ranks, grid or degree.
@@ -154,7 +155,13 @@ class SlimKAN(JetNetwork):
             rows = grid + degree + base
             r1, r2, r3 = _fitting(self.r, n_in, n_out, rows)
             core = normal(r1, r2, r3) / math.sqrt(r1 * r3)
-            U, V, W = normal(n_in, r1) / math.sqrt(n_in), normal(n_out, r2) / math.sqrt(r2), normal(rows, r3)
+            U, V = normal(n_in, r1) / math.sqrt(n_in), normal(n_out, r2) / math.sqrt(r2)
+            # white noise in W would put the noise's second derivatives into a PDE's residual
+            W = random_polynomials(1, r3, knots, degree, rng)[0] * math.sqrt(0.5 if base else 1.0)
+            if base:
+                W = torch.cat([W, normal(1, r3) * math.sqrt(0.5 / 3.0 / SILU_POWER)])
+            # inputs uniform on [-1, 1] have variance 1/3; keep it whatever the interval's length
+            W = W * (self.domain[1] - self.domain[0]) / 2
             core, U, V, W, knots = (t.to(dtype) for t in (core, U, V, W, knots))
             chain.append(SlimKANLayer(core, U, V, W, knots, degree, base))
         self.layers = nn.ModuleList(chain)
