@@ -206,6 +206,15 @@ def test_lotra_is_the_tucker_formula_for_any_shape(shape, ranks, zero):
     torch.testing.assert_close(adapter.delta("layer.coef"), expected, rtol=1e-12, atol=1e-12)
 
 
+def test_the_core_of_a_slim_layer_has_its_own_order_of_axes():
+    change = {"l.core": torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(0), dtype=F64)}
+    base = {"l.core": torch.zeros(3, 5, 4, dtype=F64)}
+    exact = Adapter.fit(LoTRA(r=9), base, change)
+    torch.testing.assert_close(exact.delta("l.core").detach(), change["l.core"], rtol=0, atol=1e-12)
+    f = Adapter.fit(LoTRA(r=(2, 3, 4)), base, change).factors["l.core"]
+    assert [f[mode].shape for mode in ("in", "out", "basis")] == [(3, 2), (5, 3), (4, 4)]
+
+
 @pytest.mark.parametrize(("name", "shape"), [("l.weight", (4, 3)), ("l.base", (3, 4))])
 def test_a_matrix_has_no_basis_mode(name, shape):
     adapter = Adapter(LoTRA(r=(2, 3, 5)), {name: torch.zeros(shape, dtype=F64)})

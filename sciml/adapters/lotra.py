@@ -21,6 +21,7 @@ from sciml.adapters.sites import Site
 from sciml.errors import ArgumentError
 
 MODES = ("in", "out", "basis")  # the order of r and of the core's axes
+COMPUTED = ("in", "basis", "out")  # the order in which a difference is multiplied out: a KAN layer's
 ZEROS = ("core", "out")
 
 
@@ -91,7 +92,8 @@ class LoTRA(LowRank):
             return inner @ factors["out"].mT if site.roles[0] == "in" else factors["out"] @ inner.mT
         core = factors["core"]
         by_mode = inner.view(len(inner), core.shape[1], core.shape[2])  # (i, b, c)
-        return (by_mode @ factors["basis"].mT).mT @ factors["out"].mT  # (i, k, b) -> (i, k, o)
+        tensor = (by_mode @ factors["basis"].mT).mT @ factors["out"].mT  # (i, k, b) -> (i, k, o)
+        return tensor.permute([COMPUTED.index(role) for role in site.roles])
 
     def fit(self, site: Site, weight: Tensor, change: Tensor) -> Factors:
         """Truncated higher-order singular value decomposition, exact for full ranks."""

@@ -1,7 +1,7 @@
 """What an adapter needs to know about a parameter: its shape and what each axis stands for.
 
-Three layouts occur in the networks here: ``weight`` (n_out, n_in) of a linear layer, ``coef`` (n_in, m,
-n_out) and ``base`` (n_in, n_out) of a KAN layer. Other names follow torch for matrices and the KAN layer for
+Four layouts occur in the networks here: ``weight`` (n_out, n_in) of a linear layer, ``coef`` (n_in, m,
+n_out) and ``base`` (n_in, n_out) of a KAN layer, ``core`` (r_in, r_out, r_basis) of a Slim KAN's. Other names follow torch for matrices and the KAN layer for
 third-order tensors.
 """
 
@@ -19,6 +19,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "weight": ("out", "in"),
     "base": ("in", "out"),
     "coef": ("in", "basis", "out"),
+    "core": ("in", "out", "basis"),
 }
 ROLES_BY_ORDER: dict[int, tuple[str, ...]] = {2: ROLES["weight"], 3: ROLES["coef"]}
 GROUPS = ("first", "hidden", "head", "bias")
