@@ -1,8 +1,8 @@
 """What an adapter needs to know about a parameter: its shape and what each axis stands for.
 
 Four layouts occur in the networks here: ``weight`` (n_out, n_in) of a linear layer, ``coef`` (n_in, m,
-n_out) and ``base`` (n_in, n_out) of a KAN layer, ``core`` (r_in, r_out, r_basis) of a Slim KAN's. Other names follow torch for matrices and the KAN layer for
-third-order tensors.
+n_out) and ``base`` (n_in, n_out) of a KAN layer, ``core`` (r_in, r_out, r_basis) of a Slim KAN's. Other
+names follow torch for matrices and the KAN layer for third-order tensors.
 """
 
 from __future__ import annotations
