@@ -14,6 +14,7 @@ from sciml.ansatz import Trial
 from sciml.problem import PDE
 from sciml.solvers.adapted import AdaptedSolution
 from sciml.solvers.collocation import Collocation
+from sciml.solvers.loop import Run
 from sciml.solvers.train import (
     Settings,
     carry_out,
@@ -95,8 +96,9 @@ def _train(
     run = make_run(settings, system, held_out, method, adapter.size)
     start = run.relative(held_out.value(theta))
     head = optimizer == "auto" and adapter.config.kind == "head"
-    if head and is_linear(system, theta):  # which also shows that J is right
-        outcome, optimizer = run.jump(linear_solve(system, theta)), "linear least squares"
+    outcome = _closed_form(run, system, theta) if head else None
+    if outcome:
+        optimizer = "linear least squares"
     else:
         if head and inner.pointwise:
             inner.check_pointwise()
@@ -104,3 +106,12 @@ def _train(
     factors.load_vector(run.result)
     system.load(run.result)
     return run.history, {**statistics(run, outcome, optimizer), "start": start, "parameters": adapter.size}
+
+
+def _closed_form(run: Run, system: AdaptedCollocation, theta: Tensor) -> str | None:
+    """Jump to the least-squares solution and name the outcome; None where the residual is not linear."""
+    linearization = system.linearize(theta)
+    linearization.dense()  # once for the test and the solution
+    if not is_linear(system, theta, linearization):  # which also shows that J is right
+        return None
+    return run.jump(linear_solve(linearization, theta))
