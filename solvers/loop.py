@@ -179,7 +179,7 @@ class Run:
             self._redraw()
             return None
         small = 0.25 * (self.limits.tol * self.scale) ** 2 * 0.5
-        if self.step % self.look_every == 0 or state.loss <= small:
+        if self.decided < 0 or self.step % self.look_every == 0 or state.loss <= small:
             return self._look(progress)
         return None
 
