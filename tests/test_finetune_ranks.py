@@ -150,6 +150,9 @@ def test_adapter_files_of_both_schedules_go_there_and_back(base, tmp_path, monke
     again = base.load_adapter(tmp_path / "joint.h5", name="again", problem=shifted())
     assert torch.equal(again(x), tuned(x)) and again.config == tuned.config
     assert again.config.rank_schedule == "joint" and sum(again.config.rank_pattern.values()) <= 4
+    tuned.save(tmp_path / "merged.h5")
+    merged = sciml.load(tmp_path / "merged.h5", problem=shifted())
+    assert torch.equal(merged(x), tuned.merge_and_unload()(x)) and merged.history == tuned.history
     # a file from before there were schedules
     plain = base.finetune(shifted(), LoRA(r=2), name="plain", max_steps=3, **QUICK)
     with monkeypatch.context() as patch:
