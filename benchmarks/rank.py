@@ -25,6 +25,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+import sciml
 from benchmarks._common import machine, show
 from sciml import rank
 from sciml.rank.greedy import BRUTE_FORCE_LIMIT
@@ -118,16 +119,18 @@ def cases() -> list[Case]:
     ]
 
 
-def adapter_records(case: Case, seed: int) -> Iterator[dict[str, Any]]:
-    """One trained adapter cut by every selector to every budget, and both schedules from the start."""
-    import sciml
+def options(case: Case, seed: int) -> dict[str, Any]:
+    """What every solve and fine-tuning of a case is given."""
+    return {"progress": False, "seed": seed, "points": case.points, "tol": 0.0}
+
+
+def adapter_records(case: Case, base: Any, seed: int) -> Iterator[dict[str, Any]]:
+    """One trained adapter cut by every selector to every budget."""
     from sciml.adapters import AdaptedProblem, Gates, choose
     from sciml.solvers.train import Settings, training_system
 
-    quiet = {"progress": False, "seed": seed, "points": case.points, "tol": 0.0}
-    base = sciml.solve(case.base, case.model(seed), max_steps=case.base_steps, **quiet)
-    config = replace(case.adapter, seed=seed)
-    tuned = base.finetune(case.tuned, config, max_steps=case.steps, **quiet)
+    quiet = options(case, seed)
+    tuned = base.finetune(case.tuned, replace(case.adapter, seed=seed), max_steps=case.steps, **quiet)
     gates = Gates(tuned.adapter)
     flat = torch.cat([p.detach().reshape(-1) for p in base.network.parameters()])
     settings = Settings(case.tuned, case.points, seed=seed, progress=False)
@@ -172,20 +175,28 @@ def adapter_records(case: Case, seed: int) -> Iterator[dict[str, Any]]:
                 "loss": gated.value(keep.to(F64)),
                 "error": errors[key],
             }
-        for schedule in ("cut", "joint"):
-            whole = replace(config, rank_budget=budget, rank_schedule=schedule)
-            used = time.process_time()
-            found = base.finetune(case.tuned, whole, max_steps=2 * case.steps, **quiet)
-            base.delete_adapter(found.name)
-            yield {
-                "record": "schedule",
-                **where,
-                "share": share,
-                "schedule": schedule,
-                "trained": found.adapter.size,
-                "error": found.error(),
-                "cpu_seconds": round(time.process_time() - used, 2),
-            }
+
+
+def schedule_records(case: Case, base: Any, seed: int) -> Iterator[dict[str, Any]]:
+    """Both schedules from the start, with twice the steps of one training."""
+    from sciml.adapters import Adapter, Gates
+
+    size = Gates(Adapter(case.adapter, base.network)).size
+    for share, schedule in itertools.product(SHARES, ("cut", "joint")):
+        config = replace(case.adapter, seed=seed, rank_budget=round(share * size), rank_schedule=schedule)
+        used = time.process_time()
+        found = base.finetune(case.tuned, config, max_steps=2 * case.steps, **options(case, seed))
+        base.delete_adapter(found.name)
+        yield {
+            "record": "schedule",
+            "case": case.name,
+            "seed": seed,
+            "share": share,
+            "schedule": schedule,
+            "trained": found.adapter.size,
+            "error": found.error(),
+            "cpu_seconds": round(time.process_time() - used, 2),
+        }
 
 
 def best_of_all(gated: Any, size: int, budget: int) -> Tensor:
@@ -216,7 +227,7 @@ def summary(records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             if not pairs or name == "sublora":
                 continue
             out: dict[str, Any] = {"record": "summary", "cases": group, "selector": name, "cuts": len(pairs)}
-            for what in ("loss", "error"):
+            for what in ("loss", "error", "trained"):
                 ratios = [r[what] / reference[what] for r, reference in pairs]
                 out[f"{what}_median"] = round(statistics.median(ratios), 3)
                 out[f"{what}_mean"] = round(statistics.geometric_mean(ratios), 3)
@@ -313,7 +324,9 @@ def main() -> None:
     found: list[dict[str, Any]] = []
     for case in cases():
         for seed in range(1 if args.quick else 3):
-            for record in adapter_records(case, seed):
+            base = sciml.solve(case.base, case.model(seed), max_steps=case.base_steps, **options(case, seed))
+            records = (adapter_records(case, base, seed), schedule_records(case, base, seed))
+            for record in itertools.chain(*records):
                 found.append(record)
                 show(record, args.json)
     for record in summary(found):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sciml import optim
 from sciml.adapters import Adapter, Gates, choose, search_ranks
+from sciml.optim.gauss_newton import GaussNewtonMethod
 from sciml.rank import CubicBudget
 from sciml.solvers.collocation import Collocation
 from sciml.solvers.loop import Run
@@ -44,7 +45,7 @@ class Phases:
         self.history: list[dict[str, float]] = []
         self.stats: dict[str, Any] = {}
         self.stopped = False
-        self._draws = 0
+        self._draws, self._state = 0, None
         self._began = time.perf_counter()
 
     def train(self, adapter: Adapter, until: float = 1.0) -> None:
@@ -100,6 +101,10 @@ class Phases:
             through = {name: self.stats[name] for name in through}
             run.step, run.draws = self.stats["steps"], self._draws
             run.seconds_before = time.perf_counter() - self._began
+        if isinstance(method, GaussNewtonMethod) and self._state is not None:
+            run.method_state = method.refresh(
+                system, theta, self._state
+            )  # its damping has been found already
         head = auto and adapter.config.kind == "head"
         outcome, named = _closed_form(run, system, theta) if head else None, self.optimizer
         if outcome:
@@ -110,7 +115,7 @@ class Phases:
             outcome = carry_out(run, settings)
         factors.load_vector(run.result)
         system.load(run.result)
-        self.stopped, self._draws = outcome == "interrupted", run.draws
+        self.stopped, self._draws, self._state = outcome == "interrupted", run.draws, run.method_state
         self.history += run.history
         self.stats = {
             **statistics(run, outcome, named),

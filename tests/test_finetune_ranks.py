@@ -171,3 +171,19 @@ def test_what_the_search_would_refuse_is_refused_before_training(base):
         config = LoTRA(r=6, rank_budget=9, rank_search="brute_force", rank_schedule=schedule)
         with pytest.raises(ArgumentError, match="rank_search 'brute_force' needs at most 20 components, got"):
             base.finetune(shifted(), config, callbacks=[lambda event: pytest.fail("it trained")], **QUICK)
+
+
+@pytest.mark.parametrize("schedule", ["cut", "joint"])
+def test_the_damping_found_in_one_run_serves_the_next(base, monkeypatch, schedule):
+    starts = []
+    real = phases.GaussNewtonMethod.init
+
+    def init(self, problem, theta):
+        starts.append(theta.numel())
+        return real(self, problem, theta)
+
+    monkeypatch.setattr(phases.GaussNewtonMethod, "init", init)
+    config = LoRA(r=4, rank_budget=4, rank_schedule=schedule)
+    tuned = base.finetune(shifted(), config, max_steps=24, **QUICK)
+    base.delete_adapter(tuned.name)
+    assert starts == [Adapter(config, base.network).size]
