@@ -91,6 +91,22 @@ class TapeLinearization:
         return self._dense
 
     @torch.no_grad()
+    def columns(self, start: int, stop: int) -> Tensor:
+        """``J[:, start:stop]``, from the layers that have a part in it alone; not kept."""
+        out = self.residual.new_zeros(self.shape[0], stop - start)
+        row = 0
+        for block in self._blocks:
+            for layer, z, g, weights in block.parts:
+                first = self._offsets[id(layer)]
+                last = first + sum(p.numel() for p in layer.parameters())
+                low, high = max(first, start), min(last, stop)
+                if low < high:
+                    part = layer.jacobian(z, g, weights)[:, low - first : high - first]
+                    out[row : row + block.rows, low - start : high - start] = part
+            row += block.rows
+        return out
+
+    @torch.no_grad()
     def mv(self, v: Tensor) -> Tensor:
         """``J v``, ``(M,)``."""
         if self._dense is not None:

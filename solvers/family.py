@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 BACKENDS = ("serial", "ray")
 ON_ERROR = ("raise", "skip")
-WORTH_A_WORKER = 1.0  # seconds a member below which starting workers costs more than it saves
+WORTH_WORKERS = 10.0  # seconds of work left below which starting workers costs more than it saves
 COLUMNS = ("member", "outcome", "seconds", "steps", "residual", "error", "trained")
 
 
@@ -78,8 +78,8 @@ def finetune_family(
         adapter: Configuration or name of a kind.
         folder: Where to keep one adapter file a member. A second call with the same folder reads what is there and
             trains the rest; a file that does not belong to this base or member is trained anew.
-        backend: ``"serial"``, or ``"ray"`` (an optional extra) for one task a member on one machine or a cluster. Members
-            that take less than about a second stay serial, and ``notes`` says so.
+        backend: ``"serial"``, or ``"ray"`` (an optional extra) for one task a member on one machine or a cluster. A
+            family that the first member shows to be a matter of seconds stays serial, and ``notes`` says so.
         on_error: ``"raise"`` stops at the first failure (finished members are kept), ``"skip"`` notes it and goes on.
         progress: A tqdm bar over the members.
         options: For :func:`sciml.solvers.finetune.finetune`.
@@ -118,19 +118,22 @@ def _serial(base, todo, config, place, on_error, options, result, bar) -> None:
         except Exception as error:
             if on_error == "raise":
                 raise
-            result.failures[name] = f"{type(error).__name__}: {error}"
+            result.failures[name] = _reason(error)
         bar.update()
 
 
 def _parallel(base, todo, config, place, on_error, options, result, bar) -> None:
-    """One ray task a member. The first member runs here, to learn whether workers pay."""
+    """One ray task a member. The first that succeeds runs here, to learn whether workers pay."""
     ray = _ray()
-    first, *rest = todo
-    start = time.perf_counter()
-    _serial(base, {first: todo[first]}, config, place, on_error, options, result, bar)
-    took = time.perf_counter() - start
-    if took < WORTH_A_WORKER:
-        result.notes.append(f"serial: a member takes {took:.2f} s, less than a worker costs to start.")
+    rest, took = list(todo), 0.0
+    while rest and not took:
+        first = rest.pop(0)
+        start = time.perf_counter()
+        _serial(base, {first: todo[first]}, config, place, on_error, options, result, bar)
+        took = time.perf_counter() - start if first in result.solutions else 0.0
+    left = took * len(rest)
+    if left < WORTH_WORKERS:
+        result.notes.append(f"serial: the rest takes about {left:.1f} s, less than workers cost to start.")
         _serial(base, {name: todo[name] for name in rest}, config, place, on_error, options, result, bar)
         return
     if not ray.is_initialized():
@@ -138,19 +141,41 @@ def _parallel(base, todo, config, place, on_error, options, result, bar) -> None
     shared = ray.put((base.problem, base.network))
     task = ray.remote(max_retries=1)(_remote)  # a killed worker's member is tried once more
     waiting = {task.remote(shared, todo[name], config, name, options): name for name in rest}
-    while waiting:
-        done, _ = ray.wait(list(waiting), num_returns=1)
-        name = waiting.pop(done[0])
-        try:
-            adapter, history, stats = ray.get(done[0])
-            _keep(base, place, name, AdaptedSolution(base, todo[name], adapter, name, history, stats), result)
-        except Exception as error:
-            if on_error == "raise":
-                for other in waiting:
-                    ray.cancel(other)
-                raise
-            result.failures[name] = f"{type(error).__name__}: {error}".splitlines()[0]
-        bar.update()
+    failed: Exception | None = None
+    try:
+        while waiting and failed is None:
+            # everything that is ready, so that a failure beside a success does not lose it
+            ready, _ = ray.wait(list(waiting), num_returns=1)
+            more, _ = ray.wait(list(waiting), num_returns=len(waiting), timeout=0)
+            for done in dict.fromkeys([*ready, *more]):
+                name = waiting.pop(done)
+                try:
+                    tuned = AdaptedSolution(base, todo[name], *_of_worker(ray, done, name))
+                    _keep(base, place, name, tuned, result)
+                except Exception as error:
+                    result.failures[name] = _reason(error)
+                    failed = error if on_error == "raise" else None
+                bar.update()
+    finally:
+        for other in waiting:
+            ray.cancel(other)
+    if failed is not None:
+        raise failed
+
+
+def _of_worker(ray: Any, done: Any, name: str) -> tuple[Any, str, Any, Any]:
+    """Adapter, name, history and statistics of a finished task; its own exception where it raised one."""
+    try:
+        adapter, history, stats = ray.get(done)
+    except ray.exceptions.RayTaskError as error:
+        # the worker's exception as if it had been raised here; ray's own text is a traceback
+        raise error.cause from None
+    return adapter, name, history, stats
+
+
+def _reason(error: Exception) -> str:
+    """One line for the table."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def _remote(shared: Any, problem: PDE, config: AdapterConfig, name: str, options: dict[str, Any]) -> Any:

@@ -6,24 +6,17 @@ import copy
 import time
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor, nn
+from torch import nn
 
-from sciml import optim
-from sciml.adapters import Adapter, AdapterConfig, search_ranks
+from sciml.adapters import Adapter, AdapterConfig, check_searchable
+from sciml.adapters.low_rank import LowRank
 from sciml.ansatz import Trial
+from sciml.optim.threads import few_threads
 from sciml.problem import PDE
 from sciml.solvers.adapted import AdaptedSolution
-from sciml.solvers.collocation import Collocation
-from sciml.solvers.train import (
-    Settings,
-    carry_out,
-    held_out_system,
-    make_run,
-    method_for,
-    statistics,
-    training_system,
-)
-from sciml.solvers.tuning import AdaptedCollocation, ScaledFactors, check_compatible, is_linear, linear_solve
+from sciml.solvers.phases import Phases
+from sciml.solvers.train import Settings, held_out_system, training_system
+from sciml.solvers.tuning import check_compatible
 
 if TYPE_CHECKING:
     from sciml.solvers.hosting import AdapterHost
@@ -58,7 +51,8 @@ def finetune(
         base: A solved problem.
         problem: Over the same coordinates and unknowns.
         adapter: A configuration, a kind's name (``"lotra"``, ``"lora"``, ``"svd"``, ``"head"``, ``"full"``), or an adapter
-            whose factors are the start. A configuration with ``rank_budget`` is trained, cut, and trained on.
+            whose factors are the start. A configuration with ``rank_budget`` is trained, cut, and trained on
+            (``rank_schedule="cut"``), or trained while the budget falls (``"joint"``).
         name: To call it by.
         optimizer, points, max_time, max_steps, tol, seed, callbacks, progress: As in :func:`sciml.solve`.
 
@@ -70,37 +64,21 @@ def finetune(
     check_compatible(base.problem, problem)
     started = time.perf_counter()
     own = adapter.copy() if isinstance(adapter, Adapter) else Adapter(adapter, base.network)
+    check_searchable(own)
     trial = Trial(problem, copy.deepcopy(base.network))
     flat = nn.utils.parameters_to_vector([p.reshape(-1) for p in base.network.parameters()]).detach()
-    closed = optimizer == "auto" and own.config.kind == "head"
-    inner = training_system(settings, trial, POINTS_PER_UNKNOWN * own.size if closed else 0, check=not closed)
-    outer = held_out_system(settings, inner)
-    if getattr(own.config, "rank_budget", None) is not None:
-        # at full rank for half of the time, so that the search sees what each component does
-        _train(settings.shortened(0.5), inner, outer, own, flat, optimizer)
-        own = search_ranks(own, inner, flat)
-    history, stats = _train(settings, inner, outer, own, flat, optimizer)
-    stats["seconds"] = time.perf_counter() - started
-    return AdaptedSolution(base, problem, own, name, history, stats)
-
-
-def _train(
-    settings: Settings, inner: Collocation, outer: Collocation, adapter: Adapter, flat: Tensor, optimizer: Any
-) -> tuple[list[dict[str, float]], dict[str, Any]]:
-    """Train the adapter; its factors are the best found when this returns."""
-    method = method_for("gn-arc" if optimizer == "auto" else optimizer, settings, inner, adapter.size)
-    factors = ScaledFactors(adapter) if isinstance(method, optim.TorchMethod) else adapter
-    system, held_out = (AdaptedCollocation(part, factors, flat) for part in (inner, outer))
-    theta = factors.vector()
-    run = make_run(settings, system, held_out, method, adapter.size)
-    start = run.relative(held_out.value(theta))
-    head = optimizer == "auto" and adapter.config.kind == "head"
-    if head and is_linear(system, theta):  # which also shows that J is right
-        outcome, optimizer = run.jump(linear_solve(system, theta)), "linear least squares"
-    else:
-        if head and inner.pointwise:
-            inner.check_pointwise()
-        outcome = carry_out(run, settings)
-    factors.load_vector(run.result)
-    system.load(run.result)
-    return run.history, {**statistics(run, outcome, optimizer), "start": start, "parameters": adapter.size}
+    with few_threads(flat.numel(), torch_too=True):
+        closed = optimizer == "auto" and own.config.kind == "head"
+        inner = training_system(
+            settings, trial, POINTS_PER_UNKNOWN * own.size if closed else 0, check=not closed
+        )
+        outer = held_out_system(settings, inner)
+        phases = Phases(settings, inner, outer, flat, optimizer)
+        if not isinstance(own.config, LowRank) or own.config.rank_budget is None:
+            phases.train(own)
+        elif own.config.rank_schedule == "joint":
+            own = phases.joint(own, own.config.rank_budget, own.config.rank_search)
+        else:
+            own = phases.cut(own)
+    phases.stats["seconds"] = time.perf_counter() - started
+    return AdaptedSolution(base, problem, own, name, phases.history, phases.stats)

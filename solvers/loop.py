@@ -179,7 +179,7 @@ class Run:
             self._redraw()
             return None
         small = 0.25 * (self.limits.tol * self.scale) ** 2 * 0.5
-        if self.step % self.look_every == 0 or state.loss <= small:
+        if self.decided < 0 or self.step % self.look_every == 0 or state.loss <= small:
             return self._look(progress)
         return None
 
@@ -292,10 +292,12 @@ class Run:
     def _residual_scale(self) -> float:
         """Size of the residual when the network's part is zero: what there is to be solved."""
         held = self.held_out.silent_value()
-        start = self.held_out.value(self.theta)
-        self.system.load(self.theta)
         scale = math.sqrt(2.0 * held) if math.isfinite(held) else 0.0
-        return scale if scale > 0 else max(math.sqrt(2.0 * start) if math.isfinite(start) else 1.0, 1e-300)
+        if scale == 0:  # nothing is asked of a network that is zero: measure against the start
+            start = self.held_out.value(self.theta)
+            scale = max(math.sqrt(2.0 * start) if math.isfinite(start) else 1.0, 1e-300)
+        self.system.load(self.theta)
+        return scale
 
 
 def _name_of(callback: Callback) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 from sciml.adapters import AdaptedProblem, Adapter
 from sciml.ansatz import Trial
 from sciml.errors import ArgumentError
+from sciml.optim.protocols import Linearization
 from sciml.problem import PDE
 from sciml.solvers.collocation import Collocation
 
@@ -128,29 +129,32 @@ def check_compatible(base: PDE, new: PDE) -> None:
         )
 
 
-def is_linear(system: Any, theta: Tensor, seed: int = 0) -> bool:
-    """Whether the residual is an affine function of ``theta``, by a long step in a random direction."""
-    lin = system.linearize(theta)
+def is_linear(system: Any, theta: Tensor, linearization: Linearization, seed: int = 0) -> bool:
+    """Whether the residual is an affine function of ``theta``, by a long step in a random direction.
+
+    ``linearization`` is the system's at ``theta``.
+    """
     rng = torch.Generator().manual_seed(seed)
     step = torch.randn(theta.numel(), generator=rng, dtype=torch.float64).to(theta) * max(
         1.0, float(theta.norm())
     )
-    change = system.residual(theta + step) - lin.residual
-    return float((change - lin.mv(step)).norm()) <= LINEAR * float(change.norm())
+    change = system.residual(theta + step) - linearization.residual
+    return float((change - linearization.mv(step)).norm()) <= LINEAR * float(change.norm())
 
 
-def linear_solve(system: Any, theta: Tensor) -> Tensor:
-    """Solve ``r + J s = 0`` in the least-squares sense and step there: exact for a linear residual.
+def linear_solve(linearization: Linearization, theta: Tensor) -> Tensor:
+    """Solve ``r + J s = 0`` in the least-squares sense and step there from ``theta``: exact for a linear residual.
 
     By a complete orthogonal decomposition, which takes the shortest step where columns are dependent.
     """
     from scipy.linalg import lstsq
 
-    lin = system.linearize(theta)
-    J, r = lin.dense(), lin.residual
+    J, r = linearization.dense(), linearization.residual
     scale = J.norm(dim=0).clamp(
         min=1e-300
     )  # columns differ by orders of magnitude, and rank is judged by size
-    found = lstsq((J / scale).cpu().numpy(), -r.cpu().numpy(), lapack_driver="gelsy", cond=1e-14)
+    found = lstsq(
+        (J / scale).cpu().numpy(), -r.cpu().numpy(), lapack_driver="gelsy", cond=1e-14, overwrite_a=True
+    )
     assert found is not None
     return theta + torch.as_tensor(found[0]).to(theta) / scale

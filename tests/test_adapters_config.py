@@ -16,6 +16,7 @@ CONFIGS = [
     LoRA(),
     LoRA(r=0, alpha=2.0, target_modules="layers.0.*", modules_to_save=["head", "bias"], seed=3),
     LoRA(r=5, rank_pattern={"layers.1.coef": 2}, rank_budget=7, rank_search="diagonal"),
+    LoRA(r=5, rank_budget=7, rank_schedule="joint"),
     LoTRA(r=(4, 3, 2), zero="out", scaled_rates=False),
     LoTRA(rank_pattern={"layers.0.coef": [1, 2, 3], "layers.1.coef": 0}),
     SVD(r=3, nonnegative=False),
@@ -49,6 +50,10 @@ def test_a_kind_s_name_means_its_defaults(kind):
         (lambda: LoRA(rank_pattern=[1, 2]), "rank_pattern needs a mapping"),
         (lambda: LoRA(rank_budget=-1), "rank_budget needs an int >= 0"),
         (lambda: LoRA(rank_search="magic"), "rank_search needs one of sublora"),
+        (lambda: LoRA(rank_search=["sublora"]), "rank_search needs one of sublora"),
+        (lambda: LoRA(rank_budget=3, rank_schedule="soft"), "rank_schedule needs one of cut, joint"),
+        (lambda: LoTRA(rank_schedule=["joint"]), "rank_schedule needs one of cut, joint"),
+        (lambda: LoTRA(rank_schedule="joint"), "rank_schedule 'joint' needs a rank_budget"),
         (lambda: LoRA(seed=-1), "seed needs an int >= 0"),
         (lambda: LoTRA(r=(1, 2)), r"r needs an int or three, \(r_in, r_out, r_basis\)"),
         (lambda: LoTRA(r=(1, 2, -3)), "r needs an int >= 0"),
@@ -71,6 +76,12 @@ def test_a_kind_s_name_means_its_defaults(kind):
 def test_unusable_configurations_are_refused_when_built(build, message):
     with pytest.raises((ArgumentError, ArgumentTypeError), match=message):
         build()
+
+
+def test_a_configuration_from_before_there_were_schedules_still_builds():
+    data = LoRA(r=5, rank_budget=7).to_dict()
+    del data["rank_schedule"]
+    assert from_dict(data) == LoRA(r=5, rank_budget=7, rank_schedule="cut")
 
 
 def targets(patterns, net, **kwargs) -> list[str]:

@@ -112,6 +112,8 @@ def test_jacobian_and_products(problem, kind):
     assert torch.allclose(lin.gram(), gram, rtol=1e-10, atol=1e-10 * float(gram.norm()))
     if jets:
         assert torch.allclose(lin.row_norms(), expected.square().sum(1), rtol=1e-10)
+        for start, stop in ((0, 1), (len(v) // 3, 2 * len(v) // 3 + 1), (len(v) - 2, len(v)), (0, len(v))):
+            assert torch.allclose(lin.columns(start, stop), expected[:, start:stop], rtol=1e-10, atol=1e-10)
     assert torch.allclose(lin.dense(), expected, rtol=1e-10, atol=1e-10 * float(expected.abs().max()))
     assert torch.allclose(lin.mv(v), expected @ v) and torch.allclose(lin.rmv(w), expected.T @ w)
     f, g = system.value_and_grad(theta)

@@ -180,4 +180,5 @@ def test_linearity_is_measured_not_assumed(host):
     system = Collocation(shifted(0.1), Trial(shifted(0.1), copy.deepcopy(host.network)), 60, 9)
     for kind, linear in (("head", True), ("full", False)):
         own = Adapter(kind, host.network)
-        assert is_linear(AdaptedCollocation(system, own, flat), own.vector()) is linear
+        adapted = AdaptedCollocation(system, own, flat)
+        assert is_linear(adapted, own.vector(), adapted.linearize(own.vector())) is linear

@@ -10,7 +10,7 @@ from sciml.adapters.hosvd import hosvd, spectra
 from sciml.adapters.lora import LoRA
 from sciml.adapters.lotra import LoTRA
 from sciml.adapters.reparametrise import AdaptedProblem, ChangeOfVariables
-from sciml.adapters.search import Gates, choose, search_ranks
+from sciml.adapters.search import Gates, check_searchable, choose, search_ranks
 from sciml.adapters.svd import SVD
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "LoRA",
     "LoTRA",
     "change_spectra",
+    "check_searchable",
     "choose",
     "fingerprint",
     "from_dict",

@@ -13,6 +13,8 @@ from sciml.adapters.sites import Site
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.rank.selectors import SELECTORS
 
+SCHEDULES = ("cut", "joint")
+
 
 @dataclass(frozen=True, kw_only=True)
 class LowRank(AdapterConfig):
@@ -20,15 +22,18 @@ class LowRank(AdapterConfig):
 
     Args:
         rank_pattern: Ranks of single parameters, by name; the others have rank ``r``. A rank search writes
-        its result
-            here, so that a saved adapter needs no search. Rank 0 leaves the parameter as it is.
+            its result here, so that a saved adapter needs no search. Rank 0 leaves the parameter as it is.
         rank_budget: How many components all parameters together may keep; None keeps all and searches
-        nothing. rank_search: The rule that chooses them, one of ``sciml.rank.SELECTORS``.
+            nothing.
+        rank_search: The rule that chooses them, one of ``sciml.rank.SELECTORS``.
+        rank_schedule: When they are chosen: ``"cut"``, once at half time, or ``"joint"``, again and again
+            while the budget falls, with components left out free to come back until the last choice.
     """
 
     rank_pattern: Mapping[str, Any] = field(default_factory=dict)
     rank_budget: int | None = None
     rank_search: str = "sublora"
+    rank_schedule: str = "cut"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -42,8 +47,14 @@ class LowRank(AdapterConfig):
         object.__setattr__(self, "rank_pattern", pattern)
         if self.rank_budget is not None:
             check_int(self.rank_budget, "rank_budget", 0)
-        if self.rank_search not in SELECTORS:
+        if not isinstance(self.rank_search, str) or self.rank_search not in SELECTORS:
             raise ArgumentError(f"rank_search needs one of {', '.join(SELECTORS)}, got {self.rank_search!r}")
+        if self.rank_schedule not in SCHEDULES:
+            raise ArgumentError(
+                f"rank_schedule needs one of {', '.join(SCHEDULES)}, got {self.rank_schedule!r}"
+            )
+        if self.rank_schedule == "joint" and self.rank_budget is None:
+            raise ArgumentError("rank_schedule 'joint' needs a rank_budget to fall to, got None")
 
     def adapts(self, site: Site) -> bool:
         """Matrices and third-order tensors."""

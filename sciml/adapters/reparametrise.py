@@ -80,14 +80,23 @@ class ChangeOfVariables:
         """The transposed derivative: a covector (P,), such as a gradient, to (p,)."""
         return self.pull_rows(theta, w[None])[0]
 
-    def pull_rows(self, theta: Tensor, rows: Tensor) -> Tensor:
-        """``rows`` (M, P) times the derivative (P, p), never formed: (M, p)."""
+    def pull_rows(self, theta: Tensor, rows: Tensor, start: int = 0) -> Tensor:
+        """``rows`` (M, P) times the derivative (P, p), never formed: (M, p).
+
+        Rows may lack columns of parameters that are not adapted, at the end and, ``start`` of them, in front.
+        """
         adapter, columns = self.adapter, []
         deltas, transposed, *_ = torch.func.vjp(adapter.deltas, theta.detach())
+        own = {n: slice(self._slices[n].start - start, self._slices[n].stop - start) for n in deltas}
         for part in rows.split(ROWS_AT_ONCE):
-            w = {name: part[:, self._slices[name]].reshape(-1, *d.shape) for name, d in deltas.items()}
+            w = {name: part[:, own[name]].reshape(-1, *d.shape) for name, d in deltas.items()}
             columns.append(torch.func.vmap(transposed)(w)[0])
         return torch.cat(columns)
+
+    def span(self, theta: Tensor) -> tuple[int, int]:
+        """The first of the flat parameters that ``theta`` changes, and the one after the last."""
+        own = [self._slices[name] for name in self.adapter.deltas(theta)]
+        return min(s.start for s in own), max(s.stop for s in own)
 
 
 class LinearProblem(Protocol):
@@ -121,7 +130,12 @@ class FactorLinearization:
     def dense(self) -> Tensor:
         """(M, p); kept after the first call, when the full Jacobian is gone already."""
         if self._dense is None:
-            self._dense = self._variables.pull_rows(self._theta, self._inner.dense())
+            start, stop = self._variables.span(self._theta)
+            some = getattr(
+                self._inner, "columns", None
+            )  # a head alone needs a few columns of the full Jacobian
+            rows = self._inner.dense()[:, start:stop] if some is None else some(start, stop)
+            self._dense = self._variables.pull_rows(self._theta, rows, start)
         return self._dense
 
     def mv(self, v: Tensor) -> Tensor:

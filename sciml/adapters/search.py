@@ -20,6 +20,7 @@ from sciml.adapters.base import Factors
 from sciml.adapters.low_rank import LowRank
 from sciml.adapters.reparametrise import AdaptedProblem
 from sciml.errors import ArgumentError
+from sciml.rank.greedy import BRUTE_FORCE_LIMIT
 
 CURVATURES = ("hessian", "gauss_newton")
 
@@ -144,6 +145,17 @@ def choose(
         system = gated.linearize(ones)
         found = rank.gauss_newton(system.residual, system.dense())
     return _select(gates, found, budget, selector)
+
+
+def check_searchable(adapter: Adapter) -> None:
+    """Refuse before any training what a rank search would refuse after it: brute force over too many."""
+    config = adapter.config
+    if not isinstance(config, LowRank) or config.rank_budget is None or config.rank_search != "brute_force":
+        return
+    if (size := Gates(adapter).size) > BRUTE_FORCE_LIMIT:
+        raise ArgumentError(
+            f"rank_search 'brute_force' needs at most {BRUTE_FORCE_LIMIT} components, got {size}"
+        )
 
 
 def search_ranks(adapter: Adapter, problem: Any, base: Tensor, curvature: str = "hessian") -> Adapter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sciml.errors import ArgumentError
 from sciml.jets import elementwise
@@ -44,6 +44,14 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Triple]] = {
 }
 """Name -> function that returns ``f, f', f''``; ``relu3`` is ``max(x, 0)^3 / 6``."""
 
+VALUES: dict[str, Callable[[Tensor], Tensor]] = {
+    "tanh": torch.tanh,
+    "sine": torch.sin,
+    "silu": nn.functional.silu,
+    "relu3": lambda x: torch.relu(x) ** 3 / 6,
+}
+"""Name -> ``f`` alone, for looking at a solution."""
+
 
 class Activation(JetLayer):
     """An elementwise function by name (a key of :data:`ACTIVATIONS`)."""
@@ -53,10 +61,12 @@ class Activation(JetLayer):
         if name not in ACTIVATIONS:
             raise ArgumentError(f"activation must be one of {', '.join(ACTIVATIONS)}; got {name!r}.")
         self.name = name
-        self._function = ACTIVATIONS[name]
+        self._function, self._value = ACTIVATIONS[name], VALUES[name]
 
     def jet(self, z: Tensor, weights: Tensor) -> Tensor:
         """``(n, C, i) -> (n, C, i)``."""
+        if z.shape[1] == 1:
+            return self._value(z)
         return elementwise(z, weights, *self._function(z[:, 0]))
 
     def extra_repr(self) -> str:
