@@ -36,7 +36,7 @@ CASES = {
     "poisson": Case("poisson", None, 8.0),
     "burgers": Case("burgers", None, 70.0),
     "poisson_kan": Case("poisson", lambda: nn.KAN([2, 8, 1], grid=6, degree=5), 30.0),
-    "burgers_kan": Case("burgers", lambda: nn.KAN([2, 5, 5, 5, 1], grid=4, degree=5), 45.0),
+    "burgers_kan": Case("burgers", lambda: nn.KAN([2, 6, 6, 6, 1], grid=4, degree=5), 45.0),
 }
 COLUMNS = ("problem", "model", "parameters", "seconds", "error", "outcome")
 
