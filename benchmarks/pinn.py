@@ -72,11 +72,11 @@ CASES = {
     "poisson/width5 kan": Case(POISSON, kan(2, 5, 5, 1, grid=4, degree=5), ("auto",), 5.0),
     "poisson/width10 mlp": Case(POISSON, mlp(2, 10, 10, 1), ("auto",), 10.0),
     "poisson/width10 kan": Case(POISSON, kan(2, 10, 10, 1, grid=4, degree=5), ("auto",), 10.0),
-    "poisson/mlp91501": Case(POISSON, mlp(2, 300, 300, 1), ("auto", "krylov", "adam"), 40.0),
+    "poisson/mlp91501": Case(POISSON, mlp(2, 300, 300, 1), ("auto", "krylov", "adam"), 25.0),
     "burgers/default": Case(pdes.Burgers(), None, ("auto", FIRST), 120.0, 1e-6),
     "burgers/others": Case(pdes.Burgers(), None, ("lm", "gn-arcm", "ssbroyden", "lbfgs", "adam"), 40.0, 1e-6),
     "burgers/kan": Case(pdes.Burgers(), kan(2, 6, 6, 6, 1, grid=4, degree=5), ("auto",), 60.0, 1e-6),
-    "allen-cahn/default": Case(pdes.AllenCahn(), None, ("auto",), 180.0, 1e-5),
+    "allen-cahn/default": Case(pdes.AllenCahn(), None, ("auto",), 60.0, 1e-5),
     "allen-cahn-ball eps=0": Case(pdes.AllenCahnBall(), None, ("auto",), 200.0, 1e-2),
     "allen-cahn-ball eps=50": Case(pdes.AllenCahnBall(eps=50.0), None, ("auto",), 200.0, 1e-2),
 }
