@@ -46,7 +46,7 @@ def time_side_by_side(
 
     The calls take turns, so that a busy neighbour slows all of them. A turn of a short call is a few runs on end, the
     first of them untimed, so that it finds the caches as its own last run left them, as in training. A call that has
-    used up its share of ``seconds`` drops out after three turns.
+    used up its share of ``seconds`` drops out after three turns, one that uses it up in a single turn after two.
     """
     cpu: dict[Name, list[float]] = {name: [] for name in calls}
     wall: dict[Name, list[float]] = {name: [] for name in calls}
@@ -58,7 +58,8 @@ def time_side_by_side(
         runs[name] = max(1, min(6, int(0.2 / (time.perf_counter() - started))))
     for turn in range(rounds):
         for name, call in calls.items():
-            if turn >= 3 and sum(wall[name]) > 1e3 * seconds / len(calls):
+            share = 1e3 * seconds / len(calls)
+            if turn >= 2 and sum(wall[name]) > (share if turn > 2 else 2 * share):
                 continue
             for run in range(runs[name]):
                 started, used = time.perf_counter(), time.process_time()

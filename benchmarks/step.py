@@ -9,7 +9,7 @@ peak in a process of its own.
 
 What is left out, to end in some ten minutes: the usual KAN runs at as many points as its memory allows, up to 1024, and
 its time is scaled to the batch (``points`` tells); torch jets and plain loops run at batch 1024 and degree 3; peers at
-batch 1024 in float32, degree 3, on the coarser grids. Nested baselines have no forms: one measurement serves both.
+batch 1024 in float32, degree 3, on the coarsest grid. Nested baselines have no forms: one measurement serves both.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ Times = dict[Case, dict[str, float]]
 def groups(quick: bool) -> list[list[Case]]:
     """Cases that take turns with each other."""
     if quick:
-        return [[Case(WIDTHS[2], 5, 3, 1024, "float32")], [Case(WIDTHS[2], 20, 3, 1024, "float64")]]
+        cases = ((2, 5, "float32"), (10, 5, "float32"), (2, 20, "float64"))
+        return [[Case(WIDTHS[d], G, 3, 1024, dtype)] for d, G, dtype in cases]
     return [
         [
             Case(WIDTHS[d], G, degree, N, dtype, form)
@@ -163,7 +164,7 @@ def variants(case: Case, quick: bool, peers: bool) -> list[tuple[Case, str]]:
         out.append((case, "torch"))
         if case.form == "lap" and FUSED != "numba" and kernels.backends()["numba"] is None:
             out.append((case, "numba"))
-        if peers and case.form == "lap" and case.dtype == "float32":
+        if peers and case == replace(first, form="lap", dtype="float32"):
             out += [(case, name) for name in installed_peers()]
     if case.batch == 1024 and case.form == "lap":
         itemsize = DTYPES[case.dtype].itemsize
@@ -174,7 +175,7 @@ def variants(case: Case, quick: bool, peers: bool) -> list[tuple[Case, str]]:
 
 def measure(group: list[Case], quick: bool, peers: bool) -> dict[tuple[Case, str], dict[str, float]]:
     wanted = dict.fromkeys(key for case in group for key in variants(case, quick, peers))
-    return time_side_by_side({(case, name): make_step(name, case) for case, name in wanted})
+    return time_side_by_side({(case, name): make_step(name, case) for case, name in wanted}, seconds=15)
 
 
 def ratios(group: list[Case], times: dict[tuple[Case, str], dict[str, float]]) -> list[dict[str, object]]:
@@ -295,7 +296,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.add_argument("--quick", action="store_true", help="two small cases")
+    parser.add_argument("--quick", action="store_true", help="three cases")
     parser.add_argument("--memory", action="store_true", help="measure peak memory, too")
     parser.add_argument("--peers", action="store_true", help="installed peers, too")
     parser.add_argument("--threads", type=int, default=1)

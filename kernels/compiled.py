@@ -116,7 +116,9 @@ def _tables(degree: int, bits: int, lanes: int) -> ModuleType:
 @cache
 def _jets(shape: Shape) -> ModuleType:
     name = f"jets_D{shape.D}_S{shape.S}_k{shape.degree}_f{shape.bits}"
+    name += "_local" if shape.local else ""
     what = f"a kernel for jets with D={shape.D}, S={shape.S}, degree {shape.degree}, float{shape.bits}"
+    what += ", fine grids" if shape.local else ""
     calls = {"forward": (_EMPTY, 0, 0, 0, 0), "backward": (_EMPTY, 0, 0, 0, 0, 1)}
     return _load(name, jets_source(shape), calls, what)
 

@@ -25,7 +25,7 @@ from sciml.kernels.workspace import Workspace
 
 CHUNK = 1024  # points
 PARTS = 8
-SAVED = 128 * 2**20  # bytes of jets that are kept between the passes
+SAVED = 192 * 2**20  # bytes of jets that are kept between the passes
 
 
 @cache
@@ -89,13 +89,14 @@ class FusedNetwork:
         self.space.flat("COEF0", "TABLE0")[:] = 0
         self.net = plan.net.copy()
         for n, (coef, base) in enumerate(zip(coefs, bases, strict=True)):
-            k, (_, m, o) = plan.tables[n].degree, coef.shape
-            self.space.array(f"COEF{n}")[:, k : k + m, :o] = coef.detach().numpy()
+            k, (i, m, o) = plan.tables[n].degree, coef.shape
+            self.space.array(f"COEF{n}")[:i, k : k + m, :o] = coef.detach().numpy()
             if base is not None:
                 self._base(self.space, f"BASE{n}", n)[:] = base.detach().numpy()
-            for name in ("COEF", "BASE", "TABLE"):
-                self.net[n, FIELD[name]] = self.space.address(f"{name}{n}")
-        plan.kernels.make_tables(self.net)
+            for field, name in (("COEF", "COEF"), ("BASE", "BASE"), ("TABLE", plan.rows)):
+                self.net[n, FIELD[field]] = self.space.address(f"{name}{n}")
+        if plan.rows == "TABLE":
+            plan.kernels.make_tables(self.net)
 
     def _base(self, space: Workspace, name: str, n: int) -> np.ndarray:
         """Base weights of layer ``n``, or their gradient: ``(i, o)``, wherever they lie."""
@@ -175,16 +176,21 @@ class FusedNetwork:
         total = sums[0]
         for other in sums[1:]:
             total.flat("DBASE0")[:] += other.flat("DBASE0")
-        total.flat("DCOEF0", "DBASE0")[:] = 0
-        net = self.net.copy()
-        for n in range(plan.layers):
-            net[n, FIELD["DTABLE"]] = total.address(f"DTABLE{n}")
-            net[n, FIELD["DCOEF"]] = total.address(f"DCOEF{n}")
-        plan.kernels.return_tables(net)
+        if plan.rows == "TABLE":
+            total.flat("DCOEF0", "DBASE0")[:] = 0
+            net = self.net.copy()
+            for n in range(plan.layers):
+                net[n, FIELD["DTABLE"]] = total.address(f"DTABLE{n}")
+                net[n, FIELD["DCOEF"]] = total.address(f"DCOEF{n}")
+            plan.kernels.return_tables(net)
         coefs, bases = [], []
-        for n, (_, m, o) in enumerate(self.shapes):
+        for n, (i, m, o) in enumerate(self.shapes):
             k = plan.tables[n].degree
-            coefs.append(total.array(f"DCOEF{n}")[:, k : k + m, :o].copy())
+            coef = total.array(f"DCOEF{n}")[:i, :, :o]
+            if plan.rows == "COEF" and np.isnan(coef[:, 0]).any():
+                # a NaN among the points goes to the first row, and is to reach all of its input
+                coef += np.where(np.isnan(coef[:, :1]), np.nan, 0)
+            coefs.append(coef[:, k : k + m].copy())
             bases.append(self._base(total, f"DBASE{n}", n).copy() if self.has_base[n] else None)
         return coefs, bases
 
@@ -213,8 +219,8 @@ class FusedNetwork:
     def _place_sums(self, net: np.ndarray, sums: Workspace) -> None:
         sums.flat("DBASE0")[:] = 0
         for n in range(self.plan.layers):
-            for name in ("DTABLE", "DBASE"):
-                net[n, FIELD[name]] = sums.address(f"{name}{n}")
+            for field, name in (("DTABLE", f"D{self.plan.rows}"), ("DBASE", "DBASE")):
+                net[n, FIELD[field]] = sums.address(f"{name}{n}")
 
     def inputs(self) -> list[Tensor]:
         """Input jets of every layer, after a forward pass that kept them all."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from sciml.errors import ArgumentError
 from sciml.kernels import host
 from sciml.kernels.function import Call, run_fused
-from sciml.kernels.plan import Plan, plan
+from sciml.kernels.plan import Plan, plan, prefers_coefficients
 from sciml.kernels.reference import LayerWeights, jet_shape, reference_jets
 from sciml.kernels.simd_parts import Shape
 from sciml.kernels.table import SplineTable, plain_tensor, spline_table
@@ -59,7 +59,8 @@ def fused_call(
 
 
 def _simd_plan(bits: int, tables: Tables, widths: tuple[int, ...], base: bool, D: int, S: int) -> Plan:
-    return plan(host.simd(D, S, tables[0].degree, base, bits), tables, widths, D, S)
+    local = prefers_coefficients(tables, widths)
+    return plan(host.simd(D, S, tables[0].degree, base, bits, local), tables, widths, D, S)
 
 
 def _numba_plan(bits: int, tables: Tables, widths: tuple[int, ...], base: bool, D: int, S: int) -> Plan:
