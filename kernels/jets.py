@@ -202,8 +202,14 @@ def _dispatch_eagerly(
     return choose(z, layers, W, backend).run(z, layers, W)
 
 
-# a compiled graph ends before the compiled loops and goes on behind them
-_dispatch: Any = torch.compiler.disable(_dispatch_eagerly)
+_outside_graphs: list[Any] = []
+
+
+def _dispatch_outside_graphs() -> Any:
+    """`_dispatch_eagerly`, before which a compiled graph ends; made when it is needed: it imports half of torch."""
+    if not _outside_graphs:
+        _outside_graphs.append(torch.compiler.disable(_dispatch_eagerly))
+    return _outside_graphs[0]
 
 
 def kan_jets(
@@ -221,4 +227,6 @@ def kan_jets(
     Raises:
         ArgumentError: Shapes do not fit, or the named backend cannot take the call.
     """
-    return _dispatch(z, layers, W, backend)
+    if torch.compiler.is_compiling():
+        return _dispatch_outside_graphs()(z, layers, W, backend)
+    return _dispatch_eagerly(z, layers, W, backend)
