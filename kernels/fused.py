@@ -23,7 +23,7 @@ from sciml.kernels.layout import FIELD
 from sciml.kernels.plan import Plan
 from sciml.kernels.workspace import Workspace
 
-CHUNK = 1024  # points
+CHUNK = 768 * 2**10  # bytes of one layer's jets
 PARTS = 8
 SAVED = 192 * 2**20  # bytes of jets that are kept between the passes
 
@@ -103,6 +103,11 @@ class FusedNetwork:
         array, (i, o) = space.array(name), self.plan.widths[n : n + 2]
         return array[:, :i].T if self.plan.narrow[n] else array[:, :o]
 
+    def _chunk(self, points: int) -> int:
+        """Points of a chunk: a power of two, so that the chunks of a batch can be shared out evenly."""
+        fit = CHUNK // (self.plan.channels * max(self.plan.padded) * self.plan.dtype.itemsize)
+        return min(max(1 << fit.bit_length() >> 1, 64), 1024, max(points, 1))
+
     def _chunk_space(self, count: int, kind: str) -> Workspace:
         """Memory of one thread for chunks of ``count`` points."""
         return Workspace(self.plan.jet_layout(count, kind if self.saved else f"{kind} alone"))
@@ -148,7 +153,7 @@ class FusedNetwork:
 
     def forward(self, out: np.ndarray) -> None:
         """Write the jets at the output, ``(N, C, o)``."""
-        plan, size = self.plan, min(CHUNK, max(self.points, 1))
+        plan, size = self.plan, self._chunk(self.points)
 
         def task(part: int) -> None:
             a, b = part * size, min((part + 1) * size, self.points)
@@ -198,7 +203,7 @@ class FusedNetwork:
         self, g: np.ndarray, dz: np.ndarray | None, start: int, stop: int, sums: Workspace
     ) -> None:
         plan = self.plan
-        size, last = min(CHUNK, max(stop - start, 1)), plan.layers
+        size, last = self._chunk(stop - start), plan.layers
         own, net = self._chunk_space(size, "backward"), self.net.copy()
         self._place_sums(net, sums)
         for n in range(last):
@@ -234,7 +239,7 @@ class FusedNetwork:
         plan, last = self.plan, self.plan.layers
         full = [np.zeros((self.points, plan.channels, width), plan.dtype) for width in plan.padded[1:]]
         full[-1][:, :, : plan.widths[last]] = g.detach().numpy()
-        size = min(CHUNK, max(self.points, 1))
+        size = self._chunk(self.points)
 
         def task(part: int) -> None:
             a, b = part * size, min((part + 1) * size, self.points)
