@@ -17,7 +17,7 @@ from torch import Tensor
 from sciml.kernels.reference import LayerWeights, jet_shape, silu_derivatives
 from sciml.kernels.table import SplineTable, spline_table
 
-ROWS = 16 * 2**20  # bytes of a table's rows gathered at a time: malloc gives larger ones back, and faults them in anew
+ROWS = 16 * 2**20  # bytes of rows gathered at a time: malloc gives larger ones back, to fault them in anew
 
 
 def jet_weights(values: Sequence[Tensor], z: Tensor, W: Tensor | None) -> Tensor:
