@@ -55,7 +55,8 @@ def time_side_by_side(
         call()  # imports, compiles, allocates
         started = time.perf_counter()
         call()
-        runs[name] = max(1, min(6, int(0.2 / (time.perf_counter() - started))))
+        took = time.perf_counter() - started
+        runs[name] = min(6, max(2, int(0.2 / took))) if took < 0.6 else 1
     for turn in range(rounds):
         for name, call in calls.items():
             share = 1e3 * seconds / len(calls)
