@@ -8,9 +8,11 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 def machine() -> dict[str, object]:
@@ -47,25 +49,27 @@ def show(record: dict[str, object], as_json: bool) -> None:
 
 
 def time_side_by_side(
-    calls: dict[str, Callable[[], object]], rounds: int = 15, seconds: float = 20.0
-) -> dict[str, dict[str, float]]:
+    calls: dict[Name, Callable[[], object]], rounds: int = 15, seconds: float = 20.0
+) -> dict[Name, dict[str, float]]:
     """Milliseconds of each call: CPU time (median and best) and wall time (best).
 
     The calls take turns, so that a busy neighbour slows all of them. A turn of a short call is a few runs on end, the
     first of them untimed, so that it finds the caches as its own last run left them, as in training. A call that has
-    used up its share of ``seconds`` drops out after three turns.
+    used up its share of ``seconds`` drops out after three turns, one that uses it up in a single turn after two.
     """
-    cpu: dict[str, list[float]] = {name: [] for name in calls}
-    wall: dict[str, list[float]] = {name: [] for name in calls}
+    cpu: dict[Name, list[float]] = {name: [] for name in calls}
+    wall: dict[Name, list[float]] = {name: [] for name in calls}
     runs = {}
     for name, call in calls.items():
         call()  # imports, compiles, allocates
         started = time.perf_counter()
         call()
-        runs[name] = max(1, min(6, int(0.2 / (time.perf_counter() - started))))
+        took = time.perf_counter() - started
+        runs[name] = min(6, max(2, int(0.2 / took))) if took < 0.6 else 1
     for turn in range(rounds):
         for name, call in calls.items():
-            if turn >= 3 and sum(wall[name]) > 1e3 * seconds / len(calls):
+            share = 1e3 * seconds / len(calls)
+            if turn >= 2 and sum(wall[name]) > (share if turn > 2 else 2 * share):
                 continue
             for run in range(runs[name]):
                 started, used = time.perf_counter(), time.process_time()

@@ -2,25 +2,35 @@
 
     python -m benchmarks.step --json [--threads 1] [--quick] [--memory] [--peers]
 
-Times our KAN jets (every backend) beside the plain baselines, in one process and in turns: a usual KAN (dense
-Cox-de Boor recursion) and an MLP of the same widths under nested autograd, MLP jets plain and under
-``torch.compile``. Ratio lines follow; ``--memory`` measures each peak in a process of its own.
+Times our KAN jets beside plain baselines: a usual KAN (dense Cox-de Boor recursion) and an MLP of the same widths under
+nested autograd, MLP jets plain and under ``torch.compile``. All grids, batches and forms of one dimension, dtype and
+degree take turns in one process. Ratios with their bars follow, and a summary of each bar. ``--memory`` measures each
+peak in a process of its own.
+
+What is left out, to end in some ten minutes: the usual KAN runs at as many points as its memory allows, up to 1024, and
+its time is scaled to the batch (``points`` tells); torch jets and plain loops run at batch 1024 and degree 3; peers at
+batch 1024 in float32, degree 3, on the coarsest grid. Nested baselines have no forms: one measurement serves both.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from itertools import pairwise
+from dataclasses import asdict, dataclass, replace
+from functools import cache
 
 import torch
 from torch import Tensor
 
 from benchmarks._common import machine, peak_megabytes, show, time_side_by_side
+from benchmarks.peers import installed_peers
+from benchmarks.usual_kan import UsualKAN, fitting_points, nested_laplacian
 from sciml import kernels, nn
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -56,54 +66,28 @@ class Case:
 
 
 WIDTHS = {2: (2, 32, 32, 1), 10: (10, 64, 64, 1)}
-MAIN = [Case(WIDTHS[d], G, 3, 1024, dtype) for dtype in DTYPES for d in WIDTHS for G in (5, 20)]
-MORE = [
-    *(Case(WIDTHS[d], 5, 3, 1024, "float32", "hess") for d in WIDTHS),
-    *(Case(WIDTHS[d], 5, 5, 1024, "float32") for d in WIDTHS),
-    *(Case(WIDTHS[d], 100, 3, 1024, "float32") for d in WIDTHS),
-]
-QUICK = [Case(WIDTHS[2], 5, 3, 1024, "float32"), Case(WIDTHS[2], 20, 3, 1024, "float64")]
-LARGE = [Case(WIDTHS[d], 5, 3, 8192, "float32") for d in WIDTHS]
+GRIDS = (5, 20, 100)
+BATCHES = (1024, 8192)
+FUSED = "simd" if kernels.backends()["simd"] is None else "numba"
+Times = dict[Case, dict[str, float]]
 
 
-class UsualKAN(torch.nn.Module):
-    """A KAN as most libraries write it: knots an input, the dense Cox-de Boor recursion, a product a layer."""
-
-    def __init__(self, widths: tuple[int, ...], grid: int, degree: int, dtype: torch.dtype):
-        super().__init__()
-        self.degree = degree
-        rng = torch.Generator().manual_seed(0)
-        self.base, self.coef = torch.nn.ParameterList(), torch.nn.ParameterList()
-        self.knots: list[Tensor] = []
-        for i, o in pairwise(widths):
-            self.knots.append(
-                (torch.arange(-degree, grid + degree + 1) * 2 / grid - 1).to(dtype).repeat(i, 1)
-            )
-            self.base.append(torch.randn(o, i, generator=rng, dtype=dtype) / i**0.5)
-            self.coef.append(torch.randn(o, i * (grid + degree), generator=rng, dtype=dtype) * 0.1 / i**0.5)
-
-    def basis(self, x: Tensor, t: Tensor) -> Tensor:
-        x = x.unsqueeze(-1)
-        b = ((x >= t[:, :-1]) & (x < t[:, 1:])).to(x.dtype)
-        for k in range(1, self.degree + 1):
-            rise = (x - t[:, : -(k + 1)]) / (t[:, k:-1] - t[:, : -(k + 1)])
-            fall = (t[:, k + 1 :] - x) / (t[:, k + 1 :] - t[:, 1:-k])
-            b = rise * b[..., :-1] + fall * b[..., 1:]
-        return b
-
-    def forward(self, x: Tensor) -> Tensor:
-        for base, coef, knots in zip(self.base, self.coef, self.knots, strict=True):
-            silu = torch.nn.functional.linear(torch.nn.functional.silu(x), base)
-            x = silu + torch.nn.functional.linear(self.basis(x, knots).flatten(1), coef)
-        return x
-
-
-def nested_laplacian(model: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """By autograd inside autograd, one pass a direction."""
-    x = x.detach().requires_grad_()
-    (first,) = torch.autograd.grad(model(x).sum(), x, create_graph=True)
-    parts = [torch.autograd.grad(first[:, d].sum(), x, create_graph=True)[0][:, d] for d in range(x.shape[1])]
-    return torch.stack(parts).sum(0)
+def groups(quick: bool) -> list[list[Case]]:
+    """Cases that take turns with each other."""
+    if quick:
+        cases = ((2, 5, "float32"), (10, 5, "float32"), (2, 20, "float64"))
+        return [[Case(WIDTHS[d], G, 3, 1024, dtype)] for d, G, dtype in cases]
+    return [
+        [
+            Case(WIDTHS[d], G, degree, N, dtype, form)
+            for N in BATCHES
+            for form in ("lap", "hess")
+            for G in GRIDS
+        ]
+        for degree in (3, 5)
+        for dtype in DTYPES
+        for d in WIDTHS
+    ]
 
 
 def seed_jet(x: Tensor, form: str) -> tuple[Tensor, Tensor]:
@@ -126,136 +110,185 @@ def step(laplacian: Callable[[Tensor], Tensor], parameters: list[Tensor], x: Ten
     return run
 
 
-def variants(case: Case, peers: bool = False, compiled: bool = True) -> dict[str, Callable[[], object]]:
-    """Every way to make the step, by name."""
-    dtype, widths = DTYPES[case.dtype], list(case.widths)
-    x = torch.rand(case.batch, case.dim, generator=torch.Generator().manual_seed(1), dtype=dtype) * 2 - 1
-    kan = nn.KAN(widths, grid=case.grid, degree=case.degree, dtype=dtype)
-    mlp = nn.MLP(widths, dtype=dtype)
-    usual = UsualKAN(case.widths, case.grid, case.degree, dtype)
+def points(case: Case) -> Tensor:
+    rng = torch.Generator().manual_seed(1)
+    return torch.rand(case.batch, case.dim, generator=rng, dtype=DTYPES[case.dtype]) * 2 - 1
 
+
+@cache
+def mlp_step(name: str, case: Case) -> Callable[[], object]:
+    """A step of the MLP, compiled once for all grids and degrees; the caller leaves those out."""
+    x, mlp = points(case), nn.MLP(list(case.widths), dtype=DTYPES[case.dtype])
     z, weights = seed_jet(x, case.form)  # the points stay where they are
 
-    def kan_laplacian(backend: str) -> Callable[[Tensor], Tensor]:
-        layers = [layer.arguments() for layer in kan.layers if isinstance(layer, nn.KANLayer)]
-
-        def laplacian(x: Tensor) -> Tensor:
-            return kernels.kan_jets(z, layers, weights, backend=backend)[:, 1 + case.dim :, 0].sum(1)
-
-        return laplacian
-
-    def mlp_laplacian(x: Tensor) -> Tensor:
+    def laplacian(x: Tensor) -> Tensor:
         return mlp.jets(z, weights)[:, 1 + case.dim :, 0].sum(1)
 
-    calls = {
-        name: step(kan_laplacian(name), list(kan.parameters()), x)
-        for name, missing in kernels.backends().items()
-        if missing is None and name != "reference"
+    ways = {
+        "MLP nested": lambda x: nested_laplacian(mlp, x),
+        "MLP jets": laplacian,
+        "MLP jets compiled": torch.compile(laplacian, dynamic=False),
     }
-    calls["usual KAN"] = step(lambda x: nested_laplacian(usual, x), list(usual.parameters()), x)
-    calls["MLP nested"] = step(lambda x: nested_laplacian(mlp, x), list(mlp.parameters()), x)
-    calls["MLP jets"] = step(mlp_laplacian, list(mlp.parameters()), x)
-    if compiled:
-        calls["MLP jets compiled"] = step(torch.compile(mlp_laplacian), list(mlp.parameters()), x)
-    if peers:
-        calls |= peer_variants(case, x)
-    return calls
+    return step(ways[name], list(mlp.parameters()), x)
 
 
-def peer_variants(case: Case, x: Tensor) -> dict[str, Callable[[], object]]:
-    """Installed peers (the extra ``bench``), under nested autograd."""
-    calls: dict[str, Callable[[], object]] = {}
-    try:
-        from kan import KAN  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        return calls
-    if case.dtype == "float32":
-        model = KAN(
-            list(case.widths), grid=case.grid, k=case.degree, auto_save=False, symbolic_enabled=False, seed=0
+def make_step(name: str, case: Case) -> Callable[[], object]:
+    """The step of one variant: a backend's name, a baseline or a peer."""
+    if name.startswith("MLP"):
+        return mlp_step(name, replace(case, grid=0, degree=0))
+    x, dtype = points(case), DTYPES[case.dtype]
+    if name == "usual KAN":
+        usual = UsualKAN(case.widths, case.grid, case.degree, dtype)
+        return step(lambda x: nested_laplacian(usual, x), list(usual.parameters()), x)
+    if name in installed_peers():
+        return installed_peers()[name](case.widths, case.grid, case.degree, x, x.sin().sum(1))
+    kan = nn.KAN(list(case.widths), grid=case.grid, degree=case.degree, dtype=dtype)
+    layers = [layer.arguments() for layer in kan.layers if isinstance(layer, nn.KANLayer)]
+    z, weights = seed_jet(x, case.form)
+
+    def laplacian(x: Tensor) -> Tensor:
+        return kernels.kan_jets(z, layers, weights, backend=name)[:, 1 + case.dim :, 0].sum(1)
+
+    return step(laplacian, list(kan.parameters()), x)
+
+
+def variants(case: Case, quick: bool, peers: bool) -> list[tuple[Case, str]]:
+    """What is measured for a case, and at which case: baselines stand for all that differ in what they do not see."""
+    first = replace(case, grid=GRIDS[0])
+    out = [(case, FUSED), (first, "MLP jets")]
+    if not quick:
+        out.append((first, "MLP jets compiled"))
+    if case.form == "lap":
+        out.append((first, "MLP nested"))
+    if case.batch == 1024 and case.degree == 3 and case.grid <= 20:
+        out.append((case, "torch"))
+        if case.form == "lap" and FUSED != "numba" and kernels.backends()["numba"] is None:
+            out.append((case, "numba"))
+        if peers and case == replace(first, form="lap", dtype="float32"):
+            out += [(case, name) for name in installed_peers()]
+    if case.batch == 1024 and case.form == "lap":
+        itemsize = DTYPES[case.dtype].itemsize
+        few = fitting_points(case.widths, case.grid, case.degree, itemsize, case.batch)
+        out.append((replace(case, batch=few), "usual KAN"))
+    return out
+
+
+def measure(group: list[Case], quick: bool, peers: bool) -> dict[tuple[Case, str], dict[str, float]]:
+    wanted = dict.fromkeys(key for case in group for key in variants(case, quick, peers))
+    return time_side_by_side({(case, name): make_step(name, case) for case, name in wanted}, seconds=15)
+
+
+def ratios(group: list[Case], times: dict[tuple[Case, str], dict[str, float]]) -> list[dict[str, object]]:
+    """The bars that times decide."""
+    records: list[dict[str, object]] = []
+
+    def add(name: str, case: Case, above: float | None, below: float | None, **more: object) -> None:
+        if above is not None and below is not None:
+            records.append(ratio_record(name, above / below, case, **more))
+
+    for case in group:
+        lap, first = replace(case, form="lap"), replace(case, grid=GRIDS[0])
+
+        def ms(name: str, at: Case = case) -> float | None:
+            return times[at, name]["ms"] if (at, name) in times else None
+
+        fused, nested = ms(FUSED), ms("MLP nested", replace(first, form="lap"))
+        seen = next(
+            (at for at, name in times if name == "usual KAN" and replace(lap, batch=at.batch) == at), None
         )
-        model.speed()
-        calls["pykan"] = step(
-            lambda x: nested_laplacian(model, x), [p for p in model.parameters() if p.requires_grad], x
-        )
-    return calls
+        if seen is not None:
+            usual = times[seen, "usual KAN"]["ms"] * case.batch / seen.batch
+            add("torch jets over usual KAN", case, usual, ms("torch"), points=seen.batch)
+            add("fused over usual KAN", case, usual, fused, points=seen.batch)
+            if case.dim == 10 and case.grid >= 20:
+                add("fused over usual KAN, d=10, G>=20", case, usual, fused, points=seen.batch)
+        jets = [t for name in ("MLP jets", "MLP jets compiled") if (t := ms(name, first)) is not None]
+        add("fused over nested MLP", case, nested, fused)
+        add("fused over best MLP jets", case, min(jets), fused)
+        if case == first and case.dim == 10 and case.form == "lap":
+            add("MLP jets over nested MLP, d=10", case, nested, min(jets), eager=ms("MLP jets", first))
+        if case.grid == 20:
+            add("fused G=5 over G=20", case, ms(FUSED, first), fused)
+    return records
+
+
+def ratio_record(name: str, value: float, case: Case, **more: object) -> dict[str, object]:
+    bar = BARS[name]
+    record = {"record": "ratio", "name": name, "value": round(value, 3), "bar": round(bar, 3)}
+    return record | {"met": value >= bar} | more | asdict(case)
+
+
+def thread_ratios() -> list[dict[str, object]]:
+    """Of one thread over two at a batch of 8192: by the clock, and by the CPU time of the busier thread.
+
+    On a machine whose cores are taken only the second tells what two free ones would give.
+    """
+    records = []
+    for case in [Case(WIDTHS[d], 5, 3, 8192, dtype) for dtype in DTYPES for d in WIDTHS]:
+        call = make_step(FUSED, case)
+        wall: dict[int, list[float]] = {1: [], 2: []}
+        busier: dict[int, list[float]] = {1: [], 2: []}
+        for _ in range(15):
+            for threads in wall:
+                torch.set_num_threads(threads)
+                call()
+                started, own, used = time.perf_counter(), time.thread_time(), time.process_time()
+                call()
+                own, used = time.thread_time() - own, time.process_time() - used
+                wall[threads].append(1e3 * (time.perf_counter() - started))
+                busier[threads].append(1e3 * max(own, used - own))
+        torch.set_num_threads(1)
+        paths = {n: round(statistics.median(t), 3) for n, t in busier.items()}
+        best = {n: round(min(t), 3) for n, t in wall.items()}
+        more = {"by_cpu": round(paths[1] / paths[2], 3), "load": round(os.getloadavg()[0], 2)}
+        more |= {"wall_ms": best, "busier_thread_ms": paths}
+        records.append(ratio_record("two threads over one, N=8192", best[1] / best[2], case, **more))
+    return records
 
 
 def peak(case: Case, name: str) -> float:
-    """Peak memory of one step in a process of its own."""
+    """Peak memory of one step in a process of its own, in MB."""
     command = [sys.executable, "-m", "benchmarks.step", "--one", name, json.dumps(asdict(case))]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return max(float(done.stdout.splitlines()[-1]), 0.1)
 
 
 def measure_one(name: str, text: str) -> None:
     torch.set_num_threads(1)
     case = Case(**{**json.loads(text), "widths": tuple(json.loads(text)["widths"])})
-    small = Case(case.widths, case.grid, case.degree, 8, case.dtype, case.form)
-    variants(small, compiled=False)[name]()
-    call = variants(case, compiled=False)[name]
+    make_step(name, replace(case, batch=8))()
+    call = make_step(name, case)
     print(peak_megabytes(lambda: (call(), call())))
 
 
-def ratios(times: dict[Case, dict[str, dict[str, float]]]) -> list[dict[str, object]]:
-    """The bars that times decide."""
-    records: list[dict[str, object]] = []
-
-    def add(name: str, case: Case, above: float, below: float) -> None:
-        value = above / below
-        records.append(
-            {"record": "ratio", "name": name, "value": round(value, 3), "bar": round(BARS[name], 3)}
-            | {"met": value >= BARS[name]}
-            | asdict(case)
-        )
-
-    for case, all_times in times.items():
-        ms = {name: t["ms"] for name, t in all_times.items()}
-        fused = ms.get("simd", ms.get("numba", float("inf")))
-        if "usual KAN" in ms:
-            add("torch jets over usual KAN", case, ms["usual KAN"], ms["torch"])
-            add("fused over usual KAN", case, ms["usual KAN"], fused)
-            if case.dim == 10 and case.grid >= 20:
-                add("fused over usual KAN, d=10, G>=20", case, ms["usual KAN"], fused)
-        add("fused over nested MLP", case, ms["MLP nested"], fused)
-        jets = [t for name, t in ms.items() if name.startswith("MLP jets")]
-        add("fused over best MLP jets", case, min(jets), fused)
-        if case.dim == 10:
-            add("MLP jets over nested MLP, d=10", case, ms["MLP nested"], min(jets))
-        coarse = Case(case.widths, 5, case.degree, case.batch, case.dtype, case.form)
-        if case.grid == 20 and coarse in times and "simd" in times[coarse]:
-            add("fused G=5 over G=20", case, times[coarse]["simd"]["ms"], fused)
-    return records
-
-
-def threads_ratio(as_json: bool) -> None:
-    """Wall time of one thread over two, at a batch of 8192."""
-    for case in LARGE:
-        call = next(iter(variants(case, compiled=False).values()))
-        best = {}
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
-            best[threads] = time_side_by_side({"fused": call})["fused"]["wall_ms_best"]
-        torch.set_num_threads(1)
-        name, value = "two threads over one, N=8192", best[1] / best[2]
-        record = {"record": "ratio", "name": name, "value": round(value, 3), "bar": BARS[name]}
-        show(record | {"met": value >= BARS[name], "wall_ms": best} | asdict(case), as_json)
-
-
-def memory_ratios(as_json: bool) -> None:
+def memory_ratios() -> list[dict[str, object]]:
     """Peaks of the fused and the usual step, and of large batches."""
-    for case in [c for c in MAIN if c.dim == 10]:
-        usual, fused = peak(case, "usual KAN"), peak(case, "simd")
+    records = []
+    for case in [Case(WIDTHS[10], G, 3, 1024, dtype) for dtype in DTYPES for G in (5, 20)]:
+        usual, fused = peak(case, "usual KAN"), peak(case, FUSED)
         name = "usual KAN memory over fused, d=10"
-        record = {
-            "record": "ratio",
-            "name": name,
-            "value": round(usual / max(fused, 0.1), 2),
-            "bar": BARS[name],
-        }
-        record |= {"met": usual / max(fused, 0.1) >= BARS[name], "usual_mb": usual, "fused_mb": fused}
-        show(record | asdict(case), as_json)
-    large = [Case(WIDTHS[10], 5, 3, batch, "float32") for batch in (1024, 8192, 65536)]
-    for case in large:
-        show({"record": "memory", "variant": "simd", "peak_mb": peak(case, "simd")} | asdict(case), as_json)
+        records.append(ratio_record(name, usual / fused, case, usual_mb=usual, fused_mb=fused))
+    case = Case(WIDTHS[10], 5, 3, 65536, "float32")
+    peaks = {batch: peak(replace(case, batch=batch), FUSED) for batch in (1024, 8192, 65536)}
+    name = "fused memory, N=8192 over N=65536"
+    return [*records, ratio_record(name, peaks[8192] / peaks[65536], case, fused_mb=peaks)]
+
+
+def summaries(records: list[dict[str, object]]) -> list[dict[str, object]]:
+    """For each bar: how many cases, how many met it, and the worst."""
+    out = []
+    for name, bar in BARS.items():
+        cases = [r for r in records if r["name"] == name]
+        if cases:
+            worst = min(cases, key=lambda r: float(str(r["value"])))
+            where = {key: worst[key] for key in ("widths", "grid", "degree", "batch", "dtype", "form")}
+            counts = {"cases": len(cases), "met": sum(bool(r["met"]) for r in cases)}
+            out.append(
+                {"record": "summary", "name": name, "bar": round(bar, 3)}
+                | counts
+                | {"worst": worst["value"], "worst_case": where}
+            )
+    return out
 
 
 def main() -> None:
@@ -263,7 +296,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.add_argument("--quick", action="store_true", help="two small cases")
+    parser.add_argument("--quick", action="store_true", help="three cases")
     parser.add_argument("--memory", action="store_true", help="measure peak memory, too")
     parser.add_argument("--peers", action="store_true", help="installed peers, too")
     parser.add_argument("--threads", type=int, default=1)
@@ -273,22 +306,31 @@ def main() -> None:
         measure_one(*args.one)
         return
     torch.set_num_threads(args.threads)
-    show(machine() | {"threads": args.threads}, args.json)
-    times = {}
-    for case in QUICK if args.quick else MAIN + MORE + LARGE:
-        calls = variants(case, args.peers, compiled=not args.quick and case.dtype == "float32")
-        if case.batch > 1024:  # nine gigabytes at d = 10
-            del calls["usual KAN"]
-        times[case] = time_side_by_side(calls)
-        for name, measured in times[case].items():
-            record = {"record": "step", "variant": name, "threads": args.threads} | measured | asdict(case)
+    torch._dynamo.config.recompile_limit = 64  # beyond it a function silently runs as it is
+    started = time.perf_counter()
+    show(machine() | {"threads": args.threads, "load": round(os.getloadavg()[0], 2)}, args.json)
+    records: list[dict[str, object]] = []
+
+    def tell(more: list[dict[str, object]]) -> None:
+        for record in more:
             show(record, args.json)
-    for record in ratios(times):
-        show(record, args.json)
+        records.extend(more)
+
+    for group in groups(args.quick):
+        times = measure(group, args.quick, args.peers)
+        for (case, name), measured in times.items():
+            show(
+                {"record": "step", "variant": name, "threads": args.threads} | measured | asdict(case),
+                args.json,
+            )
+        tell(ratios(group, times))
     if not args.quick:
-        threads_ratio(args.json)
+        tell(thread_ratios())
     if args.memory:
-        memory_ratios(args.json)
+        tell(memory_ratios())
+    for record in summaries(records):
+        show(record, args.json)
+    show({"record": "end", "seconds": round(time.perf_counter() - started)}, args.json)
 
 
 if __name__ == "__main__":

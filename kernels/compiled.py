@@ -18,7 +18,7 @@ import numpy as np
 from sciml.kernels import simd
 from sciml.kernels.layout import FIELDS
 from sciml.kernels.simd_parts import Shape
-from sciml.kernels.simd_source import jets_source, tables_source
+from sciml.kernels.simd_source import jets_source, values_source
 
 _LOCK = threading.Lock()
 
@@ -95,36 +95,41 @@ def write_module(name: str, text: str) -> ModuleType:
 
 
 def _load(name: str, text: str, calls: dict[str, tuple], what: str) -> ModuleType:
-    """The module of generated text, with all its functions compiled by ``calls``."""
+    """The module of generated text, with all its functions compiled by ``calls``; those on disk wait for their use."""
     module = write_module(name, text)
     folder = _folder() if module.CACHE else None
     if folder is None or not any(folder.rglob(f"{module.__name__}.{list(calls)[-1]}-*.nbi")):
         _announce(what, folder)
-    for function, arguments in calls.items():
-        module.__dict__[function](*arguments)
+        for function, arguments in calls.items():
+            module.__dict__[function](*arguments)
     return module
 
 
+_PASSES = {"forward": (_EMPTY, 0, 0, 0, 0), "backward": (_EMPTY, 0, 0, 0, 0, 1)}
+
+
 @cache
-def _tables(degree: int, bits: int, lanes: int) -> ModuleType:
-    text = tables_source(Shape(0, 0, degree, False, bits, lanes))
+def _values(shape: Shape) -> ModuleType:
     calls = {"make_tables": (_EMPTY,), "return_tables": (_EMPTY,)}
-    calls |= dict.fromkeys(("pack", "unpack"), (0, 0, 0, 1, 1))
-    return _load(f"tables_k{degree}_f{bits}", text, calls, f"tables of degree {degree}, float{bits}")
+    calls |= dict.fromkeys(("pack", "unpack"), (0, 0, 0, 1, 1)) | _PASSES
+    what = f"a kernel for values, degree {shape.degree}, float{shape.bits}"
+    return _load(f"values_k{shape.degree}_f{shape.bits}", values_source(shape), calls, what)
 
 
 @cache
 def _jets(shape: Shape) -> ModuleType:
     name = f"jets_D{shape.D}_S{shape.S}_k{shape.degree}_f{shape.bits}"
+    name += "_local" if shape.local else ""
     what = f"a kernel for jets with D={shape.D}, S={shape.S}, degree {shape.degree}, float{shape.bits}"
-    calls = {"forward": (_EMPTY, 0, 0, 0, 0), "backward": (_EMPTY, 0, 0, 0, 0, 1)}
-    return _load(name, jets_source(shape), calls, what)
+    what += ", fine grids" if shape.local else ""
+    return _load(name, jets_source(shape), _PASSES, what)
 
 
 def simd_kernels(shape: Shape) -> tuple[ModuleType, ModuleType]:
     """Modules with what does not depend on the jets, and with ``forward`` and ``backward``."""
     with _LOCK:
-        return _tables(shape.degree, shape.bits, shape.lanes), _jets(shape)
+        plain = shape._replace(D=0, S=0, local=False)
+        return _values(plain), _values(plain) if shape == plain else _jets(shape)
 
 
 @cache

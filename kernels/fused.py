@@ -23,9 +23,9 @@ from sciml.kernels.layout import FIELD
 from sciml.kernels.plan import Plan
 from sciml.kernels.workspace import Workspace
 
-CHUNK = 1024  # points
+CHUNK = 768 * 2**10  # bytes of one layer's jets
 PARTS = 8
-SAVED = 128 * 2**20  # bytes of jets that are kept between the passes
+SAVED = 192 * 2**20  # bytes of jets that are kept between the passes
 
 
 @cache
@@ -89,18 +89,24 @@ class FusedNetwork:
         self.space.flat("COEF0", "TABLE0")[:] = 0
         self.net = plan.net.copy()
         for n, (coef, base) in enumerate(zip(coefs, bases, strict=True)):
-            k, (_, m, o) = plan.tables[n].degree, coef.shape
-            self.space.array(f"COEF{n}")[:, k : k + m, :o] = coef.detach().numpy()
+            k, (i, m, o) = plan.tables[n].degree, coef.shape
+            self.space.array(f"COEF{n}")[:i, k : k + m, :o] = coef.detach().numpy()
             if base is not None:
                 self._base(self.space, f"BASE{n}", n)[:] = base.detach().numpy()
-            for name in ("COEF", "BASE", "TABLE"):
-                self.net[n, FIELD[name]] = self.space.address(f"{name}{n}")
-        plan.kernels.make_tables(self.net)
+            for field, name in (("COEF", "COEF"), ("BASE", "BASE"), ("TABLE", plan.rows)):
+                self.net[n, FIELD[field]] = self.space.address(f"{name}{n}")
+        if plan.rows == "TABLE":
+            plan.kernels.make_tables(self.net)
 
     def _base(self, space: Workspace, name: str, n: int) -> np.ndarray:
         """Base weights of layer ``n``, or their gradient: ``(i, o)``, wherever they lie."""
         array, (i, o) = space.array(name), self.plan.widths[n : n + 2]
         return array[:, :i].T if self.plan.narrow[n] else array[:, :o]
+
+    def _chunk(self, points: int) -> int:
+        """Points of a chunk: a power of two, so that the chunks of a batch can be shared out evenly."""
+        fit = CHUNK // (self.plan.channels * max(self.plan.padded) * self.plan.dtype.itemsize)
+        return min(max(1 << fit.bit_length() >> 1, 64), 1024, max(points, 1))
 
     def _chunk_space(self, count: int, kind: str) -> Workspace:
         """Memory of one thread for chunks of ``count`` points."""
@@ -147,7 +153,7 @@ class FusedNetwork:
 
     def forward(self, out: np.ndarray) -> None:
         """Write the jets at the output, ``(N, C, o)``."""
-        plan, size = self.plan, min(CHUNK, max(self.points, 1))
+        plan, size = self.plan, self._chunk(self.points)
 
         def task(part: int) -> None:
             a, b = part * size, min((part + 1) * size, self.points)
@@ -175,16 +181,21 @@ class FusedNetwork:
         total = sums[0]
         for other in sums[1:]:
             total.flat("DBASE0")[:] += other.flat("DBASE0")
-        total.flat("DCOEF0", "DBASE0")[:] = 0
-        net = self.net.copy()
-        for n in range(plan.layers):
-            net[n, FIELD["DTABLE"]] = total.address(f"DTABLE{n}")
-            net[n, FIELD["DCOEF"]] = total.address(f"DCOEF{n}")
-        plan.kernels.return_tables(net)
+        if plan.rows == "TABLE":
+            total.flat("DCOEF0", "DBASE0")[:] = 0
+            net = self.net.copy()
+            for n in range(plan.layers):
+                net[n, FIELD["DTABLE"]] = total.address(f"DTABLE{n}")
+                net[n, FIELD["DCOEF"]] = total.address(f"DCOEF{n}")
+            plan.kernels.return_tables(net)
         coefs, bases = [], []
-        for n, (_, m, o) in enumerate(self.shapes):
+        for n, (i, m, o) in enumerate(self.shapes):
             k = plan.tables[n].degree
-            coefs.append(total.array(f"DCOEF{n}")[:, k : k + m, :o].copy())
+            coef = total.array(f"DCOEF{n}")[:i, :, :o]
+            if plan.rows == "COEF" and np.isnan(coef[:, 0]).any():
+                # a NaN among the points goes to the first row, and is to reach all of its input
+                coef += np.where(np.isnan(coef[:, :1]), np.nan, 0)
+            coefs.append(coef[:, k : k + m].copy())
             bases.append(self._base(total, f"DBASE{n}", n).copy() if self.has_base[n] else None)
         return coefs, bases
 
@@ -192,7 +203,7 @@ class FusedNetwork:
         self, g: np.ndarray, dz: np.ndarray | None, start: int, stop: int, sums: Workspace
     ) -> None:
         plan = self.plan
-        size, last = min(CHUNK, max(stop - start, 1)), plan.layers
+        size, last = self._chunk(stop - start), plan.layers
         own, net = self._chunk_space(size, "backward"), self.net.copy()
         self._place_sums(net, sums)
         for n in range(last):
@@ -213,8 +224,8 @@ class FusedNetwork:
     def _place_sums(self, net: np.ndarray, sums: Workspace) -> None:
         sums.flat("DBASE0")[:] = 0
         for n in range(self.plan.layers):
-            for name in ("DTABLE", "DBASE"):
-                net[n, FIELD[name]] = sums.address(f"{name}{n}")
+            for field, name in (("DTABLE", f"D{self.plan.rows}"), ("DBASE", "DBASE")):
+                net[n, FIELD[field]] = sums.address(f"{name}{n}")
 
     def inputs(self) -> list[Tensor]:
         """Input jets of every layer, after a forward pass that kept them all."""
@@ -228,7 +239,7 @@ class FusedNetwork:
         plan, last = self.plan, self.plan.layers
         full = [np.zeros((self.points, plan.channels, width), plan.dtype) for width in plan.padded[1:]]
         full[-1][:, :, : plan.widths[last]] = g.detach().numpy()
-        size = min(CHUNK, max(self.points, 1))
+        size = self._chunk(self.points)
 
         def task(part: int) -> None:
             a, b = part * size, min((part + 1) * size, self.points)

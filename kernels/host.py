@@ -51,18 +51,17 @@ def narrow_outputs(bits: int) -> int:
 
 
 @cache
-def simd(D: int, S: int, degree: int, base: bool, bits: int) -> Kernels:
-    """The SIMD kernels for one shape of jet, compiled on first use."""
+def simd(D: int, S: int, degree: int, base: bool, bits: int, local: bool = False) -> Kernels:
+    """The SIMD kernels for one shape of jet, compiled on first use; ``local`` as in `Shape`."""
     from sciml.kernels.compiled import simd_kernels
     from sciml.kernels.simd_parts import Shape, scratch_size
 
-    shape = Shape(D, S, degree, base, bits, vector_bytes() * 8 // bits)
+    shape = Shape(D, S, degree, base, bits, vector_bytes() * 8 // bits, local)
     tables, jets = simd_kernels(shape)
     size = scratch_size(shape)
     copies = (tables.pack, tables.unpack)
-    return Kernels(
-        tables.make_tables, jets.forward, jets.backward, tables.return_tables, *copies, size, shape.lanes
-    )
+    calls = (tables.make_tables, jets.forward, jets.backward, tables.return_tables, *copies)
+    return Kernels(*calls, size, shape.lanes, local)
 
 
 @cache

@@ -11,7 +11,7 @@ from torch import Tensor
 from sciml.kernels import host
 from sciml.kernels.errors import ArgumentError
 from sciml.kernels.function import Call, run_fused
-from sciml.kernels.plan import Plan, plan
+from sciml.kernels.plan import Plan, plan, prefers_coefficients
 from sciml.kernels.reference import LayerWeights, jet_shape, reference_jets
 from sciml.kernels.simd_parts import Shape
 from sciml.kernels.table import SplineTable, plain_tensor, spline_table
@@ -59,7 +59,8 @@ def fused_call(
 
 
 def _simd_plan(bits: int, tables: Tables, widths: tuple[int, ...], base: bool, D: int, S: int) -> Plan:
-    return plan(host.simd(D, S, tables[0].degree, base, bits), tables, widths, D, S)
+    local = prefers_coefficients(tables, widths)
+    return plan(host.simd(D, S, tables[0].degree, base, bits, local), tables, widths, D, S)
 
 
 def _numba_plan(bits: int, tables: Tables, widths: tuple[int, ...], base: bool, D: int, S: int) -> Plan:
@@ -201,8 +202,14 @@ def _dispatch_eagerly(
     return choose(z, layers, W, backend).run(z, layers, W)
 
 
-# a compiled graph ends before the compiled loops and goes on behind them
-_dispatch: Any = torch.compiler.disable(_dispatch_eagerly)
+_outside_graphs: list[Any] = []
+
+
+def _dispatch_outside_graphs() -> Any:
+    """`_dispatch_eagerly`, before which a compiled graph ends; made when it is needed: it imports half of torch."""
+    if not _outside_graphs:
+        _outside_graphs.append(torch.compiler.disable(_dispatch_eagerly))
+    return _outside_graphs[0]
 
 
 def kan_jets(
@@ -220,4 +227,6 @@ def kan_jets(
     Raises:
         ArgumentError: Shapes do not fit, or the named backend cannot take the call.
     """
-    return _dispatch(z, layers, W, backend)
+    if torch.compiler.is_compiling():
+        return _dispatch_outside_graphs()(z, layers, W, backend)
+    return _dispatch_eagerly(z, layers, W, backend)

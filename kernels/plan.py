@@ -17,6 +17,8 @@ from sciml.kernels.workspace import Layout
 
 TABLE_CACHE = 512 * 2**10  # bytes of one layer's table and its gradient that stay in a core's cache
 
+TABLE_LIMIT = 64 * 2**10  # bytes of one input's table, beyond which coefficients are read instead
+
 
 class Kernels(NamedTuple):
     """A compiled implementation. All take ``net``: one row of `FIELDS` a layer, sizes and addresses."""
@@ -29,6 +31,7 @@ class Kernels(NamedTuple):
     unpack: Callable[..., None]
     scratch: int
     lanes: int
+    local: bool = False  # whether rows of coefficients take the place of tables
 
 
 def _up(count: int, multiple: int) -> int:
@@ -67,6 +70,7 @@ class Plan:
         widths, padded: Of the input and of every layer's output; as they are and as they lie in memory.
         net: Template of the kernels' argument: sizes and the addresses of what belongs to the knots.
         weights: Layout of coefficients, base weights and tables.
+        rows: What the kernels read a point's row from: "TABLE", or "COEF" itself.
         sums, own_sums: Layout of their gradients, and of the part that every thread sums by itself.
         narrow: Layers with so few outputs that vectors run over the inputs.
         part_points: Points below which a part of a batch does not pay for gradient sums of its own.
@@ -90,9 +94,10 @@ class Plan:
             row[: len(sizes)] = sizes
             for name, array in arrays.items():
                 row[FIELD[name]] = array.ctypes.data
-        self.weights = self._weight_layout("COEF", "BASE", "TABLE")
-        self.sums = self._weight_layout("DCOEF", "DBASE", "DTABLE")
-        self.own_sums = self._weight_layout("", "DBASE", "DTABLE")
+        self.rows = "COEF" if kernels.local else "TABLE"
+        self.weights = self._weight_layout("COEF", "BASE", self.rows)
+        self.own_sums = self._weight_layout("DBASE", f"D{self.rows}")
+        self.sums = self.own_sums if kernels.local else self._weight_layout("DCOEF", "DBASE", "DTABLE")
         self.part_points = max(512, *(16 * table.cells for table in tables))
         self.block = self._choose_block()
         self.jet_layout = lru_cache(maxsize=32)(self._jet_layout)
@@ -105,19 +110,17 @@ class Plan:
 
         return FusedNetwork(self, z, W, coefs, bases, keep)
 
-    def _weight_layout(self, coef: str, base: str, table: str) -> Layout:
+    def _weight_layout(self, *kinds: str) -> Layout:
         shapes: dict[str, tuple[int, ...]] = {}
-        for kind in (coef, base, table):
+        for kind in kinds:
             for n, t in enumerate(self.tables):
-                i, width = self.widths[n], self.padded[n + 1]
-                if kind and kind == coef:
-                    shapes[f"{kind}{n}"] = (i, t.cells + t.degree, width)
-                elif kind == base:
-                    shapes[f"{kind}{n}"] = (
-                        (self.widths[n + 1], self.padded[n]) if self.narrow[n] else (i, width)
-                    )
-                elif kind == table:
-                    shapes[f"{kind}{n}"] = (self.padded[n], t.cells + 2, t.degree + 1, width)
+                # a narrow kernel's vectors reach past the last input
+                i, width = self.padded[n] if self.narrow[n] else self.widths[n], self.padded[n + 1]
+                shapes[f"{kind}{n}"] = {
+                    "COEF": (i, t.cells + t.degree, width),
+                    "BASE": (self.widths[n + 1], i) if self.narrow[n] else (i, width),
+                    "TABLE": (i, t.cells + 2, t.degree + 1, width),
+                }[kind.removeprefix("D")]
         return Layout(shapes, self.dtype)
 
     def _jet_layout(self, points: int, kind: str) -> Layout:
@@ -140,9 +143,20 @@ class Plan:
     def _choose_block(self) -> int:
         lanes, size = self.kernels.lanes, self.dtype.itemsize
         each = [
-            2 * t.cells * (t.degree + 1) * w * size for t, w in zip(self.tables, self.padded[1:], strict=True)
+            2 * t.cells * (1 if self.kernels.local else t.degree + 1) * w * size
+            for t, w in zip(self.tables, self.padded[1:], strict=True)
         ]
         return min(BLOCK, max(TABLE_CACHE // max(each) // lanes * lanes, lanes))
+
+
+def prefers_coefficients(tables: tuple[SplineTable, ...], widths: tuple[int, ...]) -> bool:
+    """Whether a point does better to weigh coefficients than to read Taylor tables, which no cache would hold.
+
+    A table has ``degree + 1`` times the coefficients' numbers, and must be made and transposed in every step; but from
+    it a point takes fewer products. Only for evenly spaced knots the weights are cheap.
+    """
+    numbers = max(t.cells * (t.degree + 1) * o for t, o in zip(tables, widths[1:], strict=True))
+    return all(t.even for t in tables) and numbers * tables[0].knots.element_size() > TABLE_LIMIT
 
 
 @lru_cache(maxsize=64)

@@ -7,7 +7,24 @@ sums across a vector, the outputs' jets one for each channel.
 from __future__ import annotations
 
 from sciml.kernels.layout import FIELD
-from sciml.kernels.simd_parts import BLOCK, Rows, Shape, derivative, indent, number, store_sums, total
+from sciml.kernels.simd_parts import (
+    BLOCK,
+    Rows,
+    Shape,
+    derivative,
+    indent,
+    number,
+    row_cotangent,
+    rows_an_input,
+    store_sums,
+    total,
+)
+
+
+def _step(shape: Shape, p: int) -> str:
+    """Bytes from an edge's first row to row ``p``: all share one vector of offsets, taken apart but once."""
+    size = shape.bits // 8
+    return f"{p * size} * JP" if shape.local else f"{p * size}"
 
 
 def _read_edges(shape: Shape, orders: int) -> list[str]:
@@ -16,11 +33,13 @@ def _read_edges(shape: Shape, orders: int) -> list[str]:
     lines = [
         "lane = add(splat(f(i0 + v)), iota())",
         "row = fma(lane, splat(f(R)), counts(s, v))",
-        f"at = mul(fma(row, splat(f(J)), splat(f(j))), splat({number(float(k + 1), shape)}))",
     ]
-    lines += [f"at{p} = add(at, splat({number(float(p), shape)}))" for p in range(k + 1)]
-    lines += [f"T{p} = gather(T, at{p})" for p in range(k + 1)]
-    lines += [f"e{p} = load(s, {row * BLOCK} + v)" for p, row in rows.e.items()]
+    if shape.local:
+        lines.append("at = fma(row, splat(f(JP)), splat(f(j)))")
+    else:
+        lines.append(f"at = mul(fma(row, splat(f(J)), splat(f(j))), splat({number(float(k + 1), shape)}))")
+    lines += [f"T{p} = gather(T + {_step(shape, p)}, at)" for p in range(k + 1)]
+    lines += [f"{e} = load(s, {row * BLOCK} + v)" for e, row in rows.e.items()]
     if shape.base:
         lines.append("w = load(B, j * IP + i0 + v)")
         lines += [f"b{r} = load(s, {row * BLOCK} + v)" for r, row in rows.b.items() if r < orders]
@@ -51,8 +70,8 @@ def _weight_cotangents(shape: Shape) -> list[str]:
         lines.append("Q = " + total([(f"q{s}", f"g{1 + D + s}") for s in range(S)]))
     cotangents = ["g0"] + ["P"] * bool(C > 1) + ["Q"] * bool(S)
     for p in range(k + 1):
-        terms = [(f"e{p - r}" if p > r else None, c) for r, c in enumerate(cotangents) if p >= r]
-        lines.append(f"scatter(DT, at{p}, {total(terms, f'gather(DT, at{p})')})")
+        place = f"DT + {_step(shape, p)}, at"
+        lines.append(f"scatter({place}, {row_cotangent(shape, p, cotangents, f'gather({place})')})")
     if shape.base:
         terms = [(f"b{r}", c) for r, c in enumerate(cotangents)]
         lines.append(f"store(DB, j * IP + i0 + v, {total(terms, 'load(DB, j * IP + i0 + v)')})")
@@ -87,7 +106,8 @@ def forward(shape: Shape) -> str:
 def forward_narrow(net, l, W, n0, n1, s):
     zero = splat({number(0.0, shape)})
     I, IP, J, JP = net[l, {FIELD["I"]}], net[l, {FIELD["IP"]}], net[l, {FIELD["J"]}], net[l, {FIELD["JP"]}]
-    T, B, R = net[l, {FIELD["TABLE"]}], net[l, {FIELD["BASE"]}], net[l, {FIELD["CELLS"]}] + 2
+    T, B, CELLS = net[l, {FIELD["TABLE"]}], net[l, {FIELD["BASE"]}], net[l, {FIELD["CELLS"]}]
+    R = {rows_an_input(shape)}
     for n in range(n0, n1):
         z = net[l, {FIELD["Z"]}] + n * IP * {C * size}
         y = net[l, {FIELD["Y"]}] + n * JP * {C * size}
@@ -116,7 +136,8 @@ def backward(shape: Shape) -> str:
 def backward_narrow(net, l, W, n0, n1, s):
     zero, two = splat({number(0.0, shape)}), splat({number(2.0, shape)})
     I, IP, J, JP = net[l, {FIELD["I"]}], net[l, {FIELD["IP"]}], net[l, {FIELD["J"]}], net[l, {FIELD["JP"]}]
-    T, B, R = net[l, {FIELD["TABLE"]}], net[l, {FIELD["BASE"]}], net[l, {FIELD["CELLS"]}] + 2
+    T, B, CELLS = net[l, {FIELD["TABLE"]}], net[l, {FIELD["BASE"]}], net[l, {FIELD["CELLS"]}]
+    R = {rows_an_input(shape)}
     DT, DB, H = net[l, {FIELD["DTABLE"]}], net[l, {FIELD["DBASE"]}], net[l, {FIELD["H"]}]
     for n in range(n0, n1):
         z = net[l, {FIELD["Z"]}] + n * IP * {C * size}

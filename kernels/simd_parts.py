@@ -9,7 +9,12 @@ from sciml.kernels.layout import BLOCK
 
 
 class Shape(NamedTuple):
-    """What a kernel is compiled for; ``base`` says whether there is a silu term."""
+    """What a kernel is compiled for.
+
+    Attributes:
+        base: Whether there is a silu term.
+        local: Whether rows are the coefficients themselves, weighed with evenly spaced B-splines, and not Taylor tables.
+    """
 
     D: int
     S: int
@@ -17,6 +22,19 @@ class Shape(NamedTuple):
     base: bool
     bits: int
     lanes: int
+    local: bool = False
+
+
+def factors(shape: Shape, order: int, read: Callable[[str], str] = str) -> dict[int, str | None]:
+    """What row ``p`` is weighed with in a derivative of an edge: ``e_(p - order)``, or B-spline ``p``'s derivative.
+
+    Rows without weight are left out; None is one. ``read`` says how a kernel reads the many B-splines.
+    """
+    if order > shape.degree:
+        return {}
+    if shape.local:
+        return {p: read(f"e{order}_{p}") for p in range(shape.degree + 1)}
+    return {p: f"e{p - order}" if p > order else None for p in range(order, shape.degree + 1)}
 
 
 class Rows:
@@ -24,8 +42,9 @@ class Rows:
 
     def __init__(self, shape: Shape):
         self.cell = 0
-        self.e = {p: p for p in range(1, shape.degree + 1)}
-        count = 1 + shape.degree
+        names = [name for order in range(4) for name in factors(shape, order).values() if name]
+        self.e = {name: row for row, name in enumerate(dict.fromkeys(names), 1)}
+        count = 1 + len(self.e)
         self.b = {r: count + r for r in range(4)} if shape.base else {}
         count += len(self.b)
         self.q = {s: count + s for s in range(shape.S)}
@@ -42,10 +61,22 @@ def few_sums(shape: Shape) -> bool:
     return sums(shape) <= 8
 
 
+def many_sums(shape: Shape) -> bool:
+    """Whether there are more sums than registers."""
+    return sums(shape) > 24
+
+
+def squares(shape: Shape) -> int:
+    """Number of squares ``lanes * lanes`` of scratch memory."""
+    if few_sums(shape):
+        return sums(shape)
+    return 5 if many_sums(shape) else -(-sums(shape) // shape.lanes)
+
+
 def scratch_size(shape: Shape) -> int:
     """Elements of scratch memory that one thread needs."""
-    squares = max(sums(shape) if few_sums(shape) else 0, 2 * -(-sums(shape) // shape.lanes))
-    return Rows(shape).sums * BLOCK + (squares + 1) * shape.lanes**2
+    turned = -(-sums(shape) // shape.lanes) * shape.lanes**2
+    return Rows(shape).sums * BLOCK + squares(shape) * shape.lanes**2 + turned
 
 
 def store_sums(shape: Shape, count: int, place: Callable[[int], str]) -> list[str]:
@@ -74,14 +105,25 @@ def total(terms: Sequence[tuple[str | None, str]], start: str | None = None) -> 
     return nested if nested is not None else "zero"
 
 
-def derivative(shape: Shape, order: int) -> str:
-    """The derivative of one edge's function, from ``T0..Tk``, ``w``, ``e1..ek`` and ``b0..b3``."""
-    terms: list[tuple[str | None, str]] = []
-    for p in range(order, shape.degree + 1):
-        terms.append((f"e{p - order}" if p > order else None, f"T{p}"))
+def derivative(shape: Shape, order: int, read: Callable[[str], str] = str) -> str:
+    """The derivative of one edge's function, from its rows ``T0..Tk``, their factors, ``w`` and ``b0..b3``."""
+    terms: list[tuple[str | None, str]] = [(e, f"T{p}") for p, e in factors(shape, order, read).items()]
     if shape.base:
         terms.append((f"b{order}", "w"))
     return total(terms)
+
+
+def row_cotangent(
+    shape: Shape, p: int, cotangents: Sequence[str], start: str, read: Callable[[str], str] = str
+) -> str:
+    """``start`` plus what row ``p`` of the edges gets from the cotangents of value, first and second derivative."""
+    known = [(factors(shape, order, read), vector) for order, vector in enumerate(cotangents)]
+    return total([(weights[p], vector) for weights, vector in known if p in weights], start)
+
+
+def rows_an_input(shape: Shape) -> str:
+    """Number of rows that belong to one input."""
+    return f"CELLS + {shape.degree if shape.local else 2}"
 
 
 def indent(lines: list[str], depth: int) -> str:

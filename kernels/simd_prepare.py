@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+import torch
+
+from sciml.kernels.bspline import local_taylor
 from sciml.kernels.layout import FIELD, UNIFORM
 from sciml.kernels.simd_parts import BLOCK, Rows, Shape, indent, number, total
 
@@ -47,14 +50,39 @@ def _silu(shape: Shape) -> list[str]:
     return lines
 
 
+def _powers(shape: Shape) -> list[str]:
+    """``e_p = t^p / p!``."""
+    rows, lines = Rows(shape), ["e1 = t"]
+    for p in range(2, shape.degree + 1):
+        lines.append(f"e{p} = mul(mul(e{p - 1}, t), splat({number(1 / p, shape)}))")
+    return lines + [f"store(s, {row * BLOCK} + v, {e})" for e, row in rows.e.items()]
+
+
+def _splines(shape: Shape) -> list[str]:
+    """The derivatives of the ``k + 1`` B-splines on a cell, by Horner from its centre; zero outside, NaN for NaN."""
+    k, rows = shape.degree, Rows(shape)
+    pieces = local_taylor(torch.arange(2 * k + 2, dtype=torch.float64), k)[k].tolist()  # of width one
+    lines = ["inverse = load(net[l, {}], i0 + v)".format(FIELD["INVERSE"]), "u = mul(t, inverse)"]
+    lines.append("scale = where_nan(x, x, where_less(x, start, zero, where_less(stop, x, zero, one)))")
+    for order in range(min(k, 3) + 1):
+        if order:
+            lines.append("scale = mul(scale, inverse)")
+        for r in range(k + 1):
+            value = f"splat({number(pieces[k][r] / math.factorial(k - order), shape)})"
+            for p in range(k - 1, order - 1, -1):
+                value = f"fma(u, {value}, splat({number(pieces[p][r] / math.factorial(p - order), shape)}))"
+            place = rows.e[f"e{order}_{r}"] * BLOCK
+            lines.append(f"store(s, {place} + v, mul(scale, {value}))")
+    return lines
+
+
 def prepare(shape: Shape) -> str:
     """The function ``prepare``: cells, powers, silu and ``q`` for ``count`` inputs from ``i0``."""
     rows, D = Rows(shape), shape.D
     one = f"splat({number(1.0, shape)})"
-    powers = ["e1 = t", f"store(s, {rows.e[1] * BLOCK} + v, e1)"]
-    for p in range(2, shape.degree + 1):
-        powers.append(f"e{p} = mul(mul(e{p - 1}, t), splat({number(1 / p, shape)}))")
-        powers.append(f"store(s, {rows.e[p] * BLOCK} + v, e{p})")
+    # rows of coefficients have none for the points outside and for NaN: their weights tell
+    known = ["cell = where_less(cell, dead, cell, zero)"] if shape.local else []
+    powers = [*known, "cells(s, v, cell)", *(_splines(shape) if shape.local else _powers(shape))]
     squares = [f"x{d} = load(z, {d} * IP + i0 + v)" for d in range(1, 1 + D)] if shape.S else []
     for s, row in rows.q.items():
         terms = [(f"spread(W, {s * D + d - 1})", f"mul(x{d}, x{d})") for d in range(1, 1 + D)]
@@ -95,7 +123,6 @@ def prepare(net, l, z, W, i0, count, s):
         cell = where_less(last, cell, last, cell)
         cell = where_less(x, start, dead, where_less(stop, x, dead, cell))
         cell = where_nan(x, width, cell)
-        cells(s, v, cell)
         t = sub(x, gather(centres, add(add(first, lane), cell)))
         t = where_less(x, start, zero, where_less(stop, x, zero, t))
 {indent(powers + squares + silu, 2)}

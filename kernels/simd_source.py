@@ -89,17 +89,21 @@ def {function}(net{arguments}{more}):
 """
 
 
-def tables_source(shape: Shape) -> str:
-    """The text of a module with what does not depend on the jets: tables to and from, and copies."""
-    bodies = simd_wide.tables(shape) + simd_narrow.tables(shape)
-    head = _head(shape, f"tables of degree {shape.degree}, float{shape.bits}, {shape.lanes} lanes")
-    return head + bodies + _copies(shape) + _each_layer("make", "") + _each_layer("return", "")
+def values_source(shape: Shape) -> str:
+    """The text of a module with what every kind of jet needs, tables and copies, and what needs no directions: values."""
+    tables = simd_wide.tables(shape) + simd_narrow.tables(shape) + _copies(shape)
+    head = _head(shape, f"tables and values for {shape}")
+    return head + tables + _each_layer("make", "") + _each_layer("return", "") + _passes(shape)
 
 
 def jets_source(shape: Shape) -> str:
     """The text of a module with ``forward`` and ``backward``."""
+    return _head(shape, f"jets for {shape}") + _passes(shape)
+
+
+def _passes(shape: Shape) -> str:
     kinds = (simd_wide, simd_narrow)
     bodies = prepare(shape) + "".join(kind.forward(shape) + kind.backward(shape) for kind in kinds)
     forward = _each_layer("forward", ", W, n0, n1, s")
     backward = _each_layer("backward", ", W, n0, n1, s", ", block", "range(net.shape[0] - 1, -1, -1)")
-    return _head(shape, f"jets for {shape}") + bodies + forward + backward
+    return bodies + forward + backward

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sciml.kernels.layout import FIELD
 from sciml.kernels.simd_parts import (
     BLOCK,
@@ -10,7 +12,11 @@ from sciml.kernels.simd_parts import (
     derivative,
     few_sums,
     indent,
+    many_sums,
     number,
+    row_cotangent,
+    rows_an_input,
+    squares,
     store_sums,
     sum_tree,
     sums,
@@ -22,76 +28,101 @@ def _spread_edge(shape: Shape, orders: int) -> list[str]:
     """Read what all vectors of edges from input ``i`` share, and use again and again."""
     rows = Rows(shape)
     lines = ["row = (i0 + i) * R + integer(s, i)"]
-    lines += [f"e{p} = spread(s, {row * BLOCK} + i)" for p, row in rows.e.items()]
+    if not shape.local:
+        lines += [f"{e} = spread(s, {row * BLOCK} + i)" for e, row in rows.e.items()]
     lines += [f"b{r} = spread(s, {row * BLOCK} + i)" for r, row in rows.b.items() if r < orders]
     return lines
 
 
 def _factors(shape: Shape) -> dict[str, str]:
-    """What an edge uses once: read where it is used, which costs an operand and not a register."""
-    factors = {f"x{c}": f"spread(z, {c} * IP + i0 + i)" for c in range(1, 1 + shape.D + shape.S)}
-    return factors | {f"q{s}": f"spread(s, {row * BLOCK} + i)" for s, row in Rows(shape).q.items()}
+    """What an edge uses once, by name: where to read it."""
+    places = {f"x{c}": f"spread(z, {c} * IP + i0 + i)" for c in range(1, 1 + shape.D + shape.S)}
+    return places | {f"q{s}": f"spread(s, {row * BLOCK} + i)" for s, row in Rows(shape).q.items()}
 
 
-def _read_table(shape: Shape) -> list[str]:
-    k, lanes = shape.degree, shape.lanes
-    lines = [f"at = (row * JB + j) * {(k + 1) * lanes}"]
-    lines += [f"T{p} = load(T, at + {p * lanes})" for p in range(k + 1)]
+def _reader(shape: Shape) -> Callable[[str], str]:
+    """B-splines are too many for registers: read where they are used, as `_factors` are."""
+    rows = Rows(shape).e
+    return lambda name: f"spread(s, {rows[name] * BLOCK} + i)"
+
+
+def _place(shape: Shape, p: int) -> str:
+    """Where row ``p`` of an edge lies."""
+    return f"at + {p} * JP" if shape.local else f"at + {p * shape.lanes}"
+
+
+def _read_table(shape: Shape, ahead: int = 0) -> list[str]:
+    """Read the rows of the vector of outputs that lies ``ahead`` of ``j``."""
+    k, lanes, j = shape.degree, shape.lanes, f"(j + {ahead})" if ahead else "j"
+    lines = [
+        f"at = row * JP + {j} * {lanes}" if shape.local else f"at = (row * JB + {j}) * {(k + 1) * lanes}"
+    ]
+    lines += [f"T{p} = load(T, {_place(shape, p)})" for p in range(k + 1)]
     if shape.base:
-        lines.append(f"w = load(B, (i0 + i) * JP + j * {lanes})")
+        lines.append(f"w = load(B, (i0 + i) * JP + {j} * {lanes})")
     return lines
 
 
-def _forward_edge(shape: Shape) -> list[str]:
+def _forward_edge(shape: Shape, a: str) -> list[str]:
+    """Add to the sums ``a0, a1, ..``, of which each vector of outputs has its own."""
     D, S, use = shape.D, shape.S, _factors(shape)
-    lines = [f"a0 = add(a0, {derivative(shape, 0)})"]
+    lines = [f"{a}0 = add({a}0, {derivative(shape, 0, _reader(shape))})"]
     if D or S:
-        lines.append(f"f1 = {derivative(shape, 1)}")
+        lines.append(f"f1 = {derivative(shape, 1, _reader(shape))}")
     if S:
-        lines.append(f"f2 = {derivative(shape, 2)}")
-    lines += [f"a{c} = fma({use[f'x{c}']}, f1, a{c})" for c in range(1, 1 + D + S)]
-    lines += [f"a{1 + D + s} = fma({use[f'q{s}']}, f2, a{1 + D + s})" for s in range(S)]
+        lines.append(f"f2 = {derivative(shape, 2, _reader(shape))}")
+    lines += [f"{a}{c} = fma({use[f'x{c}']}, f1, {a}{c})" for c in range(1, 1 + D + S)]
+    lines += [f"{a}{1 + D + s} = fma({use[f'q{s}']}, f2, {a}{1 + D + s})" for s in range(S)]
     return lines
 
 
-def _split(shape: Shape) -> bool:
-    """Whether there are more sums than registers, so that the last ones are better made in a loop of their own."""
-    return sums(shape) > 24
-
-
-def _second_sums(shape: Shape) -> list[str]:
-    """The sums with ``f2``, on their own."""
+def _forward_vectors(shape: Shape, count: int) -> list[str]:
+    """Sum all inputs' edges to ``count`` vectors of outputs from ``j``: side by side they share what they read."""
     C, lanes = 1 + shape.D + shape.S, shape.lanes
-    lines = [line for line in _read_table(shape) if not line.startswith(("T0", "T1"))]
-    lines.append(f"f2 = {derivative(shape, 2)}")
-    for s in range(shape.S):
-        lines.append(f"a{C + s} = fma(f2, load(g, {1 + shape.D + s} * JP + j * {lanes}), a{C + s})")
-    return lines
+    places = [(f"{'aA'[n]}{c}", f"y, {c} * JP + (j + {n}) * {lanes}") for n in range(count) for c in range(C)]
+    edge = _spread_edge(shape, 1 + bool(C > 1) + bool(shape.S))
+    for n in range(count):
+        edge += _read_table(shape, n) + _forward_edge(shape, "aA"[n])
+    return [
+        "if i0:",
+        *(f"    {name} = load({place})" for name, place in places),
+        "else:",
+        *(f"    {name} = zero" for name, _ in places),
+        "for i in range(count):",
+        *("    " + line for line in edge),
+        *(f"store({place}, {name})" for name, place in places),
+    ]
 
 
 def _backward_edge(shape: Shape, inputs: bool) -> list[str]:
-    D, S, k, lanes, use = shape.D, shape.S, shape.degree, shape.lanes, _factors(shape)
+    """The gradients from one vector of edges and, where there are registers for them, the sums."""
+    D, S, k, lanes = shape.D, shape.S, shape.degree, shape.lanes
+    many = inputs and many_sums(shape)
+    # what an edge uses once is read there, which costs an operand and not a register
+    use = {name: name if few_sums(shape) else place for name, place in _factors(shape).items()}
     C, chains = 1 + D + S, 3  # sums are long and their links wait for each other: several side by side
     cotangents = ["g0"] + ["P"] * bool(C > 1) + ["Q"] * bool(S)
     lines = []
     if inputs:
-        lines += [f"f{r} = {derivative(shape, r)}" for r in range(1, 1 + len(cotangents))]
-    lines.append(f"g0 = load(g, j * {lanes})")
+        lines += [f"f{r} = {derivative(shape, r, _reader(shape))}" for r in range(1, 1 + len(cotangents))]
+    for c in range(C) if not many else ():
+        lines.append(_read_cotangent(shape, c))
     for c in range(1, C):
-        lines.append(f"g{c} = load(g, {c} * JP + j * {lanes})")
         chain = f"P{(c - 1) % chains}"
         lines.append(f"{chain} = " + total([(use[f"x{c}"], f"g{c}")], chain if c > chains else None))
         if c > D:
             lines.append("Q = " + total([(use[f"q{c - 1 - D}"], f"g{c}")], "Q" if c > D + 1 else None))
-        if inputs:
+        if inputs and not many:
             lines.append(f"a{c} = fma(f1, g{c}, a{c})")
-        if inputs and c > D and not _split(shape):
+        if inputs and not many and c > D:
             lines.append(f"a{C + c - 1 - D} = fma(f2, g{c}, a{C + c - 1 - D})")
     if C > 1:
         lines.append("P = " + total([(None, f"P{chain}") for chain in range(min(chains, C - 1))]))
     for p in range(k + 1):
-        terms = [(f"e{p - r}" if p > r else None, v) for r, v in enumerate(cotangents) if p >= r]
-        lines.append(f"store(DT, at + {p * lanes}, {total(terms, f'load(DT, at + {p * lanes})')})")
+        place = _place(shape, p)
+        lines.append(
+            f"store(DT, {place}, {row_cotangent(shape, p, cotangents, f'load(DT, {place})', _reader(shape))})"
+        )
     if shape.base:
         terms = [(f"b{r}", v) for r, v in enumerate(cotangents)]
         place = f"(i0 + i) * JP + j * {lanes}"
@@ -102,40 +133,83 @@ def _backward_edge(shape: Shape, inputs: bool) -> list[str]:
     return lines
 
 
-def _keep_sums(shape: Shape) -> list[str]:
-    """Bring the sums of input ``i`` to memory: as one row a group of sums, or as vectors that are yet to be summed."""
-    lanes, first, count = shape.lanes, Rows(shape).sums * BLOCK, sums(shape)
-    if few_sums(shape):
-        return [f"store(s, {first + c * lanes**2} + (i - v) * {lanes}, a{c})" for c in range(count)]
-    return store_sums(shape, count, lambda group: f"s, {first + group * lanes**2} + (i - v) * {lanes}")
+def _read_cotangent(shape: Shape, c: int) -> str:
+    return f"g{c} = load(g, {c} * JP + j * {shape.lanes})"
 
 
-def _turn_sums(shape: Shape) -> tuple[list[str], list[str]]:
-    """Blank the rows of inputs that are not there; make a vector over ``lanes`` inputs of each sum."""
+def _place_of_sums(shape: Shape) -> int:
+    """Where in scratch memory the sums of ``lanes`` inputs lie, a vector each; squares lie before them."""
+    return Rows(shape).sums * BLOCK + squares(shape) * shape.lanes**2
+
+
+def _sums_in_registers(shape: Shape) -> list[str]:
+    """Sum the inputs' cotangents input by input, then across the vectors for ``lanes`` inputs at once."""
     lanes, first, count = shape.lanes, Rows(shape).sums * BLOCK, sums(shape)
-    squares = count if few_sums(shape) else -(-count // lanes)
-    turned = first + squares * lanes**2
-    blank = [f"store(s, {first + n * lanes**2} + (i - v) * {lanes}, zero)" for n in range(squares)]
-    if few_sums(shape):
+    clear = [f"a{c} = zero" for c in range(count)]
+    if few_sums(shape):  # every sum waits in a square of its own
+        clear += [f"{name} = {place}" for name, place in _factors(shape).items()]
+        keep = [f"store(s, {first + c * lanes**2} + (i - v) * {lanes}, a{c})" for c in range(count)]
         rows: list[str | None] = [f"load(s, at + {r * lanes})" for r in range(lanes)]
-        turn = [
-            f"for c in range({count}):",
-            f"    at = {first} + c * {lanes**2}",
-            f"    store(s, {turned} + c * {lanes}, {sum_tree(rows, lanes)})",
-        ]
+        turn = [f"for c in range({count}):", f"    at = {first} + c * {lanes**2}"]
+        turn.append(f"    store(s, {_place_of_sums(shape)} + c * {lanes}, {sum_tree(rows, lanes)})")
     else:
-        turn = [f"transpose(s, {first + n * lanes**2}, s, {turned + n * lanes**2})" for n in range(squares)]
-    return blank, turn
+        keep = store_sums(shape, count, lambda group: f"s, {first + group * lanes**2} + (i - v) * {lanes}")
+        squares_at = [
+            (first + n * lanes**2, _place_of_sums(shape) + n * lanes**2) for n in range(squares(shape))
+        ]
+        turn = [f"transpose(s, {at}, s, {to})" for at, to in squares_at]
+    edge = _read_table(shape) + _backward_edge(shape, inputs=True)
+    return [
+        f"for i in range(v, min(v + {lanes}, count)):",
+        *("    " + line for line in _spread_edge(shape, 2 + bool(shape.D + shape.S) + bool(shape.S)) + clear),
+        "    for j in range(JB):",
+        *("        " + line for line in edge),
+        *("    " + line for line in keep),
+        f"for i in range(count, v + {lanes}):",
+        *(f"    store(s, {first + n * lanes**2} + (i - v) * {lanes}, zero)" for n in range(squares(shape))),
+        *turn,
+    ]
+
+
+def _sums_as_products(shape: Shape) -> list[str]:
+    """The same for more sums than registers: squares of ``f1`` and ``f2`` are turned, so that vectors run over inputs.
+
+    Then there is nothing to sum across a vector, and while edges are read the cotangents have the registers.
+    """
+    D, S, lanes, C = shape.D, shape.S, shape.lanes, 1 + shape.D + shape.S
+    square = [Rows(shape).sums * BLOCK + n * lanes**2 for n in range(squares(shape))]
+    first, kinds = _place_of_sums(shape), 1 + bool(S)
+    edge = _spread_edge(shape, 2 + bool(C > 1) + bool(S)) + _read_table(shape)
+    edge += [f"a0 = load(s, {square[4]} + (i - v) * {lanes})", *_backward_edge(shape, inputs=True)]
+    edge.append(f"store(s, {square[4]} + (i - v) * {lanes}, a0)")
+    edge += [f"store(s, {square[n]} + (i - v) * {lanes}, f{1 + n})" for n in range(kinds)]
+    terms = [(c, "f1", c) for c in range(1, C)] + [(C + s, "f2", 1 + D + s) for s in range(S)]
+    rows: list[str | None] = [f"load(s, {square[4] + r * lanes})" for r in range(lanes)]
+    return [
+        f"for c in range({lanes}):",
+        *(f"    store(s, {square[n]} + c * {lanes}, zero)" for n in (0, 1, 4)),
+        f"for c in range({sums(shape)}):",
+        f"    store(s, {first} + c * {lanes}, zero)",
+        "for j in range(JB):",
+        *("    " + _read_cotangent(shape, c) for c in range(C)),
+        f"    for i in range(v, min(v + {lanes}, count)):",
+        *("        " + line for line in edge),
+        *(f"    transpose(s, {square[n]}, s, {square[2 + n]})" for n in range(kinds)),
+        *(f"    a{c} = load(s, {first + c * lanes})" for c, _, _ in terms),
+        f"    for c in range({lanes}):",
+        *(f"        f{1 + n} = load(s, {square[2 + n]} + c * {lanes})" for n in range(kinds)),
+        *(f"        a{c} = fma({f}, spread(g, {k} * JP + j * {lanes} + c), a{c})" for c, f, k in terms),
+        *(f"    store(s, {first + c * lanes}, a{c})" for c, _, _ in terms),
+        f"store(s, {first}, {sum_tree(rows, lanes)})",
+    ]
 
 
 def _finish_inputs(shape: Shape) -> list[str]:
     """Write the cotangents of ``lanes`` inputs from their sums."""
     D, S, lanes, C = shape.D, shape.S, shape.lanes, 1 + shape.D + shape.S
-    squares = sums(shape) if few_sums(shape) else -(-sums(shape) // lanes)
-    turned = Rows(shape).sums * BLOCK + squares * lanes**2
 
     def column(c: int) -> str:
-        return f"load(s, {turned + c * lanes})"
+        return f"load(s, {_place_of_sums(shape) + c * lanes})"
 
     lines = [f"store(h, i0 + v, {column(0)})"]
     for d in range(1, 1 + D):
@@ -151,17 +225,18 @@ def _finish_inputs(shape: Shape) -> list[str]:
 def forward(shape: Shape) -> str:
     """The function ``forward_wide``."""
     C, lanes, size = 1 + shape.D + shape.S, shape.lanes, shape.bits // 8
-    clear = [f"a{c} = zero" for c in range(C)]
-    resume = [f"a{c} = load(y, {c} * JP + j * {lanes})" for c in range(C)]
-    save = [f"store(y, {c} * JP + j * {lanes}, a{c})" for c in range(C)]
-    edge = _spread_edge(shape, 1 + bool(C > 1) + bool(shape.S)) + _read_table(shape) + _forward_edge(shape)
+    at_once = 2 if C <= 8 else 1  # sums of more would not fit into the registers
+    pairs = ["for j in range(0, JB - 1, 2):", *("    " + line for line in _forward_vectors(shape, 2))]
+    single = [f"for j in range({'JB - JB % 2' if at_once > 1 else 0}, JB):"]
+    single += ["    " + line for line in _forward_vectors(shape, 1)]
     return f"""
 
 @jit
 def forward_wide(net, l, W, n0, n1, s):
     zero = splat({number(0.0, shape)})
     I, IP, JP = net[l, {FIELD["I"]}], net[l, {FIELD["IP"]}], net[l, {FIELD["JP"]}]
-    T, B, R = net[l, {FIELD["TABLE"]}], net[l, {FIELD["BASE"]}], net[l, {FIELD["CELLS"]}] + 2
+    T, B, CELLS = net[l, {FIELD["TABLE"]}], net[l, {FIELD["BASE"]}], net[l, {FIELD["CELLS"]}]
+    R = {rows_an_input(shape)}
     JB = JP // {lanes}
     for n in range(n0, n1):
         z = net[l, {FIELD["Z"]}] + n * IP * {C * size}
@@ -169,32 +244,25 @@ def forward_wide(net, l, W, n0, n1, s):
         for i0 in range(0, I, {BLOCK}):
             count = min(I - i0, {BLOCK})
             prepare(net, l, z, W, i0, count, s)
-            for j in range(JB):
-                if i0:
-{indent(resume, 5)}
-                else:
-{indent(clear, 5)}
-                for i in range(count):
-{indent(edge, 5)}
-{indent(save, 4)}
+{indent((pairs if at_once > 1 else []) + single, 3)}
 """
 
 
 def backward(shape: Shape) -> str:
     """The function ``backward_wide``."""
-    C, lanes, size, count = 1 + shape.D + shape.S, shape.lanes, shape.bits // 8, sums(shape)
-    shared = _spread_edge(shape, 2 + bool(C > 1) + bool(shape.S))
-    weights_only = _read_table(shape)[:1] + _backward_edge(shape, inputs=False)
-    full = _read_table(shape) + _backward_edge(shape, inputs=True)
-    again = ["for j in range(JB):", *("    " + line for line in _second_sums(shape))] if _split(shape) else []
-    blank, turn = _turn_sums(shape)
+    C, lanes, size = 1 + shape.D + shape.S, shape.lanes, shape.bits // 8
+    shared = _spread_edge(shape, 1 + bool(C > 1) + bool(shape.S))
+    if few_sums(shape):
+        shared += [f"{name} = {place}" for name, place in _factors(shape).items()]
+    edge = _read_table(shape)[:1] + _backward_edge(shape, inputs=False)
     return f"""
 
 @jit
 def backward_wide(net, l, W, n0, n1, s, block):
     zero, two = splat({number(0.0, shape)}), splat({number(2.0, shape)})
     I, IP, JP = net[l, {FIELD["I"]}], net[l, {FIELD["IP"]}], net[l, {FIELD["JP"]}]
-    T, B, R = net[l, {FIELD["TABLE"]}], net[l, {FIELD["BASE"]}], net[l, {FIELD["CELLS"]}] + 2
+    T, B, CELLS = net[l, {FIELD["TABLE"]}], net[l, {FIELD["BASE"]}], net[l, {FIELD["CELLS"]}]
+    R = {rows_an_input(shape)}
     DT, DB, H = net[l, {FIELD["DTABLE"]}], net[l, {FIELD["DBASE"]}], net[l, {FIELD["H"]}]
     JB = JP // {lanes}
     for i0 in range(0, I, block):
@@ -207,19 +275,12 @@ def backward_wide(net, l, W, n0, n1, s, block):
                 for i in range(count):
 {indent(shared, 5)}
                     for j in range(JB):
-{indent(weights_only, 6)}
+{indent(edge, 6)}
                 continue
             h = H + (n - n0) * IP * {C * size}
             for v in range(0, count, {lanes}):
-                for i in range(v, min(v + {lanes}, count)):
-{indent(shared, 5)}
-{indent([f"a{c} = zero" for c in range(count)], 5)}
-                    for j in range(JB):
-{indent(full, 6)}
-{indent(again + _keep_sums(shape), 5)}
-                for i in range(count, v + {lanes}):
-{indent(blank, 5)}
-{indent(turn + _finish_inputs(shape), 4)}
+{indent(_sums_as_products(shape) if many_sums(shape) else _sums_in_registers(shape), 4)}
+{indent(_finish_inputs(shape), 4)}
 """
 
 

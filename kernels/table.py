@@ -31,6 +31,7 @@ class SplineTable:
         start, inverse_step: ``(i,)``: ``(x - start) * inverse_step`` is within one cell of the right one if
             ``uniform``.
         uniform: Whether all cells of an input have nearly the same width.
+        even: Whether they have the same width up to rounding of the knots.
         packed: Copies in the layouts of compiled kernels, by their number of lanes.
     """
 
@@ -41,6 +42,7 @@ class SplineTable:
     start: Tensor
     inverse_step: Tensor
     uniform: bool
+    even: bool
     packed: dict = field(default_factory=dict, repr=False)
 
     @property
@@ -82,7 +84,8 @@ def _build(knots: Tensor, n_in: int, degree: int, dtype: torch.dtype) -> SplineT
     cells = knots.shape[1] - 1
     step = (exact[:, -1] - exact[:, 0]) / cells
     ideal = exact[:, :1] + step[:, None] * torch.arange(cells + 1, device=knots.device)
-    uniform = bool(((exact - ideal).abs() < UNIFORM * step[:, None]).all())
+    stray = (exact - ideal).abs()
+    rounding = 4 * torch.finfo(dtype).eps * exact.abs().amax(1, keepdim=True)
     return SplineTable(
         degree=degree,
         knots=knots,
@@ -90,7 +93,8 @@ def _build(knots: Tensor, n_in: int, degree: int, dtype: torch.dtype) -> SplineT
         matrix=taylor_matrix(exact, degree).to(dtype).contiguous(),
         start=knots[:, 0].contiguous(),
         inverse_step=torch.where(step > 0, 1 / step, 0).to(dtype),
-        uniform=uniform,
+        uniform=bool((stray < UNIFORM * step[:, None]).all()),
+        even=bool((stray <= rounding).all() and (step > 0).all()),
     )
 
 

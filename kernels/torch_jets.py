@@ -17,6 +17,8 @@ from torch import Tensor
 from sciml.kernels.reference import LayerWeights, jet_shape, silu_derivatives
 from sciml.kernels.table import SplineTable, spline_table
 
+ROWS = 16 * 2**20  # bytes of rows gathered at a time: malloc gives larger ones back, to fault them in anew
+
 
 def jet_weights(values: Sequence[Tensor], z: Tensor, W: Tensor | None) -> Tensor:
     """Channel weights of a function from its derivatives.
@@ -74,5 +76,8 @@ def torch_jets(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None = Non
     """Jets through a whole network: ``(N, C, i) -> (N, C, o)``; the arguments are those of `kan_jets`."""
     for coef, base, knots, degree in layers:
         table = spline_table(knots, coef.shape[0], degree, z.dtype)
-        z = layer_jet(z, table, table.taylor(coef), base, W)
+        taylor = table.taylor(coef)
+        points = max(ROWS // (coef.shape[0] * (degree + 1) * coef.shape[2] * z.element_size()), 1)
+        parts = [layer_jet(part, table, taylor, base, W) for part in z.split(points)]
+        z = torch.cat(parts) if len(parts) > 1 else parts[0]
     return z

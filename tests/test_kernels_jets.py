@@ -10,6 +10,7 @@ import torch
 from sciml import kernels
 from sciml.errors import ArgumentError
 from sciml.kernels import LayerWeights, bspline_basis, kan_jets, kan_layer_jet, uniform_knots
+from sciml.kernels import plan as plans
 from sciml.kernels.jets import BACKENDS
 
 WEIGHTS = {  # (S, D) over three coordinates; "mixed" goes along x, y and x + y
@@ -305,3 +306,19 @@ def test_backends_say_what_is_missing():
     assert list(known) == ["simd", "numba", "triton", "torch", "reference"]
     assert known["torch"] is None
     assert known["reference"] is None
+
+
+@pytest.mark.parametrize("rows", ["tables", "coefficients"])
+@pytest.mark.parametrize("S", [1, 12])
+def test_more_sums_than_registers(S, rows, monkeypatch):
+    need("simd")
+    monkeypatch.setattr(plans, "TABLE_LIMIT", 0 if rows == "coefficients" else 2**40)
+    rng = torch.Generator().manual_seed(0)
+    weights = torch.randn(S, 12, generator=rng, dtype=torch.float64)
+    layers = with_grad(network([3, 21, 17, 2]))
+    z = 0.5 * torch.randn(19, 13 + S, 3, generator=rng, dtype=torch.float64)
+    want = kan_jets(z.requires_grad_(), layers, weights, backend="reference")
+    got = kan_jets(z, layers, weights, backend="simd")
+    g = torch.cos(want.detach())
+    close([got], [want])
+    close(gradients(got, layers, g, [z]), gradients(want, layers, g, [z]))
