@@ -61,7 +61,11 @@ def silu_derivatives(x: Tensor, order: int) -> list[Tensor]:
     x = x.clamp(torch.finfo(x.dtype).min, torch.finfo(x.dtype).max)
     s = torch.sigmoid(x)
     ds = s * (1 - s)
-    values = [x * s, s + x * ds, ds * (2 + x * (1 - 2 * s)), ds * (3 * (1 - 2 * s) + x * (1 - 6 * ds))]
+    values = [x * s, s + x * ds]
+    if order > 1:
+        values.append(ds * (2 + x * (1 - 2 * s)))
+    if order > 2:
+        values.append(ds * (3 * (1 - 2 * s) + x * (1 - 6 * ds)))
     return values[: order + 1]
 
 
