@@ -25,7 +25,9 @@ class ParabolicBall(PDE):
 
     The solution ``u = exp(|x| K)``, ``K = √(1-t) + eps (1-t)``, has the tip of a cone at ``x = 0``, where f
     behaves like ``-(dim - 1) K/|x|``. Points closer than 1e-3 are therefore left out by :meth:`sample`, as
-    the authors do, and f is held constant along the radius in there.
+    the authors do, and f is held constant along the radius in there. The residual is that of the equation
+    times ``|x|``, which is bounded: without the factor a few points at the tip, where no network is right,
+    outweigh all others, and errors are ten times as large.
 
     Attributes:
         eps: The family's parameter, -5..5. Pre-train at 0.
@@ -60,10 +62,10 @@ class ParabolicBall(PDE):
         return uniform_radius(self.domain.sample(n, seed=seed), SMALLEST)
 
     def residual(self, u: Field, x: Tensor) -> Tensor:
-        """``u_t - a Δu - grad a · grad u - f``."""
+        """``|x| (u_t - a Δu - grad a · grad u - f)``."""
         r = radius(x)
         slope = (x[:, 1:] * u.grad()).sum(dim=1, keepdim=True) / (2 * r.clamp(min=SMALLEST))
-        return u.d("t") - (1 + r / 2) * u.laplacian() - slope - self.source(x)
+        return r * (u.d("t") - (1 + r / 2) * u.laplacian() - slope - self.source(x))
 
     def source(self, x: Tensor) -> Tensor:
         """``f``, ``(n, 1)``."""
