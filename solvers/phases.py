@@ -55,7 +55,11 @@ class Phases:
     def cut(self, adapter: Adapter) -> Adapter:
         """Train at full rank, cut to the budget, train on what is left; the smaller adapter."""
         self.train(adapter, CUT_AT)
-        return self._settled(search_ranks(adapter, self.inner, self.base))
+        try:
+            smaller = search_ranks(adapter, self.inner, self.base)
+        except KeyboardInterrupt:
+            return self._uncut(adapter)
+        return self._settled(smaller)
 
     def joint(self, adapter: Adapter, budget: int, selector: str) -> Adapter:
         """Train and choose by turns while the budget falls, then cut and train on what is left; the smaller adapter.
@@ -72,11 +76,20 @@ class Phases:
         for k in range(WARMUP + 1, last + 1):
             self.train(adapter, k / ROUNDS)
             gates, now = Gates(adapter), last if self.stopped else k
-            keep = choose(gates, self.inner, self.base, schedule(now), selector, curvature)
+            try:
+                keep = choose(gates, self.inner, self.base, schedule(now), selector, curvature)
+            except KeyboardInterrupt:
+                return self._uncut(adapter)
             adapter = gates.prune(keep) if now == last else gates.silence(keep)
             if self.stopped:
                 break
         return self._settled(adapter)
+
+    def _uncut(self, adapter: Adapter) -> Adapter:
+        """The adapter as it was trained, when a search was broken off: nothing that was reached is lost."""
+        self.stopped, self.stats["outcome"] = True, "interrupted"
+        self.stats["notes"].append("stopped while ranks were chosen: not cut to the budget.")
+        return adapter
 
     def _settled(self, adapter: Adapter) -> Adapter:
         """The adapter with its final ranks, trained on unless somebody stopped it."""

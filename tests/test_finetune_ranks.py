@@ -189,3 +189,18 @@ def test_the_damping_found_in_one_run_serves_the_next(base, monkeypatch, schedul
     tuned = base.finetune(shifted(), config, max_steps=24, **QUICK)
     base.delete_adapter(tuned.name)
     assert starts == [Adapter(config, base.network).size]
+
+
+@pytest.mark.parametrize("schedule, search", [("cut", "search_ranks"), ("joint", "choose")])
+def test_a_search_that_is_broken_off_keeps_what_was_trained(base, monkeypatch, schedule, search):
+    def broken(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(phases, search, broken)
+    config = LoRA(r=4, rank_budget=5, rank_schedule=schedule)
+    tuned = base.finetune(shifted(), config, max_steps=60, **QUICK)
+    base.delete_adapter(tuned.name)
+    assert tuned.outcome == "interrupted"
+    assert tuned.adapter.size == Adapter(LoRA(r=4), base.network).size
+    assert tuned.stats["residual"] < tuned.stats["start"]
+    assert any("not cut to the budget" in note for note in tuned.stats["notes"])
