@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sciml.errors import ArgumentError
 
-from .linesearch import strong_wolfe
+from .linesearch import search_along
 from .protocols import Problem, State
 
 
@@ -73,12 +73,7 @@ class LBFGSMethod:
                 state.reject()
                 return theta, state
         first = 1.0 if state.steps is not None else min(1.0, 1.0 / state.grad_norm)
-
-        def evaluate(stride: float) -> tuple[float, float, Tensor]:
-            f, gradient = problem.value_and_grad(theta + stride * direction)
-            return f, float(torch.dot(gradient, direction)), gradient
-
-        search = strong_wolfe(evaluate, state.loss, slope, first)
+        search = search_along(problem, theta, direction, state.loss, slope, first)
         state.evaluations += search.evaluations
         if search.point is None or search.point.gradient is None:
             state.steps = state.changes = None  # the next step is steepest descent

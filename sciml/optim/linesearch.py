@@ -10,7 +10,10 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
+
+from .protocols import Problem
 
 ARMIJO = 1e-4
 CURVATURE = 0.9
@@ -32,6 +35,18 @@ class LineSearch(NamedTuple):
     point: LinePoint | None
     wolfe: bool
     evaluations: int
+
+
+def search_along(
+    problem: Problem, theta: Tensor, direction: Tensor, loss: float, slope: float, first: float
+) -> LineSearch:
+    """:func:`strong_wolfe` for a problem's loss on the line ``theta + a direction``."""
+
+    def evaluate(stride: float) -> tuple[float, float, Tensor]:
+        f, gradient = problem.value_and_grad(theta + stride * direction)
+        return f, float(torch.dot(gradient, direction)), gradient
+
+    return strong_wolfe(evaluate, loss, slope, first)
 
 
 def strong_wolfe(

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from sciml.errors import ArgumentError
 
-from .linesearch import strong_wolfe
+from .linesearch import search_along
 from .protocols import Problem, State
 
 UPDATES = ("ssbroyden", "ssbfgs", "bfgs")
@@ -91,12 +91,7 @@ class QuasiNewtonMethod:
                 state.reject()
                 return theta, state
         first = 1.0 if state.inverse is not None else min(1.0, 1.0 / state.grad_norm)
-
-        def evaluate(stride: float) -> tuple[float, float, Tensor]:
-            f, gradient = problem.value_and_grad(theta + stride * direction)
-            return f, float(torch.dot(gradient, direction)), gradient
-
-        search = strong_wolfe(evaluate, state.loss, slope, first)
+        search = search_along(problem, theta, direction, state.loss, slope, first)
         state.evaluations += search.evaluations
         point = search.point
         if point is None or point.gradient is None:
