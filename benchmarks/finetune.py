@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 import sciml
-from benchmarks._common import machine, median_seconds, show
+from benchmarks._common import machine, median_seconds, one_thread, show
 from sciml import adapters, nn, pdes
 
 MARKS = (1e-1, 5e-2, 1e-2, 1e-3, 1e-4, 1e-6)
@@ -277,7 +277,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", default="", help="cases whose name begins so")
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    one_thread()
     show(machine(), options.json)
     solves: list[dict[str, Any]] = []
     for case in cases():

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 import sciml
-from benchmarks._common import machine, show
+from benchmarks._common import machine, one_thread, show
 from sciml import rank
 from sciml.rank.greedy import BRUTE_FORCE_LIMIT
 
@@ -315,7 +315,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--quick", action="store_true", help="one seed, a tenth of the draws")
     args = parser.parse_args()
-    torch.set_num_threads(1)
+    one_thread()
     show(machine(), args.json)
     for record in quadratic(40 if args.quick else 400):
         show(record, args.json)

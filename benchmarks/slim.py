@@ -26,7 +26,7 @@ from scipy import special
 from torch import Tensor
 
 import sciml
-from benchmarks._common import machine, show
+from benchmarks._common import machine, one_thread, show
 from sciml import nn, optim
 from sciml.ansatz import Trial
 from sciml.solvers.collocation import Collocation
@@ -226,7 +226,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", choices=("fit", "digits"), help="one part")
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    one_thread()
     show(machine(), options.json)
     seeds = 1 if options.quick else options.seeds
     for part, run in {"fit": fits, "digits": digits}.items():

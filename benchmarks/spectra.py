@@ -17,11 +17,10 @@ from typing import Any
 
 import matplotlib.image
 import numpy as np
-import torch
 from torch import Tensor
 
 import sciml
-from benchmarks._common import machine, show
+from benchmarks._common import machine, one_thread, show
 from benchmarks.finetune import wave
 from sciml import adapters, nn, pdes
 
@@ -68,7 +67,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a quarter of the time")
     parser.add_argument("--figure", help="write the picture here")
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    one_thread()
     show(machine(), options.json)
     seconds = 3.0 if options.quick else 12.0
     common: dict[str, Any] = {"max_time": 1e5, "progress": False}
