@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from scipy.optimize import minimize as scipy_minimize
 
-from benchmarks._common import machine, show
+from benchmarks._common import machine, one_thread, show
 from sciml import optim
 from sciml.optim.cubic.exact import DenseCurvature
 
@@ -210,6 +210,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows; half a minute")
     parser.add_argument("--seed", type=int, default=0, help="of data and starts")
     args = parser.parse_args()
+    one_thread()
     show(machine(), args.json)
     counts: dict[str, list[list[int | None]]] = {name: [] for name in (*METHODS, *SCIPY)}
     times: dict[str, list[list[float | None]]] = {name: [] for name in (*METHODS, *SCIPY)}
