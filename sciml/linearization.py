@@ -14,6 +14,8 @@ from torch import Tensor
 
 from sciml.nn.base import Record
 
+GRAM_BYTES = 256 << 20  # of the Jacobian's columns that exist at a time while J J' is summed
+
 
 class Block:
     """Rows of one scalar residual at ``n`` points: the factors of each layer.
@@ -127,16 +129,22 @@ class TapeLinearization:
 
     @torch.no_grad()
     def gram(self) -> Tensor:
-        """``J J'``, ``(M, M)``, layer by layer: no more than one layer's rows exist at a time."""
+        """``J J'``, ``(M, M)``, from the columns of some outputs of one layer at a time: ``GRAM_BYTES`` of them, or
+        those of one output where that is more.
+        """
         if self._dense is not None:
             return self._dense @ self._dense.T
         M = self.shape[0]
         total = self.residual.new_zeros(M, M)
         for k in range(len(self._blocks[0].parts)):
-            rows = torch.cat(
-                [layer.jacobian(z, g, weights) for layer, z, g, weights in (b.parts[k] for b in self._blocks)]
-            )
-            total.addmm_(rows, rows.T)
+            parts = [block.parts[k] for block in self._blocks]
+            layer, _, g, _ = parts[0]
+            outputs = g.shape[2]
+            size = M * sum(p.numel() for p in layer.parameters()) * total.element_size()
+            step = max(1, outputs * GRAM_BYTES // size) if layer.by_output else outputs
+            for first in range(0, outputs, step):
+                rows = torch.cat([layer.jacobian(z, g[..., first : first + step], w) for _, z, g, w in parts])
+                total.addmm_(rows, rows.T)
         return total
 
     @torch.no_grad()

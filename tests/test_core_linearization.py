@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sciml import nn
+from sciml import linearization, nn
 from sciml.ansatz import Trial
 from sciml.conditions import Data, Dirichlet, Initial, Neumann, Periodic, Robin
 from sciml.domains import Box, Disk, Interval, TimeInterval
@@ -94,7 +94,7 @@ def rows_by_autograd(system: Collocation, theta: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("kind", ["mlp", "kan", "plain"])
 @pytest.mark.parametrize("problem", [Mixed(), System(), Third(), Mixes()], ids=lambda p: type(p).__name__)
-def test_jacobian_and_products(problem, kind):
+def test_jacobian_and_products(problem, kind, monkeypatch):
     system = build(problem, kind)
     theta = system.theta
     expected = rows_by_autograd(system, theta)
@@ -109,7 +109,9 @@ def test_jacobian_and_products(problem, kind):
     assert torch.allclose(lin.mv(v), expected @ v, rtol=1e-10, atol=1e-10 * float((expected @ v).norm()))
     assert torch.allclose(lin.rmv(w), expected.T @ w, rtol=1e-10, atol=1e-10 * float((expected.T @ w).norm()))
     gram = expected @ expected.T
-    assert torch.allclose(lin.gram(), gram, rtol=1e-10, atol=1e-10 * float(gram.norm()))
+    for limit in (linearization.GRAM_BYTES, 1):  # 1: one output of a layer at a time
+        monkeypatch.setattr(linearization, "GRAM_BYTES", limit)
+        assert torch.allclose(lin.gram(), gram, rtol=1e-10, atol=1e-10 * float(gram.norm()))
     if jets:
         assert torch.allclose(lin.row_norms(), expected.square().sum(1), rtol=1e-10)
         for start, stop in ((0, 1), (len(v) // 3, 2 * len(v) // 3 + 1), (len(v) - 2, len(v)), (0, len(v))):

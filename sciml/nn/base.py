@@ -25,7 +25,13 @@ class JetLayer(nn.Module):
 
     A layer with parameters also says how they enter: given its input jet and the cotangent of its output jet,
     :meth:`jacobian` returns one row a point. That is enough for Gauss-Newton methods, because points do not mix.
+
+    Attributes:
+        by_output: Whether every parameter belongs to one output, so that :meth:`jacobian` of some outputs' cotangents
+            gives the columns of their parameters.
     """
+
+    by_output = False
 
     def jet(self, z: Tensor, weights: Tensor) -> Tensor:
         """Push ``z (n, C, i)`` through; ``weights`` are the second-order weights ``(S, D)``."""

@@ -26,6 +26,7 @@ class KANLayer(JetLayer):
             spline falls to zero smoothly. Further out it is zero and only the base acts.
     """
 
+    by_output = True
     knots: Tensor
 
     def __init__(self, coef: Tensor, base: Tensor | None, knots: Tensor, degree: int):
@@ -50,7 +51,7 @@ class KANLayer(JetLayer):
 
     def jacobian(self, z: Tensor, cotangent: Tensor, weights: Tensor) -> Tensor:
         """Rows ``(n, P)``: coefficients flattened, then the base's weights."""
-        shape = (self.coef.shape[0], self.coef.shape[1], self.coef.shape[2])
+        shape = (self.coef.shape[0], self.coef.shape[1], cotangent.shape[2])
         return kernels.kan_layer_jacobian(
             z, cotangent, shape, self.base is not None, self.knots, self.degree, weights
         )

@@ -16,6 +16,8 @@ class Linear(JetLayer):
         bias: ``(n_out,)``.
     """
 
+    by_output = True
+
     def __init__(self, weight: Tensor, bias: Tensor):
         super().__init__()
         self.weight = nn.Parameter(weight)
