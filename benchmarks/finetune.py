@@ -104,7 +104,6 @@ def cases() -> list[Case]:
         **lotras,
     }
     kinds["svd"] = adapters.SVD(nonnegative=False)
-    costly = {kind: adapter for kind, adapter in kinds.items() if kind not in ("lotra r=2", "lotra r=8")}
     return [
         Case(
             "poisson",
@@ -122,7 +121,7 @@ def cases() -> list[Case]:
             pdes.AllenCahnBall().family(eps=[0.5, 2.0, 50.0]),
             40.0,
             7.0,
-            costly,
+            kinds,
         ),
         Case(
             "parabolic-ball",
@@ -131,7 +130,7 @@ def cases() -> list[Case]:
             pdes.ParabolicBall().family(eps=[0.5, 1.0]),
             40.0,
             7.0,
-            costly,
+            kinds,
         ),
     ]
 
