@@ -3,7 +3,7 @@
     python -m benchmarks.pinn --json [--quick] [--seeds 3] [--budget 30] [--only poisson] [--methods auto,lm]
 
 Cases: 2-D Poisson with MLPs of 501 and 91,501 parameters, with a KAN of 520 numbers, and with MLPs and KANs of equal width;
-Burgers with nu = 0.01/pi; Allen-Cahn in 1+1 dimensions; the 10-d Allen-Cahn family at eps 0 and 50. The default road
+Burgers with nu = 0.01/pi; reaction and diffusion, Allen-Cahn in 1+1 dimensions; the 10-d Allen-Cahn family at eps 0 and 50. The default road
 (``optimizer="auto"``, default network) runs beside the named optimisers; ``adam+auto`` is 300 steps of Adam
 before it; ``scipy`` is SciPy's L-BFGS-B on 1000 fixed points. A run ends at its case's budget or last mark. Times are CPU
 seconds of one thread inside ``solve``, its set-up included. The claims that the documentation makes close the run.
@@ -76,6 +76,7 @@ CASES = {
     "burgers/default": Case(pdes.Burgers(), None, ("auto", FIRST), 120.0, 1e-6),
     "burgers/others": Case(pdes.Burgers(), None, ("lm", "gn-arcm", "ssbroyden", "lbfgs", "adam"), 40.0, 1e-6),
     "burgers/kan": Case(pdes.Burgers(), kan(2, 6, 6, 6, 1, grid=4, degree=5), ("auto",), 60.0, 1e-6),
+    "reaction-diffusion/default": Case(pdes.ReactionDiffusion(), None, ("auto", "lm"), 15.0, 1e-6),
     "allen-cahn/default": Case(pdes.AllenCahn(), None, ("auto",), 60.0, 1e-5),
     "allen-cahn-ball eps=0": Case(pdes.AllenCahnBall(), None, ("auto",), 200.0, 1e-2),
     "allen-cahn-ball eps=50": Case(pdes.AllenCahnBall(eps=50.0), None, ("auto",), 200.0, 1e-2),
