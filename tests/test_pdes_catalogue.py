@@ -199,8 +199,9 @@ def test_with_source_changes_the_source_and_forgets_the_solution(problem):
 
     before = next(iter(problem.residual_terms(field_of(problem, cosine, x), x).values()))
     after = next(iter(new.residual_terms(field_of(new, cosine, x), x).values()))
-    # this one's equation is taken times |x|
-    scale = x[:, 1:].norm(dim=1, keepdim=True) if isinstance(problem, pdes.ParabolicBall) else 1.0
+    # the equations of the two families in the ball are taken times |x|
+    scaled = isinstance(problem, (pdes.AllenCahnBall, pdes.ParabolicBall))
+    scale = x[:, 1:].norm(dim=1, keepdim=True) if scaled else 1.0
     change = scale * (new.source(x) - problem.source(x))
     torch.testing.assert_close(before - after, change, rtol=1e-9, atol=1e-9)
     # the data of the conditions stay those of the original, also when they were never looked at before
