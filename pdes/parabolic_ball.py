@@ -27,7 +27,7 @@ class ParabolicBall(PDE):
     behaves like ``-(dim - 1) K/|x|``. Points closer than 1e-3 are therefore left out by :meth:`sample`, as
     the authors do, and f is held constant along the radius in there. The residual is that of the equation
     times ``|x|``, which is bounded: without the factor a few points at the tip, where no network is right,
-    outweigh all others, and errors are ten times as large.
+    outweigh all others.
 
     Attributes:
         eps: The family's parameter, -5..5. Pre-train at 0.

@@ -9,9 +9,7 @@ from sciml.nn import MLP, JetNetwork
 from sciml.optim.gauss_newton import DENSE
 from sciml.problem import PDE
 
-LARGE = (
-    20_000  # parameters from which fewer points are taken: a dense step costs points squared times parameters
-)
+LARGE = 20_000  # parameters; with more, fewer points: a dense step costs points squared times parameters
 FEW_POINTS = 1000
 POINTS_PER_PARAMETER = 4  # collocation points at most, for each trained number
 MOST_POINTS = 20_000

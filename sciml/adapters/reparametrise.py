@@ -131,9 +131,8 @@ class FactorLinearization:
         """(M, p); kept after the first call, when the full Jacobian is gone already."""
         if self._dense is None:
             start, stop = self._variables.span(self._theta)
-            some = getattr(
-                self._inner, "columns", None
-            )  # a head alone needs a few columns of the full Jacobian
+            # a head alone needs a few columns of the full Jacobian
+            some = getattr(self._inner, "columns", None)
             rows = self._inner.dense()[:, start:stop] if some is None else some(start, stop)
             self._dense = self._variables.pull_rows(self._theta, rows, start)
         return self._dense

@@ -1,8 +1,7 @@
 """How many threads small systems get: one.
 
 The matrices of a step have some hundred rows. Threads bring nothing at that size, and on a machine whose cores
-are busy those of a BLAS library wait for each other by spinning: a Cholesky factorisation of 500 rows that takes
-1 ms on one thread was seen to take 100 ms on two.
+are busy those of a BLAS library wait for each other by spinning, which costs far more than they save.
 """
 
 from __future__ import annotations
