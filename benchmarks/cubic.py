@@ -26,7 +26,7 @@ from scipy.optimize import minimize as scipy_minimize
 
 from benchmarks._common import machine, one_thread, show
 from sciml import optim
-from sciml.optim.cubic.exact import DenseCurvature
+from sciml.optim.steps.cubic.exact import DenseCurvature
 
 TOLERANCES = (1e-3, 1e-6, 1e-9)
 LIMIT = 300  # iterations; CR and CRm stop at half of it

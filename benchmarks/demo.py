@@ -19,7 +19,7 @@ import numpy as np
 import sciml
 from benchmarks._common import machine, show
 from sciml import nn, pdes
-from sciml.solvers.html import describe
+from sciml.solvers.plots.html import describe
 
 SHOCK = Path(__file__).parents[1] / "pdes" / "data" / "burgers_shock.mat"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from sciml.solvers.seal import BLOCK, seal
+from sciml.solvers.files.seal import BLOCK, seal
 
 
 def forged(data: bytes | bytearray, blocks: list[tuple[int, int]]) -> bytes:

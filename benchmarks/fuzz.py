@@ -29,8 +29,8 @@ from benchmarks._common import machine, show
 from benchmarks.forge import forged, structures
 from benchmarks.hostile import FILES, expect
 from sciml.errors import FileFormatError
-from sciml.solvers import container
-from sciml.solvers.seal import BLOCK, seal
+from sciml.solvers.files import container
+from sciml.solvers.files.seal import BLOCK, seal
 
 LIMIT = 10.0  # seconds for one read; a good one takes milliseconds
 OUTCOMES = ("refused", "same", "silent", "hangs", "crashes")

@@ -13,8 +13,8 @@ import h5py
 import numpy as np
 
 from benchmarks.forge import forged, structures
-from sciml.solvers import container, plain
-from sciml.solvers.seal import BLOCK, seal
+from sciml.solvers.files import canonical_json, container
+from sciml.solvers.files.seal import BLOCK, seal
 
 CONFIG = {"model": "KAN", "widths": [2, 3, 1]}
 SECRET = b"root:x:0:0"
@@ -82,7 +82,7 @@ def with_json(text: bytes, data: dict[str, np.ndarray] | None = None) -> Callabl
 def with_config(config: dict, data: dict[str, np.ndarray] | None = None) -> Callable[[Path], None]:
     data = arrays() if data is None else data
     table = {name: [array.dtype.name, list(array.shape)] for name, array in data.items()}
-    return with_json(plain.encode({"arrays": table, "config": config}), data)
+    return with_json(canonical_json.encode({"arrays": table, "config": config}), data)
 
 
 def dataset(file: h5py.File, name: str) -> h5py.Dataset:
@@ -143,7 +143,7 @@ def vlen_attribute(file: h5py.File) -> None:
 
 
 def table(**entries: object) -> bytes:
-    return plain.encode({"arrays": entries, "config": CONFIG})
+    return canonical_json.encode({"arrays": entries, "config": CONFIG})
 
 
 def nan_inside() -> dict[str, np.ndarray]:
@@ -292,7 +292,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "nan": (with_config(CONFIG, nan_inside()), "'coef' holds nan"),
     "strange bool": (
         with_json(
-            plain.encode({"arrays": {"flag": ["bool", [2]]}, "config": {**CONFIG, "model": "Mask"}}),
+            canonical_json.encode({"arrays": {"flag": ["bool", [2]]}, "config": {**CONFIG, "model": "Mask"}}),
             {"flag": np.array([1, 2], np.uint8)},
         ),
         "true and false",

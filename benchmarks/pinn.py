@@ -25,9 +25,9 @@ import sciml
 from benchmarks._common import machine, median_seconds, one_thread, show
 from sciml import nn, optim, pdes
 from sciml.ansatz import Trial
-from sciml.solvers.defaults import default_network
 from sciml.solvers.solution import comparison, relative_error
-from sciml.solvers.train import Settings, training_system
+from sciml.solvers.training.defaults import default_network
+from sciml.solvers.training.settings import Settings, training_system
 
 MARKS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10)
 FIRST = "adam+auto"

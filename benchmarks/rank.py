@@ -127,7 +127,7 @@ def options(case: Case, seed: int) -> dict[str, Any]:
 def adapter_records(case: Case, base: Any, seed: int) -> Iterator[dict[str, Any]]:
     """One trained adapter cut by every selector to every budget."""
     from sciml.adapters import AdaptedProblem, Gates, choose
-    from sciml.solvers.train import Settings, training_system
+    from sciml.solvers.training.settings import Settings, training_system
 
     quiet = options(case, seed)
     tuned = base.finetune(case.tuned, replace(case.adapter, seed=seed), max_steps=case.steps, **quiet)

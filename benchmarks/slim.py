@@ -29,8 +29,8 @@ import sciml
 from benchmarks._common import machine, one_thread, show
 from sciml import nn, optim
 from sciml.ansatz import Trial
-from sciml.solvers.collocation import Collocation
 from sciml.solvers.solution import relative_error
+from sciml.solvers.training.collocation import Collocation
 
 Make = Callable[[int], nn.JetNetwork]  # seed -> network
 

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from sciml.kernels import host
+from sciml.kernels.autograd import Call, run_fused
+from sciml.kernels.cpu import machine
+from sciml.kernels.cpu.plan import Plan, plan, prefers_coefficients
+from sciml.kernels.cpu.simd.parts import Shape
+from sciml.kernels.cuda.network import TritonPlan, interpreted, missing_triton, triton_plan
 from sciml.kernels.errors import ArgumentError
-from sciml.kernels.function import Call, run_fused
-from sciml.kernels.plan import Plan, plan, prefers_coefficients
 from sciml.kernels.reference import LayerWeights, jet_shape, reference_jets
-from sciml.kernels.simd_parts import Shape
-from sciml.kernels.table import SplineTable, plain_tensor, spline_table
-from sciml.kernels.torch_jets import torch_jets
-from sciml.kernels.triton_jets import TritonPlan, interpreted, missing_triton, triton_plan
+from sciml.kernels.taylor import torch_jets
+from sciml.kernels.taylor_table import SplineTable, plain_tensor, spline_table
 
 _BITS = {torch.float32: 32, torch.float64: 64}
 
@@ -60,11 +60,11 @@ def fused_call(
 
 def _simd_plan(bits: int, tables: Tables, widths: tuple[int, ...], base: bool, D: int, S: int) -> Plan:
     local = prefers_coefficients(tables, widths)
-    return plan(host.simd(D, S, tables[0].degree, base, bits, local), tables, widths, D, S)
+    return plan(machine.simd(D, S, tables[0].degree, base, bits, local), tables, widths, D, S)
 
 
 def _numba_plan(bits: int, tables: Tables, widths: tuple[int, ...], base: bool, D: int, S: int) -> Plan:
-    return plan(host.plain(bits), tables, widths, D, S)
+    return plan(machine.plain(bits), tables, widths, D, S)
 
 
 def _triton_plan(
@@ -125,7 +125,7 @@ def _why_not_simd(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -
     most = max(
         (coef.shape[0] + 16) * (knots.shape[-1] + 1) * (degree + 1) for coef, _, knots, degree in layers
     )
-    if z.dtype == torch.float32 and most * host.narrow_outputs(32) >= 2**24:
+    if z.dtype == torch.float32 and most * machine.narrow_outputs(32) >= 2**24:
         return "a layer has more cells than float32 can count"
     return None
 
@@ -142,8 +142,8 @@ def _never(*_: object) -> None:
 
 
 BACKENDS: dict[str, Backend] = {  # in order of preference; the reference takes every call, so it comes last
-    "simd": Backend(_fused(_simd_plan), host.missing_simd, _why_not_simd, _simd_plan),
-    "numba": Backend(_fused(_numba_plan), host.missing_numba, _why_not_numba, _numba_plan),
+    "simd": Backend(_fused(_simd_plan), machine.missing_simd, _why_not_simd, _simd_plan),
+    "numba": Backend(_fused(_numba_plan), machine.missing_numba, _why_not_numba, _numba_plan),
     "triton": Backend(_fused(_triton_plan), missing_triton, _why_not_triton, _triton_plan),
     "torch": Backend(torch_jets, _never, _why_not_table),
     "reference": Backend(reference_jets, _never, _never),

@@ -12,17 +12,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sciml.kernels import host
+from sciml.kernels.autograd import Network, build
 from sciml.kernels.bspline import local_basis
+from sciml.kernels.cpu import machine
+from sciml.kernels.cpu.layout import FIELD
+from sciml.kernels.cpu.network import FusedNetwork, run_parts
+from sciml.kernels.cpu.plan import plan
 from sciml.kernels.errors import ArgumentError
-from sciml.kernels.function import Network, build
-from sciml.kernels.fused import FusedNetwork, run_parts
 from sciml.kernels.jets import check_layers, choose, fused_call, kan_jets
-from sciml.kernels.layout import FIELD
-from sciml.kernels.plan import plan
 from sciml.kernels.reference import LayerWeights, jet_shape, silu_derivatives
-from sciml.kernels.table import spline_table
-from sciml.kernels.torch_jets import jet_weights, layer_jet
+from sciml.kernels.taylor import jet_weights, layer_jet
+from sciml.kernels.taylor_table import spline_table
 
 _ROWS = 64  # points whose rows one thread writes at a time
 
@@ -81,7 +81,7 @@ def kan_layer_jacobian(
     # the weights do not matter here, only their shapes
     layer = LayerWeights(z.new_empty(()).expand(i, m, o), None, knots, degree)
     check_layers(z, [layer], W)
-    usable = host.missing_numba() is None and z.device.type == "cpu" and z.element_size() in (4, 8)
+    usable = machine.missing_numba() is None and z.device.type == "cpu" and z.element_size() in (4, 8)
     usable = usable and not torch._C._are_functorch_transforms_active()
     if usable and backend not in ("torch", "reference"):
         _compiled_rows(z.detach(), cot.detach(), layer, base, W, out)
@@ -93,13 +93,13 @@ def kan_layer_jacobian(
 def _compiled_rows(
     z: Tensor, cot: Tensor, layer: LayerWeights, base: bool, W: Tensor | None, out: Tensor
 ) -> None:
-    from sciml.kernels.compiled import plain_kernels
+    from sciml.kernels.cpu.compiled import plain_kernels
 
     n, C, i = z.shape
     _, m, o = layer.coef.shape
     W = z.new_zeros(0, C - 1) if W is None else W.to(z)
     table = spline_table(layer.knots, i, layer.degree, z.dtype)
-    kernels = host.plain(z.element_size() * 8)
+    kernels = machine.plain(z.element_size() * 8)
     made = plan(kernels, (table,), (i, o), W.shape[1], W.shape[0])
     network = FusedNetwork(made, z, W, [z.new_zeros(i, m, o)], [None], -1)
     points, weights, g = network.z, network.W, cot.contiguous().numpy()

@@ -13,8 +13,8 @@ from torch import Tensor
 from sciml.conditions import Condition, Dirichlet, Initial
 from sciml.domains import Domain, Interval, TimeInterval
 from sciml.field import Field
-from sciml.pdes.cole_hopf import cole_hopf
 from sciml.pdes.parameters import check_float
+from sciml.pdes.references.cole_hopf import cole_hopf
 from sciml.problem import PDE
 
 

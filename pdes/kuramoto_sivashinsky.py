@@ -14,7 +14,7 @@ from torch import Tensor
 from sciml.conditions import Condition, Initial, Periodic
 from sciml.domains import Domain, Interval, TimeInterval
 from sciml.field import Field
-from sciml.pdes.spectral import fourier_galerkin, fourier_values
+from sciml.pdes.references.spectral import fourier_galerkin, fourier_values
 from sciml.problem import PDE, Reference
 
 ALPHA, BETA, GAMMA = 100 / 16, 100 / 16**2, 100 / 16**4

@@ -12,8 +12,8 @@ from torch import Tensor
 from sciml.conditions import Condition, Data, Dirichlet
 from sciml.domains import Box
 from sciml.field import Field
-from sciml.pdes.cavity_flow import CavityFlow, cavity_flow
 from sciml.pdes.parameters import check_float
+from sciml.pdes.references.cavity_flow import CavityFlow, cavity_flow
 from sciml.problem import PDE, Reference
 
 NU = 0.01

@@ -15,7 +15,7 @@ from torch import Tensor
 from sciml.conditions import Dirichlet
 from sciml.domains import Box, Disk, Domain
 from sciml.field import Field
-from sciml.pdes.screened_series import fit_on_boundary
+from sciml.pdes.references.screened_series import fit_on_boundary
 from sciml.problem import PDE, Reference
 
 KAPPA = 8.0

@@ -15,7 +15,7 @@ from sciml.conditions import Condition, Initial, Periodic
 from sciml.domains import Domain, Interval, TimeInterval
 from sciml.field import Field
 from sciml.pdes.parameters import check_float
-from sciml.pdes.spectral import cosine_galerkin, cosine_values
+from sciml.pdes.references.spectral import cosine_galerkin, cosine_values
 from sciml.problem import PDE, Reference
 
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from sciml.domains import Ball, Box, Disk, Interval, PointCloud, Polygon, TimeInterval
     from sciml.errors import ArgumentError, ArgumentTypeError, FileFormatError, SciMLError
     from sciml.problem import PDE
+    from sciml.solvers.files.solution_file import load
     from sciml.solvers.solution import Solution
     from sciml.solvers.solve import solve
-    from sciml.solvers.storage import load
 
 __version__ = "0.1.0"
 
@@ -35,7 +35,7 @@ if not (_here / "solvers").is_dir() and all(
 _HOME = {  # module -> the names it lends to the front door
     "sciml.solvers.solve": ("solve",),
     "sciml.solvers.solution": ("Solution",),
-    "sciml.solvers.storage": ("load",),
+    "sciml.solvers.files.solution_file": ("load",),
     "sciml.problem": ("PDE",),
     "sciml.domains": ("Ball", "Box", "Disk", "Interval", "PointCloud", "Polygon", "TimeInterval"),
     "sciml.conditions": ("Data", "Dirichlet", "Initial", "Neumann", "Periodic", "Robin"),

@@ -12,7 +12,7 @@ from sciml.ansatz import Trial
 from sciml.errors import ArgumentError
 from sciml.problem import PDE
 from sciml.solvers.solution import Solution
-from sciml.solvers.tuning import adapted_trial
+from sciml.solvers.training.adapted_collocation import adapted_trial
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,8 +63,8 @@ class AdaptedSolution(Solution):
         return AdapterHost(self.problem, trial, list(self.history), dict(self.stats))
 
     def save_adapter(self, path: Any) -> None:
-        """Write the adapter alone, some kB; see :func:`sciml.solvers.adapter_files.save_adapter`."""
-        from sciml.solvers.adapter_files import save_adapter
+        """Write the adapter alone, some kB; see :func:`sciml.solvers.files.adapter_file.save_adapter`."""
+        from sciml.solvers.files.adapter_file import save_adapter
 
         save_adapter(self, path)
 

@@ -212,7 +212,7 @@ def _keep(
 def _finished(
     base: AdapterHost, problem: PDE, config: AdapterConfig, place: Path | None, name: str
 ) -> AdaptedSolution | None:
-    from sciml.solvers.adapter_files import load_adapter
+    from sciml.solvers.files.adapter_file import load_adapter
 
     if place is None or not _file(place, name).exists():
         return None

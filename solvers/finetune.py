@@ -14,9 +14,9 @@ from sciml.ansatz import Trial
 from sciml.optim.threads import few_threads
 from sciml.problem import PDE
 from sciml.solvers.adapted import AdaptedSolution
-from sciml.solvers.phases import Phases
-from sciml.solvers.train import Settings, held_out_system, training_system
-from sciml.solvers.tuning import check_compatible
+from sciml.solvers.training.adapted_collocation import check_compatible
+from sciml.solvers.training.phases import Phases
+from sciml.solvers.training.settings import Settings, held_out_system, training_system
 
 if TYPE_CHECKING:
     from sciml.solvers.hosting import AdapterHost

@@ -11,7 +11,7 @@ from sciml.errors import ArgumentError
 from sciml.problem import PDE
 from sciml.solvers.adapted import AdaptedSolution, Superposition, superpose
 from sciml.solvers.solution import Solution
-from sciml.solvers.tuning import check_compatible
+from sciml.solvers.training.adapted_collocation import check_compatible
 
 
 class AdapterHost(Solution):
@@ -70,7 +70,7 @@ class AdapterHost(Solution):
             name: To keep it under; the name in the file unless given.
             problem: The problem it solves, where the file cannot hold it (a Python function of the user's).
         """
-        from sciml.solvers.adapter_files import load_adapter
+        from sciml.solvers.files.adapter_file import load_adapter
 
         loaded = load_adapter(self, path, problem)
         loaded.name = self._free_name(name or loaded.name)

@@ -104,14 +104,14 @@ class Solution:
         return relative_error(self.trial, x, expected)
 
     def plot(self, kind: str | None = None, **options: Any) -> Figure:
-        """Solution, reference, error and history as a Matplotlib figure; see :func:`sciml.solvers.plotting.plot`."""
-        from sciml.solvers.plotting import plot
+        """Solution, reference, error and history as a Matplotlib figure; see :func:`sciml.solvers.plots.plotting.plot`."""
+        from sciml.solvers.plots.plotting import plot
 
         return plot(self, kind, **options)
 
     def save(self, path: Any) -> None:
-        """Write one HDF5 file; see :func:`sciml.solvers.storage.save`."""
-        from sciml.solvers.storage import save
+        """Write one HDF5 file; see :func:`sciml.solvers.files.solution_file.save`."""
+        from sciml.solvers.files.solution_file import save
 
         save(self, path)
 
@@ -137,7 +137,7 @@ class Solution:
         return self.problem.has_exact or self.problem.reference() is not None
 
     def _repr_html_(self) -> str:
-        from sciml.solvers.html import solution_table
+        from sciml.solvers.plots.html import solution_table
 
         return solution_table(self)
 

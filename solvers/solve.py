@@ -11,10 +11,10 @@ from sciml.ansatz import Trial
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.optim.threads import few_threads
 from sciml.problem import PDE
-from sciml.solvers.defaults import default_network
 from sciml.solvers.hosting import AdapterHost
-from sciml.solvers.loop import Callback
-from sciml.solvers.train import (
+from sciml.solvers.training.defaults import default_network
+from sciml.solvers.training.loop import Callback
+from sciml.solvers.training.settings import (
     Settings,
     carry_out,
     held_out_system,
@@ -59,7 +59,7 @@ def solve(
         seed: Of weights, points and everything random. The same seed gives the same numbers on the same machine.
         dtype: ``torch.float64`` (right for second-order training) or ``torch.float32``.
         device: Where to compute; the CPU unless given.
-        callbacks: Called with an :class:`~sciml.solvers.loop.Event` at every look; returning True ends the run. An
+        callbacks: Called with an :class:`~sciml.solvers.training.loop.Event` at every look; returning True ends the run. An
             exception ends it, too: as ``"interrupted"``, with the best state, a warning and a note.
         progress: Whether to draw a progress bar.
         resume: A checkpoint's file name, to continue the run that wrote it as if it had not been broken.
@@ -91,12 +91,12 @@ def solve(
         method = method_for(optimizer, settings, system, parameters)
         run = make_run(settings, system, held_out, method, parameters)
         if resume is not None:
-            from sciml.solvers.resume import restore
+            from sciml.solvers.training.resume import restore
 
             restore(run, resume)
         saver = None
         if checkpoint is not None:
-            from sciml.solvers.resume import Saver
+            from sciml.solvers.training.resume import Saver
 
             saver = Saver(run, checkpoint, every)
             run.callbacks = [

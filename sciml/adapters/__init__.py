@@ -6,12 +6,12 @@ from sciml.adapters.changes import change_spectra, normalised_spectra
 from sciml.adapters.fingerprint import fingerprint
 from sciml.adapters.full import Full
 from sciml.adapters.head import Head
-from sciml.adapters.hosvd import hosvd, spectra
 from sciml.adapters.lora import LoRA
 from sciml.adapters.lotra import LoTRA
-from sciml.adapters.reparametrise import AdaptedProblem, ChangeOfVariables
 from sciml.adapters.search import Gates, check_searchable, choose, search_ranks
 from sciml.adapters.svd import SVD
+from sciml.jacobian.factors import AdaptedProblem, ChangeOfVariables
+from sciml.tensors import hosvd, spectra
 
 __all__ = [
     "SVD",

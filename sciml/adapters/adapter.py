@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from sciml.adapters.base import AdapterConfig, Factors, get_config
 from sciml.adapters.full import Full
 from sciml.adapters.low_rank import LowRank
-from sciml.adapters.sites import Site, named, resolve
+from sciml.adapters.parameters import Site, named, resolve
 from sciml.errors import ArgumentError
 
 Base = Mapping[str, Tensor] | nn.Module

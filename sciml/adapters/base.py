@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from sciml.adapters.sites import Site
+from sciml.adapters.parameters import Site
 from sciml.errors import ArgumentError, ArgumentTypeError
 
 Factors = dict[str, Tensor]

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from sciml.adapters.hosvd import spectra
-from sciml.adapters.sites import Site, named
+from sciml.adapters.parameters import Site, named
 from sciml.errors import ArgumentError
+from sciml.tensors import spectra
 
 
 def changes(

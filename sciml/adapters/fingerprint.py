@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from sciml.adapters.adapter import Base
-from sciml.adapters.sites import named
+from sciml.adapters.parameters import named
 
 
 def fingerprint(base: Base) -> str:

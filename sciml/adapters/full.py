@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sciml.adapters.base import AdapterConfig, Factors
-from sciml.adapters.sites import Site
+from sciml.adapters.parameters import Site
 
 
 @dataclass(frozen=True, kw_only=True)

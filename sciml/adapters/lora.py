@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sciml.adapters.base import Factors, check_int
 from sciml.adapters.low_rank import LowRank, fitting, single_rank
-from sciml.adapters.sites import Site
+from sciml.adapters.parameters import Site
 from sciml.errors import ArgumentError
 
 MODE = "rank"

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from sciml.adapters.base import Factors, check_int
-from sciml.adapters.hosvd import hosvd, multiply
 from sciml.adapters.low_rank import LowRank, fitting, single_rank
-from sciml.adapters.sites import Site
+from sciml.adapters.parameters import Site
 from sciml.errors import ArgumentError
+from sciml.tensors import hosvd, multiply
 
 MODES = ("in", "out", "basis")  # the order of r and of the core's axes
 COMPUTED = ("in", "basis", "out")  # the order in which a difference is multiplied out: a KAN layer's

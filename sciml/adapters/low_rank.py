@@ -9,7 +9,7 @@ from typing import Any, Self
 from torch import Tensor
 
 from sciml.adapters.base import AdapterConfig, Factors, check_int
-from sciml.adapters.sites import Site
+from sciml.adapters.parameters import Site
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.rank.selectors import SELECTORS
 

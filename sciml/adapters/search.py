@@ -18,8 +18,8 @@ from sciml import rank
 from sciml.adapters.adapter import Adapter
 from sciml.adapters.base import Factors
 from sciml.adapters.low_rank import LowRank
-from sciml.adapters.reparametrise import AdaptedProblem
 from sciml.errors import ArgumentError
+from sciml.jacobian.factors import AdaptedProblem
 from sciml.rank.greedy import BRUTE_FORCE_LIMIT
 
 CURVATURES = ("hessian", "gauss_newton")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sciml.adapters.base import AdapterConfig, Factors, check_int
 from sciml.adapters.lora import matrix_shape
-from sciml.adapters.sites import Site
+from sciml.adapters.parameters import Site
 from sciml.errors import ArgumentError
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sciml.domains import _arguments as arguments
+from sciml import arguments as arguments
 from sciml.domains.base import Domain
 from sciml.domains.boundary import Piece
 from sciml.domains.rfunctions import within

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
-from sciml.domains import _arguments as arguments
+from sciml import arguments as arguments
 from sciml.domains.sampling import draw
 from sciml.errors import ArgumentError, ArgumentTypeError
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from sciml.domains import _arguments as arguments
+from sciml import arguments as arguments
 from sciml.domains.base import Domain, Mask
 from sciml.domains.rfunctions import conjunction_of, trimmed
 from sciml.domains.sampling import Sobol, draw, share

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from sciml import kernels
-from sciml.adapters.hosvd import hosvd
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.kernels.bspline import uniform_knots
 from sciml.nn.base import JetLayer, JetNetwork, check_degree, check_grids, check_widths, generator
 from sciml.nn.kan import KAN, SILU_POWER, KANLayer, random_polynomials
+from sciml.tensors import hosvd
 
 Ranks = tuple[int, int, int]  # in, out, basis: the order of LoTRA
 

@@ -13,12 +13,14 @@ Everything rests on *step methods* (``sciml.optim.protocols``): immutable values
 
 from __future__ import annotations
 
-from .arc import CubicMethod
-from .functions import LossFunction, ResidualFunction
-from .gauss_newton import GaussNewtonMethod
-from .lbfgs import LBFGSMethod
-from .minimize import least_squares, minimize
-from .protocols import (
+from sciml.optim.methods.arc import CubicMethod
+from sciml.optim.methods.gauss_newton import GaussNewtonMethod
+from sciml.optim.methods.lbfgs import LBFGSMethod
+from sciml.optim.methods.quasi_newton import QuasiNewtonMethod
+from sciml.optim.methods.torch_class import TorchMethod
+from sciml.optim.minimize import least_squares, minimize
+from sciml.optim.problems.from_function import LossFunction, ResidualFunction
+from sciml.optim.protocols import (
     Curvature,
     LeastSquaresProblem,
     Linearization,
@@ -27,10 +29,8 @@ from .protocols import (
     State,
     StepMethod,
 )
-from .quasi_newton import QuasiNewtonMethod
-from .registry import METHODS, as_method, method
-from .torch_method import TorchMethod
-from .torch_optimizer import ARC, ARCm, CubicNewton, GaussNewton
+from sciml.optim.registry import METHODS, as_method, method
+from sciml.optim.torch_optimizer import ARC, ARCm, CubicNewton, GaussNewton
 
 __all__ = [
     "ARC",

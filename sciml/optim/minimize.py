@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from sciml.errors import ArgumentError, ArgumentTypeError
-
-from .drive import OUTCOMES, Stopping, drive
-from .functions import LossFunction, ResidualFunction
-from .protocols import Problem, StepMethod
-from .registry import as_method
+from sciml.optim.iterate import OUTCOMES, Stopping, drive
+from sciml.optim.problems.from_function import LossFunction, ResidualFunction
+from sciml.optim.protocols import Problem, StepMethod
+from sciml.optim.registry import as_method
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult

@@ -10,14 +10,13 @@ from typing import Any
 import torch
 
 from sciml.errors import ArgumentError, ArgumentTypeError
-
-from .arc import CubicMethod
-from .gauss_newton import GaussNewtonMethod
-from .lbfgs import LBFGSMethod
-from .protocols import StepMethod
-from .quasi_newton import QuasiNewtonMethod
-from .torch_method import TorchMethod
-from .torch_optimizer import StepOptimizer
+from sciml.optim.methods.arc import CubicMethod
+from sciml.optim.methods.gauss_newton import GaussNewtonMethod
+from sciml.optim.methods.lbfgs import LBFGSMethod
+from sciml.optim.methods.quasi_newton import QuasiNewtonMethod
+from sciml.optim.methods.torch_class import TorchMethod
+from sciml.optim.protocols import StepMethod
+from sciml.optim.torch_optimizer import StepOptimizer
 
 
 def _adam(lr: float = 1e-3, **options: Any) -> TorchMethod:

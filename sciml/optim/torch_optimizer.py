@@ -23,11 +23,10 @@ import torch
 from torch import Tensor
 
 from sciml.errors import ArgumentError
-
-from .arc import CubicMethod
-from .closure import ClosureProblem, Parameters, ResidualClosureProblem
-from .gauss_newton import GaussNewtonMethod
-from .protocols import ModelState
+from sciml.optim.methods.arc import CubicMethod
+from sciml.optim.methods.gauss_newton import GaussNewtonMethod
+from sciml.optim.problems.from_closure import ClosureProblem, Parameters, ResidualClosureProblem
+from sciml.optim.protocols import ModelState
 
 TRIES = 20  # rejected steps within one call of step()
 

@@ -1,0 +1,322 @@
+"""The fused kernels as plain loops in Numba: for every shape of jet, and to read beside the SIMD ones.
+
+The formulas are those of `simd_source`; a row of a Taylor table is ``(k + 1, JP)``. Innermost loops run over
+a layer's outputs, which are contiguous, so that the compiler vectorises them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numba.core import types
+from numba.extending import intrinsic
+from numba.np.numpy_support import carray
+
+from sciml.kernels.cpu.layout import FIELD
+
+# sums may be reordered; NaN keeps its meaning
+_FAST = {"reassoc", "contract", "nsz"}
+_COEF, _DCOEF, _TABLE, _DTABLE = FIELD["COEF"], FIELD["DCOEF"], FIELD["TABLE"], FIELD["DTABLE"]
+_BASE, _DBASE, _LOCAL = FIELD["BASE"], FIELD["DBASE"], FIELD["LOCAL"]
+_Z, _Y, _G, _H = FIELD["Z"], FIELD["Y"], FIELD["G"], FIELD["H"]
+_D, _S, _K = FIELD["D"], FIELD["S"], FIELD["DEGREE"]
+_I, _IP, _JP, _CELLS, _UNIFORM = FIELD["I"], FIELD["IP"], FIELD["JP"], FIELD["CELLS"], FIELD["UNIFORM"]
+_KNOTS, _CENTRES, _START, _STOP = FIELD["KNOTS"], FIELD["CENTRES"], FIELD["START"], FIELD["STOP"]
+_INVERSE, _LAST = FIELD["INVERSE"], FIELD["LAST"]
+
+
+def _pointer_to(typingctx, address, like):
+    def lower(context, builder, sig, args):
+        return builder.inttoptr(args[0], context.get_value_type(sig.return_type))
+
+    return types.CPointer(like)(types.int64, like), lower
+
+
+_pointer: Any = intrinsic(_pointer_to)
+
+
+@njit
+def _view(address, shape, like) -> Any:
+    """The array of numbers like ``like`` at an address."""
+    return carray(_pointer(address, like), shape)
+
+
+@njit(error_model="numpy")
+def find_cell(x, knots, start, stop, inverse, last, uniform):
+    """Cell of a point, as `bspline.find_cell` has it."""
+    cells = knots.size - 1
+    if math.isnan(x):
+        return cells + 1
+    if x < start or x > stop:
+        return cells
+    if uniform:
+        cell = min(int((x - start) * inverse), last)
+        if x < knots[cell]:
+            cell -= 1
+        if x >= knots[cell + 1]:
+            cell += 1
+    else:
+        cell = np.searchsorted(knots, x, side="right") - 1
+    return min(cell, last)
+
+
+@njit(error_model="numpy")
+def silu_derivatives(x, b):
+    """``b[0..3] = `` silu and its derivatives at ``x``; infinities count as the largest numbers."""
+    if abs(x) > 700:  # saturated: 0 or x
+        b[0] = min(max(x, 0), np.finfo(b.dtype).max)
+        b[1], b[2], b[3] = x > 0, 0, 0
+        return
+    s = 1 / (1 + math.exp(-x))
+    ds = s * (1 / (1 + math.exp(x)))
+    b[0] = x * s
+    b[1] = s + x * ds
+    b[2] = ds * (2 + x * (1 - 2 * s))
+    b[3] = ds * (3 * (1 - 2 * s) + x * (1 - 6 * ds))
+
+
+@njit(error_model="numpy")
+def prepare(z, W, degree, knots, centres, start, stop, inverse, last, uniform, cell, e, b, q):
+    """What the edges from each input share, for the jet ``z (C, I)`` of one point.
+
+    Fills ``cell (I,)``, the powers ``t^p / p!`` in ``e (I, k + 1)``, silu's derivatives in ``b (I, 4)`` and
+    ``sum_d W[s, d] z_d^2`` in ``q (I, S)``.
+    """
+    S, D = W.shape
+    for i in range(cell.size):
+        x = z[0, i]
+        cell[i] = find_cell(x, knots[i], start[i], stop[i], inverse[i], int(last[i]), uniform)
+        t = x - centres[i, cell[i]]
+        if cell[i] == knots.shape[1] - 1:
+            t = 0
+        e[i, 0] = 1
+        for p in range(1, degree + 1):
+            e[i, p] = e[i, p - 1] * t / p
+        silu_derivatives(x, b[i])
+        for s in range(S):
+            q[i, s] = 0
+            for d in range(D):
+                q[i, s] += W[s, d] * z[1 + d, i] ** 2
+
+
+@njit(error_model="numpy", fastmath=_FAST)
+def dot(a, b):
+    """``sum_j a_j b_j``."""
+    total = a[0] * b[0]
+    for j in range(1, a.size):
+        total += a[j] * b[j]
+    return total
+
+
+@njit(error_model="numpy", fastmath=_FAST)
+def edge(T, w, e, b, order, f):
+    """``f[r] = sum_p e_(p - r) T_p + b_r w`` for ``r < order``: derivatives of the edges from one input."""
+    k, J = T.shape[0] - 1, T.shape[1]
+    for r in range(order):
+        for j in range(J):
+            f[r, j] = b[r] * w[j]
+        for p in range(r, k + 1):
+            for j in range(J):
+                f[r, j] += e[p - r] * T[p, j]
+
+
+@njit(error_model="numpy", fastmath=_FAST)
+def forward_point(z, y, W, T, w, cell, e, q, b, f):
+    """``y_0 += f``, ``y_d += z_d f'``, ``y_s += z_s f' + q_s f''`` over all inputs, ``z (C, I)``."""
+    S, D = W.shape
+    J = y.shape[1]
+    y[:] = 0
+    for i in range(cell.size):
+        edge(T[i, cell[i]], w[i], e[i], b[i], 3, f)
+        for j in range(J):
+            y[0, j] += f[0, j]
+        for c in range(1, 1 + D + S):
+            for j in range(J):
+                y[c, j] += z[c, i] * f[1, j]
+        for s in range(S):
+            for j in range(J):
+                y[1 + D + s, j] += q[i, s] * f[2, j]
+
+
+@njit(error_model="numpy", fastmath=_FAST)
+def edge_cotangents(z, g, q, P):
+    """``P (3, J)``: what the value, first and second derivative of the edges from one input are weighed with.
+
+    ``z (C,)`` and ``q (S,)`` belong to the input, ``g (C, J)`` are the cotangents of the layer's output.
+    """
+    C, J, S = g.shape[0], g.shape[1], q.size
+    P[1:] = 0
+    for j in range(J):
+        P[0, j] = g[0, j]
+    for c in range(1, C):
+        for j in range(J):
+            P[1, j] += z[c] * g[c, j]
+    for s in range(S):
+        for j in range(J):
+            P[2, j] += q[s] * g[C - S + s, j]
+
+
+@njit(error_model="numpy", fastmath=_FAST)
+def backward_point(z, g, h, W, T, w, dT, dw, cell, e, q, b, f, P):
+    """Add to the gradients ``dT, dw`` and fill ``h (C, I)`` from the cotangents ``g (C, J)`` of one point."""
+    S, D = W.shape
+    C, J, k = 1 + D + S, g.shape[1], e.shape[1] - 1
+    for i in range(cell.size):
+        edge_cotangents(z[:, i], g, q[i], P)
+        row = dT[i, cell[i]]
+        for r in range(3):
+            for p in range(r, k + 1):
+                for j in range(J):
+                    row[p, j] += e[i, p - r] * P[r, j]
+            for j in range(J):
+                dw[i, j] += b[i, r] * P[r, j]
+        if h.size == 0:
+            continue
+        edge(T[i, cell[i]], w[i], e[i], b[i], 4, f)
+        h[0, i] = dot(f[1], P[0]) + dot(f[2], P[1]) + dot(f[3], P[2])
+        for c in range(1, C):
+            h[c, i] = dot(f[1], g[c])
+        for s in range(S):
+            second = dot(f[2], g[1 + D + s])
+            for d in range(D):
+                h[1 + d, i] += 2 * z[1 + d, i] * W[s, d] * second
+
+
+@njit(nogil=True, error_model="numpy")
+def make_tables(net, like):
+    """``T = K c`` for every layer; zero in the dead row for points outside, NaN in the one for NaN."""
+    for l in range(net.shape[0]):
+        I, J, cells, k = net[l, _I], net[l, _JP], net[l, _CELLS], net[l, _K]
+        T = _view(net[l, _TABLE], (I, cells + 2, k + 1, J), like)
+        coef, local = (
+            _view(net[l, _COEF], (I, cells + k, J), like),
+            _view(net[l, _LOCAL], (I, cells, k + 1, k + 1), like),
+        )
+        for i in range(I):
+            for cell in range(cells):
+                for p in range(k + 1):
+                    T[i, cell, p] = 0
+                    for r in range(k + 1):
+                        T[i, cell, p] += local[i, cell, p, r] * coef[i, cell + r]
+            T[i, cells] = 0
+            T[i, cells + 1] = np.nan
+
+
+@njit(nogil=True, error_model="numpy")
+def return_tables(net, like):
+    """``dc += K^T dT``; a NaN among the points reaches the coefficients of its input."""
+    for l in range(net.shape[0]):
+        I, J, cells, k = net[l, _I], net[l, _JP], net[l, _CELLS], net[l, _K]
+        dT = _view(net[l, _DTABLE], (I, cells + 2, k + 1, J), like)
+        dcoef, local = (
+            _view(net[l, _DCOEF], (I, cells + k, J), like),
+            _view(net[l, _LOCAL], (I, cells, k + 1, k + 1), like),
+        )
+        for i in range(I):
+            for cell in range(cells):
+                for p in range(k + 1):
+                    for r in range(k + 1):
+                        dcoef[i, cell + r] += local[i, cell, p, r] * dT[i, cell, p]
+            for p in range(1, k + 1):
+                dcoef[i] += dT[i, cells + 1, p]
+
+
+@njit(nogil=True, error_model="numpy")
+def copy(source, to, count, like):
+    """Copy ``count`` numbers: without vectors nothing is padded."""
+    _view(to, (count,), like)[:] = _view(source, (count,), like)
+
+
+@njit(error_model="numpy")
+def _layer(net, l, n1, weights, like):
+    """Views of one layer's fields, and memory for one point."""
+    D, S, k = net[l, _D], net[l, _S], net[l, _K]
+    I, IP, J, cells = net[l, _I], net[l, _IP], net[l, _JP], net[l, _CELLS]
+    knots = (
+        _view(net[l, _KNOTS], (IP, cells + 1), like),
+        _view(net[l, _CENTRES], (IP, cells + 2), like),
+        _view(net[l, _START], (IP,), like),
+        _view(net[l, _STOP], (IP,), like),
+        _view(net[l, _INVERSE], (IP,), like),
+        _view(net[l, _LAST], (IP,), like),
+        net[l, _UNIFORM],
+    )
+    W = _view(weights, (S, D), like)
+    z = _view(net[l, _Z], (n1, 1 + D + S, IP), like)
+    T = _view(net[l, _TABLE], (I, cells + 2, k + 1, J), like)
+    w = _view(net[l, _BASE], (I, J), like)
+    own = (
+        np.empty(I, np.int64),
+        np.empty((I, k + 1), z.dtype),
+        np.empty((I, 4), z.dtype),
+        np.empty((I, S), z.dtype),
+    )
+    return knots, W, z, T, w, own
+
+
+@njit(nogil=True, error_model="numpy")
+def forward(net, weights, n0, n1, like):
+    """Jets through all layers for the points ``n0 .. n1``."""
+    for l in range(net.shape[0]):
+        knots, W, z, T, w, (cell, e, b, q) = _layer(net, l, n1, weights, like)
+        y = _view(net[l, _Y], (n1, z.shape[1], net[l, _JP]), like)
+        f = np.empty((3, net[l, _JP]), z.dtype)
+        for n in range(n0, n1):
+            prepare(z[n], W, net[l, _K], *knots, cell, e, b, q)
+            forward_point(z[n], y[n], W, T, w, cell, e, q, b, f)
+
+
+@njit(nogil=True, error_model="numpy")
+def backward(net, weights, n0, n1, like):
+    """Gradients of all layers for the points ``n0 .. n1``; cotangents count from ``n0``."""
+    for l in range(net.shape[0] - 1, -1, -1):
+        knots, W, z, T, w, (cell, e, b, q) = _layer(net, l, n1, weights, like)
+        C, J, k = z.shape[1], net[l, _JP], net[l, _K]
+        g = _view(net[l, _G], (n1 - n0, C, J), like)
+        h = (
+            _view(net[l, _H], (n1 - n0, C, net[l, _IP]), like)
+            if net[l, _H]
+            else np.empty((n1 - n0, 0, 0), z.dtype)
+        )
+        dT, dw = _view(net[l, _DTABLE], T.shape, like), _view(net[l, _DBASE], w.shape, like)
+        f, P = np.empty((4, J), z.dtype), np.empty((3, J), z.dtype)
+        for n in range(n0, n1):
+            prepare(z[n], W, k, *knots, cell, e, b, q)
+            backward_point(z[n], g[n - n0], h[n - n0], W, T, w, dT, dw, cell, e, q, b, f, P)
+
+
+@njit(nogil=True, error_model="numpy", fastmath=_FAST)
+def jacobian(net, weights, n0, n1, rows, stride, m, base, like):
+    """Rows ``n0 .. n1`` of one layer's Jacobian: coefficients ``(I, m, J)``, then base weights ``(I, J)``.
+
+    ``rows`` is the address of row ``n0``; the next one lies ``stride`` numbers behind it.
+    """
+    knots, W, z, _, _, (cell, e, b, q) = _layer(net, 0, n1, weights, like)
+    k, I, J, cells = net[0, _K], net[0, _I], net[0, _JP], net[0, _CELLS]
+    g = _view(net[0, _G], (n1 - n0, z.shape[1], J), like)
+    local = _view(net[0, _LOCAL], (I, cells, k + 1, k + 1), like)
+    P = np.empty((3, J), z.dtype)
+    for n in range(n0, n1):
+        row = _view(rows, ((n - n0) * stride + I * m * J + base * I * J,), like)[(n - n0) * stride :]
+        coef = row[: I * m * J].reshape((I, m, J))
+        silu = row[I * m * J :].reshape((base * I, J))
+        prepare(z[n], W, k, *knots, cell, e, b, q)
+        for i in range(I):
+            edge_cotangents(z[n, :, i], g[n - n0], q[i], P)
+            coef[i] = 0 if cell[i] <= cells else np.nan
+            for r in range(k + 1):
+                j0 = cell[i] - k + r
+                if cell[i] >= cells or j0 < 0 or j0 >= m:
+                    continue
+                for order in range(3):
+                    value = type(like)(0)
+                    for p in range(order, k + 1):
+                        value += local[i, cell[i], p, r] * e[i, p - order]
+                    for j in range(J):
+                        coef[i, j0, j] += value * P[order, j]
+            if base:
+                for j in range(J):
+                    silu[i, j] = b[i, 0] * P[0, j] + b[i, 1] * P[1, j] + b[i, 2] * P[2, j]

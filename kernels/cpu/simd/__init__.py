@@ -1,0 +1,1 @@
+"""The vectorised source of the CPU kernels."""

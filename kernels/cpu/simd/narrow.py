@@ -1,0 +1,197 @@
+"""Text of the kernels for layers with few outputs, often one: vectors run over the inputs.
+
+Tables are compact here, ``(IP, R, J, k + 1)``; a vector gathers its inputs' rows. The inputs' cotangents need no
+sums across a vector, the outputs' jets one for each channel.
+"""
+
+from __future__ import annotations
+
+from sciml.kernels.cpu.layout import FIELD
+from sciml.kernels.cpu.simd.parts import (
+    BLOCK,
+    Rows,
+    Shape,
+    derivative,
+    indent,
+    number,
+    row_cotangent,
+    rows_an_input,
+    store_sums,
+    total,
+)
+
+
+def _step(shape: Shape, p: int) -> str:
+    """Bytes from an edge's first row to row ``p``: all share one vector of offsets, taken apart but once."""
+    size = shape.bits // 8
+    return f"{p * size} * JP" if shape.local else f"{p * size}"
+
+
+def _read_edges(shape: Shape, orders: int) -> list[str]:
+    """Read ``lanes`` edges to output ``j``."""
+    k, rows = shape.degree, Rows(shape)
+    lines = [
+        "lane = add(splat(f(i0 + v)), iota())",
+        "row = fma(lane, splat(f(R)), counts(s, v))",
+    ]
+    if shape.local:
+        lines.append("at = fma(row, splat(f(JP)), splat(f(j)))")
+    else:
+        lines.append(f"at = mul(fma(row, splat(f(J)), splat(f(j))), splat({number(float(k + 1), shape)}))")
+    lines += [f"T{p} = gather(T + {_step(shape, p)}, at)" for p in range(k + 1)]
+    lines += [f"{e} = load(s, {row * BLOCK} + v)" for e, row in rows.e.items()]
+    if shape.base:
+        lines.append("w = load(B, j * IP + i0 + v)")
+        lines += [f"b{r} = load(s, {row * BLOCK} + v)" for r, row in rows.b.items() if r < orders]
+    lines += [f"x{c} = load(z, {c} * IP + i0 + v)" for c in range(1, 1 + shape.D + shape.S)]
+    lines += [f"q{s} = load(s, {row * BLOCK} + v)" for s, row in rows.q.items()]
+    return lines
+
+
+def _forward_edges(shape: Shape) -> list[str]:
+    D, S = shape.D, shape.S
+    lines = [f"a0 = add(a0, {derivative(shape, 0)})"]
+    if D or S:
+        lines.append(f"f1 = {derivative(shape, 1)}")
+    if S:
+        lines.append(f"f2 = {derivative(shape, 2)}")
+    lines += [f"a{c} = fma(x{c}, f1, a{c})" for c in range(1, 1 + D + S)]
+    lines += [f"a{1 + D + s} = fma(q{s}, f2, a{1 + D + s})" for s in range(S)]
+    return lines
+
+
+def _weight_cotangents(shape: Shape) -> list[str]:
+    D, S, k = shape.D, shape.S, shape.degree
+    C = 1 + D + S
+    lines = [f"g{c} = spread(g, {c} * JP + j)" for c in range(C)]
+    if C > 1:
+        lines.append("P = " + total([(f"x{c}", f"g{c}") for c in range(1, C)]))
+    if S:
+        lines.append("Q = " + total([(f"q{s}", f"g{1 + D + s}") for s in range(S)]))
+    cotangents = ["g0"] + ["P"] * bool(C > 1) + ["Q"] * bool(S)
+    for p in range(k + 1):
+        place = f"DT + {_step(shape, p)}, at"
+        lines.append(f"scatter({place}, {row_cotangent(shape, p, cotangents, f'gather({place})')})")
+    if shape.base:
+        terms = [(f"b{r}", c) for r, c in enumerate(cotangents)]
+        lines.append(f"store(DB, j * IP + i0 + v, {total(terms, 'load(DB, j * IP + i0 + v)')})")
+    return lines
+
+
+def _input_cotangents(shape: Shape) -> list[str]:
+    D, S = shape.D, shape.S
+    C = 1 + D + S
+    cotangents = ["g0"] + ["P"] * bool(C > 1) + ["Q"] * bool(S)
+    lines = [f"f{r} = {derivative(shape, r)}" for r in range(1, 1 + len(cotangents))]
+    lines.append("h0 = " + total([(f"f{r + 1}", c) for r, c in enumerate(cotangents)]))
+    lines += [f"h{c} = mul(f1, g{c})" for c in range(1, C)]
+    for d in range(1, 1 + D) if S else ():
+        second = total([(f"spread(W, {s * D + d - 1})", f"g{1 + D + s}") for s in range(S)])
+        lines.append(f"h{d} = fma(mul(mul(two, x{d}), f2), {second}, h{d})")
+    for c in range(C):
+        place = f"{c} * IP + i0 + v"
+        lines.append(f"store(h, {place}, add(h{c}, load(h, {place})) if j else h{c})")
+    return lines
+
+
+def forward(shape: Shape) -> str:
+    """The function ``forward_narrow``."""
+    C, size = 1 + shape.D + shape.S, shape.bits // 8
+    edges = _read_edges(shape, 1 + bool(C > 1) + bool(shape.S)) + _forward_edges(shape)
+    free = Rows(shape).sums * BLOCK
+    keep = store_sums(shape, C, lambda group: f"s, {free + group * shape.lanes}")
+    return f"""
+
+@jit
+def forward_narrow(net, l, W, n0, n1, s):
+    zero = splat({number(0.0, shape)})
+    I, IP, J, JP = net[l, {FIELD["I"]}], net[l, {FIELD["IP"]}], net[l, {FIELD["J"]}], net[l, {FIELD["JP"]}]
+    T, B, CELLS = net[l, {FIELD["TABLE"]}], net[l, {FIELD["BASE"]}], net[l, {FIELD["CELLS"]}]
+    R = {rows_an_input(shape)}
+    for n in range(n0, n1):
+        z = net[l, {FIELD["Z"]}] + n * IP * {C * size}
+        y = net[l, {FIELD["Y"]}] + n * JP * {C * size}
+        for v in range(0, {C} * JP, {shape.lanes}):
+            store(y, v, zero)
+        for i0 in range(0, I, {BLOCK}):
+            count = min(I - i0, {BLOCK})
+            prepare(net, l, z, W, i0, count, s)
+            for j in range(J):
+{indent([f"a{c} = zero" for c in range(C)], 4)}
+                for v in range(0, count, {shape.lanes}):
+{indent(edges, 5)}
+{indent(keep, 4)}
+                for c in range({C}):
+                    put(y, c * JP + j, number(y, c * JP + j) + number(s, {free} + c))
+"""
+
+
+def backward(shape: Shape) -> str:
+    """The function ``backward_narrow``."""
+    C, size = 1 + shape.D + shape.S, shape.bits // 8
+    edges = _read_edges(shape, 2 + bool(C > 1) + bool(shape.S)) + _weight_cotangents(shape)
+    return f"""
+
+@jit
+def backward_narrow(net, l, W, n0, n1, s):
+    zero, two = splat({number(0.0, shape)}), splat({number(2.0, shape)})
+    I, IP, J, JP = net[l, {FIELD["I"]}], net[l, {FIELD["IP"]}], net[l, {FIELD["J"]}], net[l, {FIELD["JP"]}]
+    T, B, CELLS = net[l, {FIELD["TABLE"]}], net[l, {FIELD["BASE"]}], net[l, {FIELD["CELLS"]}]
+    R = {rows_an_input(shape)}
+    DT, DB, H = net[l, {FIELD["DTABLE"]}], net[l, {FIELD["DBASE"]}], net[l, {FIELD["H"]}]
+    for n in range(n0, n1):
+        z = net[l, {FIELD["Z"]}] + n * IP * {C * size}
+        g = net[l, {FIELD["G"]}] + (n - n0) * JP * {C * size}
+        h = H + (n - n0) * IP * {C * size}
+        for i0 in range(0, I, {BLOCK}):
+            count = min(I - i0, {BLOCK})
+            prepare(net, l, z, W, i0, count, s)
+            for j in range(J):
+                for v in range(0, count, {shape.lanes}):
+{indent(edges, 5)}
+                    if H:
+{indent(_input_cotangents(shape), 6)}
+"""
+
+
+def tables(shape: Shape) -> str:
+    """The functions ``make_narrow`` and ``return_narrow``."""
+    k = shape.degree
+
+    def head(name: str, table: str, coef: str) -> str:
+        return f"""
+
+@jit
+def {name}_narrow(net, l):
+    I, J, JP = net[l, {FIELD["I"]}], net[l, {FIELD["J"]}], net[l, {FIELD["JP"]}]
+    CELLS, K, T, c = net[l, {FIELD["CELLS"]}], net[l, {FIELD["LOCAL"]}], net[l, {FIELD[table]}], net[l, {FIELD[coef]}]
+    M, R, size = CELLS + {k}, CELLS + 2, J * {k + 1}
+    for i in range(I):
+        for cell in range(CELLS):
+            for j in range(J):
+                for p in range({k + 1}):
+                    at = (i * R + cell) * size + j * {k + 1} + p
+                    place = ((i * CELLS + cell) * {k + 1} + p) * {k + 1}
+"""
+
+    return f"""{head("make", "TABLE", "COEF")}
+                    value = f(0)
+                    for r in range({k + 1}):
+                        value += number(K, place + r) * number(c, (i * M + cell + r) * JP + j)
+                    put(T, at, value)
+        for n in range(size):
+            put(T, (i * R + CELLS) * size + n, f(0))
+            put(T, (i * R + CELLS + 1) * size + n, f(np.nan))
+    for n in range(I * R * size, net[l, {FIELD["IP"]}] * R * size):
+        put(T, n, f(0))
+{head("return", "DTABLE", "DCOEF")}
+                    for r in range({k + 1}):
+                        rows = (i * M + cell + r) * JP + j
+                        put(c, rows, number(c, rows) + number(K, place + r) * number(T, at))
+        for j in range(J):
+            for p in range(1, {k + 1}):
+                poison = number(T, (i * R + CELLS + 1) * size + j * {k + 1} + p)
+                for m in range(M):
+                    rows = (i * M + m) * JP + j
+                    put(c, rows, number(c, rows) + poison)
+"""

@@ -1,0 +1,332 @@
+"""Text of the kernels for layers with many outputs: vectors run over the outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sciml.kernels.cpu.layout import FIELD
+from sciml.kernels.cpu.simd.parts import (
+    BLOCK,
+    Rows,
+    Shape,
+    derivative,
+    few_sums,
+    indent,
+    many_sums,
+    number,
+    row_cotangent,
+    rows_an_input,
+    squares,
+    store_sums,
+    sum_tree,
+    sums,
+    total,
+)
+
+
+def _spread_edge(shape: Shape, orders: int) -> list[str]:
+    """Read what all vectors of edges from input ``i`` share, and use again and again."""
+    rows = Rows(shape)
+    lines = ["row = (i0 + i) * R + integer(s, i)"]
+    if not shape.local:
+        lines += [f"{e} = spread(s, {row * BLOCK} + i)" for e, row in rows.e.items()]
+    lines += [f"b{r} = spread(s, {row * BLOCK} + i)" for r, row in rows.b.items() if r < orders]
+    return lines
+
+
+def _factors(shape: Shape) -> dict[str, str]:
+    """What an edge uses once, by name: where to read it."""
+    places = {f"x{c}": f"spread(z, {c} * IP + i0 + i)" for c in range(1, 1 + shape.D + shape.S)}
+    return places | {f"q{s}": f"spread(s, {row * BLOCK} + i)" for s, row in Rows(shape).q.items()}
+
+
+def _reader(shape: Shape) -> Callable[[str], str]:
+    """B-splines are too many for registers: read where they are used, as `_factors` are."""
+    rows = Rows(shape).e
+    return lambda name: f"spread(s, {rows[name] * BLOCK} + i)"
+
+
+def _place(shape: Shape, p: int) -> str:
+    """Where row ``p`` of an edge lies."""
+    return f"at + {p} * JP" if shape.local else f"at + {p * shape.lanes}"
+
+
+def _read_table(shape: Shape, ahead: int = 0) -> list[str]:
+    """Read the rows of the vector of outputs that lies ``ahead`` of ``j``."""
+    k, lanes, j = shape.degree, shape.lanes, f"(j + {ahead})" if ahead else "j"
+    lines = [
+        f"at = row * JP + {j} * {lanes}" if shape.local else f"at = (row * JB + {j}) * {(k + 1) * lanes}"
+    ]
+    lines += [f"T{p} = load(T, {_place(shape, p)})" for p in range(k + 1)]
+    if shape.base:
+        lines.append(f"w = load(B, (i0 + i) * JP + {j} * {lanes})")
+    return lines
+
+
+def _forward_edge(shape: Shape, a: str) -> list[str]:
+    """Add to the sums ``a0, a1, ..``, of which each vector of outputs has its own."""
+    D, S, use = shape.D, shape.S, _factors(shape)
+    lines = [f"{a}0 = add({a}0, {derivative(shape, 0, _reader(shape))})"]
+    if D or S:
+        lines.append(f"f1 = {derivative(shape, 1, _reader(shape))}")
+    if S:
+        lines.append(f"f2 = {derivative(shape, 2, _reader(shape))}")
+    lines += [f"{a}{c} = fma({use[f'x{c}']}, f1, {a}{c})" for c in range(1, 1 + D + S)]
+    lines += [f"{a}{1 + D + s} = fma({use[f'q{s}']}, f2, {a}{1 + D + s})" for s in range(S)]
+    return lines
+
+
+def _forward_vectors(shape: Shape, count: int) -> list[str]:
+    """Sum all inputs' edges to ``count`` vectors of outputs from ``j``: side by side they share what they read."""
+    C, lanes = 1 + shape.D + shape.S, shape.lanes
+    places = [(f"{'aA'[n]}{c}", f"y, {c} * JP + (j + {n}) * {lanes}") for n in range(count) for c in range(C)]
+    edge = _spread_edge(shape, 1 + bool(C > 1) + bool(shape.S))
+    for n in range(count):
+        edge += _read_table(shape, n) + _forward_edge(shape, "aA"[n])
+    return [
+        "if i0:",
+        *(f"    {name} = load({place})" for name, place in places),
+        "else:",
+        *(f"    {name} = zero" for name, _ in places),
+        "for i in range(count):",
+        *("    " + line for line in edge),
+        *(f"store({place}, {name})" for name, place in places),
+    ]
+
+
+def _backward_edge(shape: Shape, inputs: bool) -> list[str]:
+    """The gradients from one vector of edges and, where there are registers for them, the sums."""
+    D, S, k, lanes = shape.D, shape.S, shape.degree, shape.lanes
+    many = inputs and many_sums(shape)
+    # what an edge uses once is read there, which costs an operand and not a register
+    use = {name: name if few_sums(shape) else place for name, place in _factors(shape).items()}
+    C, chains = 1 + D + S, 3  # sums are long and their links wait for each other: several side by side
+    cotangents = ["g0"] + ["P"] * bool(C > 1) + ["Q"] * bool(S)
+    lines = []
+    if inputs:
+        lines += [f"f{r} = {derivative(shape, r, _reader(shape))}" for r in range(1, 1 + len(cotangents))]
+    for c in range(C) if not many else ():
+        lines.append(_read_cotangent(shape, c))
+    for c in range(1, C):
+        chain = f"P{(c - 1) % chains}"
+        lines.append(f"{chain} = " + total([(use[f"x{c}"], f"g{c}")], chain if c > chains else None))
+        if c > D:
+            lines.append("Q = " + total([(use[f"q{c - 1 - D}"], f"g{c}")], "Q" if c > D + 1 else None))
+        if inputs and not many:
+            lines.append(f"a{c} = fma(f1, g{c}, a{c})")
+        if inputs and not many and c > D:
+            lines.append(f"a{C + c - 1 - D} = fma(f2, g{c}, a{C + c - 1 - D})")
+    if C > 1:
+        lines.append("P = " + total([(None, f"P{chain}") for chain in range(min(chains, C - 1))]))
+    for p in range(k + 1):
+        place = _place(shape, p)
+        lines.append(
+            f"store(DT, {place}, {row_cotangent(shape, p, cotangents, f'load(DT, {place})', _reader(shape))})"
+        )
+    if shape.base:
+        terms = [(f"b{r}", v) for r, v in enumerate(cotangents)]
+        place = f"(i0 + i) * JP + j * {lanes}"
+        lines.append(f"store(DB, {place}, {total(terms, f'load(DB, {place})')})")
+    if inputs:
+        terms = [(f"f{r + 1}", v) for r, v in enumerate(cotangents)]
+        lines.append(f"a0 = {total(terms, 'a0')}")
+    return lines
+
+
+def _read_cotangent(shape: Shape, c: int) -> str:
+    return f"g{c} = load(g, {c} * JP + j * {shape.lanes})"
+
+
+def _place_of_sums(shape: Shape) -> int:
+    """Where in scratch memory the sums of ``lanes`` inputs lie, a vector each; squares lie before them."""
+    return Rows(shape).sums * BLOCK + squares(shape) * shape.lanes**2
+
+
+def _sums_in_registers(shape: Shape) -> list[str]:
+    """Sum the inputs' cotangents input by input, then across the vectors for ``lanes`` inputs at once."""
+    lanes, first, count = shape.lanes, Rows(shape).sums * BLOCK, sums(shape)
+    clear = [f"a{c} = zero" for c in range(count)]
+    if few_sums(shape):  # every sum waits in a square of its own
+        clear += [f"{name} = {place}" for name, place in _factors(shape).items()]
+        keep = [f"store(s, {first + c * lanes**2} + (i - v) * {lanes}, a{c})" for c in range(count)]
+        rows: list[str | None] = [f"load(s, at + {r * lanes})" for r in range(lanes)]
+        turn = [f"for c in range({count}):", f"    at = {first} + c * {lanes**2}"]
+        turn.append(f"    store(s, {_place_of_sums(shape)} + c * {lanes}, {sum_tree(rows, lanes)})")
+    else:
+        keep = store_sums(shape, count, lambda group: f"s, {first + group * lanes**2} + (i - v) * {lanes}")
+        squares_at = [
+            (first + n * lanes**2, _place_of_sums(shape) + n * lanes**2) for n in range(squares(shape))
+        ]
+        turn = [f"transpose(s, {at}, s, {to})" for at, to in squares_at]
+    edge = _read_table(shape) + _backward_edge(shape, inputs=True)
+    return [
+        f"for i in range(v, min(v + {lanes}, count)):",
+        *("    " + line for line in _spread_edge(shape, 2 + bool(shape.D + shape.S) + bool(shape.S)) + clear),
+        "    for j in range(JB):",
+        *("        " + line for line in edge),
+        *("    " + line for line in keep),
+        f"for i in range(count, v + {lanes}):",
+        *(f"    store(s, {first + n * lanes**2} + (i - v) * {lanes}, zero)" for n in range(squares(shape))),
+        *turn,
+    ]
+
+
+def _sums_as_products(shape: Shape) -> list[str]:
+    """The same for more sums than registers: squares of ``f1`` and ``f2`` are turned, so that vectors run over inputs.
+
+    Then there is nothing to sum across a vector, and while edges are read the cotangents have the registers.
+    """
+    D, S, lanes, C = shape.D, shape.S, shape.lanes, 1 + shape.D + shape.S
+    square = [Rows(shape).sums * BLOCK + n * lanes**2 for n in range(squares(shape))]
+    first, kinds = _place_of_sums(shape), 1 + bool(S)
+    edge = _spread_edge(shape, 2 + bool(C > 1) + bool(S)) + _read_table(shape)
+    edge += [f"a0 = load(s, {square[4]} + (i - v) * {lanes})", *_backward_edge(shape, inputs=True)]
+    edge.append(f"store(s, {square[4]} + (i - v) * {lanes}, a0)")
+    edge += [f"store(s, {square[n]} + (i - v) * {lanes}, f{1 + n})" for n in range(kinds)]
+    terms = [(c, "f1", c) for c in range(1, C)] + [(C + s, "f2", 1 + D + s) for s in range(S)]
+    rows: list[str | None] = [f"load(s, {square[4] + r * lanes})" for r in range(lanes)]
+    return [
+        f"for c in range({lanes}):",
+        *(f"    store(s, {square[n]} + c * {lanes}, zero)" for n in (0, 1, 4)),
+        f"for c in range({sums(shape)}):",
+        f"    store(s, {first} + c * {lanes}, zero)",
+        "for j in range(JB):",
+        *("    " + _read_cotangent(shape, c) for c in range(C)),
+        f"    for i in range(v, min(v + {lanes}, count)):",
+        *("        " + line for line in edge),
+        *(f"    transpose(s, {square[n]}, s, {square[2 + n]})" for n in range(kinds)),
+        *(f"    a{c} = load(s, {first + c * lanes})" for c, _, _ in terms),
+        f"    for c in range({lanes}):",
+        *(f"        f{1 + n} = load(s, {square[2 + n]} + c * {lanes})" for n in range(kinds)),
+        *(f"        a{c} = fma({f}, spread(g, {k} * JP + j * {lanes} + c), a{c})" for c, f, k in terms),
+        *(f"    store(s, {first + c * lanes}, a{c})" for c, _, _ in terms),
+        f"store(s, {first}, {sum_tree(rows, lanes)})",
+    ]
+
+
+def _finish_inputs(shape: Shape) -> list[str]:
+    """Write the cotangents of ``lanes`` inputs from their sums."""
+    D, S, lanes, C = shape.D, shape.S, shape.lanes, 1 + shape.D + shape.S
+
+    def column(c: int) -> str:
+        return f"load(s, {_place_of_sums(shape) + c * lanes})"
+
+    lines = [f"store(h, i0 + v, {column(0)})"]
+    for d in range(1, 1 + D):
+        value = column(d)
+        if S:
+            second = total([(f"spread(W, {s * D + d - 1})", column(C + s)) for s in range(S)])
+            value = f"fma(mul(two, load(z, {d} * IP + i0 + v)), {second}, {value})"
+        lines.append(f"store(h, {d} * IP + i0 + v, {value})")
+    lines += [f"store(h, {c} * IP + i0 + v, {column(c)})" for c in range(1 + D, C)]
+    return lines
+
+
+def forward(shape: Shape) -> str:
+    """The function ``forward_wide``."""
+    C, lanes, size = 1 + shape.D + shape.S, shape.lanes, shape.bits // 8
+    at_once = 2 if C <= 8 else 1  # sums of more would not fit into the registers
+    pairs = ["for j in range(0, JB - 1, 2):", *("    " + line for line in _forward_vectors(shape, 2))]
+    single = [f"for j in range({'JB - JB % 2' if at_once > 1 else 0}, JB):"]
+    single += ["    " + line for line in _forward_vectors(shape, 1)]
+    return f"""
+
+@jit
+def forward_wide(net, l, W, n0, n1, s):
+    zero = splat({number(0.0, shape)})
+    I, IP, JP = net[l, {FIELD["I"]}], net[l, {FIELD["IP"]}], net[l, {FIELD["JP"]}]
+    T, B, CELLS = net[l, {FIELD["TABLE"]}], net[l, {FIELD["BASE"]}], net[l, {FIELD["CELLS"]}]
+    R = {rows_an_input(shape)}
+    JB = JP // {lanes}
+    for n in range(n0, n1):
+        z = net[l, {FIELD["Z"]}] + n * IP * {C * size}
+        y = net[l, {FIELD["Y"]}] + n * JP * {C * size}
+        for i0 in range(0, I, {BLOCK}):
+            count = min(I - i0, {BLOCK})
+            prepare(net, l, z, W, i0, count, s)
+{indent((pairs if at_once > 1 else []) + single, 3)}
+"""
+
+
+def backward(shape: Shape) -> str:
+    """The function ``backward_wide``."""
+    C, lanes, size = 1 + shape.D + shape.S, shape.lanes, shape.bits // 8
+    shared = _spread_edge(shape, 1 + bool(C > 1) + bool(shape.S))
+    if few_sums(shape):
+        shared += [f"{name} = {place}" for name, place in _factors(shape).items()]
+    edge = _read_table(shape)[:1] + _backward_edge(shape, inputs=False)
+    return f"""
+
+@jit
+def backward_wide(net, l, W, n0, n1, s, block):
+    zero, two = splat({number(0.0, shape)}), splat({number(2.0, shape)})
+    I, IP, JP = net[l, {FIELD["I"]}], net[l, {FIELD["IP"]}], net[l, {FIELD["JP"]}]
+    T, B, CELLS = net[l, {FIELD["TABLE"]}], net[l, {FIELD["BASE"]}], net[l, {FIELD["CELLS"]}]
+    R = {rows_an_input(shape)}
+    DT, DB, H = net[l, {FIELD["DTABLE"]}], net[l, {FIELD["DBASE"]}], net[l, {FIELD["H"]}]
+    JB = JP // {lanes}
+    for i0 in range(0, I, block):
+        count = min(I - i0, block)
+        for n in range(n0, n1):
+            z = net[l, {FIELD["Z"]}] + n * IP * {C * size}
+            g = net[l, {FIELD["G"]}] + (n - n0) * JP * {C * size}
+            prepare(net, l, z, W, i0, count, s)
+            if H == 0:
+                for i in range(count):
+{indent(shared, 5)}
+                    for j in range(JB):
+{indent(edge, 6)}
+                continue
+            h = H + (n - n0) * IP * {C * size}
+            for v in range(0, count, {lanes}):
+{indent(_sums_as_products(shape) if many_sums(shape) else _sums_in_registers(shape), 4)}
+{indent(_finish_inputs(shape), 4)}
+"""
+
+
+def tables(shape: Shape) -> str:
+    """The functions ``make_wide`` and ``return_wide``."""
+    k, lanes = shape.degree, shape.lanes
+    size = (k + 1) * lanes
+    read = [f"c{r} = load(c, rows + {r} * JP)" for r in range(k + 1)]
+    make, back = [], [f"t{p} = load(T, at + {p * lanes})" for p in range(k + 1)]
+    for p in range(k + 1):
+        terms = [(f"spread(K, place + {p * (k + 1) + r})", f"c{r}") for r in range(k + 1)]
+        make.append(f"store(T, at + {p * lanes}, {total(terms)})")
+    for r in range(k + 1):
+        terms = [(f"spread(K, place + {p * (k + 1) + r})", f"t{p}") for p in range(k + 1)]
+        back.append(f"store(c, rows + {r} * JP, {total(terms, f'load(c, rows + {r} * JP)')})")
+    dead = [f"store(T, at + {p * lanes}, zero)" for p in range(k + 1)]
+    dead += [f"store(T, at + JB * {size} + {p * lanes}, nan)" for p in range(k + 1)]
+    poison = total([(None, f"load(T, at + JB * {size} + {p * lanes})") for p in range(1, k + 1)])
+
+    def head(name: str, table: str, coef: str) -> str:
+        return f"""
+
+@jit
+def {name}_wide(net, l):
+    zero, nan = splat({number(0.0, shape)}), splat(f(np.nan))
+    JP, CELLS, K = net[l, {FIELD["JP"]}], net[l, {FIELD["CELLS"]}], net[l, {FIELD["LOCAL"]}]
+    T, c = net[l, {FIELD[table]}], net[l, {FIELD[coef]}]
+    JB = JP // {lanes}
+    M = CELLS + {k}
+    for i in range(net[l, {FIELD["I"]}]):
+        for cell in range(CELLS):
+            place = (i * CELLS + cell) * {(k + 1) ** 2}
+            for j in range(JB):
+                rows = (i * M + cell) * JP + j * {lanes}
+                at = ((i * (CELLS + 2) + cell) * JB + j) * {size}
+"""
+
+    return f"""{head("make", "TABLE", "COEF")}{indent(read + make, 4)}
+        for j in range(JB):
+            at = ((i * (CELLS + 2) + CELLS) * JB + j) * {size}
+{indent(dead, 3)}
+{head("return", "DTABLE", "DCOEF")}{indent(back, 4)}
+        for j in range(JB):
+            at = ((i * (CELLS + 2) + CELLS) * JB + j) * {size}
+            poison = {poison}
+            for m in range(M):
+                rows = (i * M + m) * JP + j * {lanes}
+                store(c, rows, add(load(c, rows), poison))
+"""

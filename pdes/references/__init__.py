@@ -1,0 +1,1 @@
+"""Numerical reference solutions."""

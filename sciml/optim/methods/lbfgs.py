@@ -1,0 +1,106 @@
+"""Limited-memory BFGS with a strong Wolfe line search.
+
+Source: Nocedal, Wright, Numerical Optimization, 2nd ed., algorithm 7.5. Unlike ``torch.optim.LBFGS`` a pair
+is kept or dropped by its angle, not by an absolute threshold, so small losses (1e-10 and below) keep their
+curvature.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from sciml.errors import ArgumentError
+from sciml.optim.protocols import Problem, State
+from sciml.optim.steps.linesearch import search_along
+
+
+@dataclass(eq=False)
+class LBFGSState(State):
+    """``gradient`` (P,) at the current theta; the last k pairs as rows of ``steps`` and ``changes`` (k,
+    P).
+    """
+
+    gradient: Tensor | None = None
+    steps: Tensor | None = None
+    changes: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class LBFGSMethod:
+    """L-BFGS, one line search a step.
+
+    Args:
+        history: Number of pairs kept, >= 1.
+    """
+
+    history: int = 50
+
+    def __post_init__(self) -> None:
+        if self.history < 1:
+            raise ArgumentError(f"history: needs at least 1, got {self.history!r}.")
+
+    def init(self, problem: Problem, theta: Tensor) -> LBFGSState:
+        """Evaluate loss and gradient once."""
+        return self.refresh(problem, theta, LBFGSState())
+
+    def refresh(self, problem: Problem, theta: Tensor, state: LBFGSState) -> LBFGSState:
+        """Loss and gradient on the new points; the pairs stay, each is a property of one old loss."""
+        f, g = problem.value_and_grad(theta)
+        return replace(
+            state,
+            loss=f,
+            gradient=g,
+            grad_norm=float(torch.linalg.vector_norm(g)),
+            evaluations=state.evaluations + 1,
+            rejections=0,
+        )
+
+    def step(self, problem: Problem, theta: Tensor, state: LBFGSState) -> tuple[Tensor, LBFGSState]:
+        """One line search along the two-loop direction."""
+        state = replace(state)
+        g = state.gradient
+        assert g is not None
+        direction = self._direction(g, state.steps, state.changes)
+        slope = float(torch.dot(g, direction))
+        if not slope < 0.0:
+            state.steps = state.changes = None
+            direction, slope = -g, -float(torch.dot(g, g))
+            if not slope < 0.0:
+                state.reject()
+                return theta, state
+        first = 1.0 if state.steps is not None else min(1.0, 1.0 / state.grad_norm)
+        search = search_along(problem, theta, direction, state.loss, slope, first)
+        state.evaluations += search.evaluations
+        if search.point is None or search.point.gradient is None:
+            state.steps = state.changes = None  # the next step is steepest descent
+            state.reject()
+            return theta, state
+        s, gradient = search.point.stride * direction, search.point.gradient
+        y = gradient - g
+        if float(torch.dot(s, y)) > 1e-14 * float(torch.linalg.vector_norm(s) * torch.linalg.vector_norm(y)):
+            state.steps = _append(state.steps, s, self.history)
+            state.changes = _append(state.changes, y, self.history)
+        state.gradient, state.grad_norm = gradient, float(torch.linalg.vector_norm(gradient))
+        state.accept(search.point.loss)
+        return theta + s, state
+
+    def _direction(self, g: Tensor, steps: Tensor | None, changes: Tensor | None) -> Tensor:
+        """``-H g`` by the two-loop recursion."""
+        if steps is None or changes is None:
+            return -g
+        inverse = 1.0 / (steps * changes).sum(1)
+        q, weights = g.clone(), [0.0] * len(steps)
+        for i in reversed(range(len(steps))):
+            weights[i] = float(inverse[i] * torch.dot(steps[i], q))
+            q.sub_(changes[i], alpha=weights[i])
+        q.mul_(1.0 / (inverse[-1] * torch.dot(changes[-1], changes[-1])))
+        for i in range(len(steps)):
+            q.add_(steps[i], alpha=weights[i] - float(inverse[i] * torch.dot(changes[i], q)))
+        return q.neg_()
+
+
+def _append(rows: Tensor | None, row: Tensor, limit: int) -> Tensor:
+    return row[None] if rows is None else torch.cat([rows, row[None]])[-limit:]

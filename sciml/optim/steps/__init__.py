@@ -1,0 +1,1 @@
+"""Parts that step methods are put together from."""

@@ -1,0 +1,1 @@
+"""Solutions, adapters and checkpoints on disk."""

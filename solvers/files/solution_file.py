@@ -1,0 +1,295 @@
+"""Solutions as files: what was solved, the network with its weights, the history and how it ended.
+
+Nothing in such a file is ever run. A problem of the catalogue comes back from its name and plain
+parameters; a problem with a Python function of the user in it has to be given again, and is compared with
+what the file remembers of it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from sciml import __version__
+from sciml.ansatz import Trial
+from sciml.errors import ArgumentError, ArgumentTypeError, FileFormatError, SciMLError
+from sciml.nn import from_config
+from sciml.problem import PDE
+from sciml.solvers.files import container
+from sciml.solvers.files.history import expected_columns, history_arrays, history_rows
+from sciml.solvers.files.identity import describe_network, describe_problem, differences, equation_probe
+
+if TYPE_CHECKING:
+    from sciml.solvers.hosting import AdapterHost
+    from sciml.solvers.solution import Solution
+
+KIND = "solution"
+NETWORK = "network."  # prefix of the weights' and buffers' arrays
+PROBES = 8  # points at which the file keeps values, to recognise another problem or model
+PROBE_SEED = 20_011
+AGREE = 1e-6  # largest relative difference of those values; another machine rounds otherwise
+STATS: dict[str, Any] = {  # what other parts read from the statistics, with its types
+    "outcome": str,
+    "seconds": (int, float),
+    "steps": int,
+    "rejected": int,
+    "points": int,
+    "parameters": int,
+    "optimizer": str,
+    "residual": (int, float, type(None)),
+    "weights": dict,
+    "notes": list,
+    "hard": list,
+    "seed": int,
+    "dtype": str,
+}
+COMPARED = ("coordinates", "unknowns", "lower", "upper", "conditions")
+
+
+def save(solution: Solution, path: str | os.PathLike) -> None:
+    """Write one HDF5 file, atomically; an old file of that name is replaced.
+
+    What a file cannot hold, it notes: a problem made of the user's own functions is given again to
+    :func:`load` as ``problem=``, a network that is no ``nn.KAN`` or ``nn.MLP`` as ``model=``. Adapters go
+    into files of their own.
+
+    Raises:
+        FileWriteError: The folder is missing or cannot be written to.
+        ArgumentError: A weight is not finite.
+    """
+    columns, rows = history_arrays(solution.history)
+    probes = _probes(solution.problem, solution.trial)
+    arrays = {f"{NETWORK}{name}": _array(t) for name, t in solution.network.state_dict().items()}
+    config = {
+        "sciml": __version__,
+        "problem": describe_problem(solution.problem),
+        "network": describe_network(solution.network),
+        "dtype": str(next(solution.network.parameters()).dtype).removeprefix("torch."),
+        "history": columns,
+        "rows": len(solution.history),
+        "stats": _plain(solution.stats),
+        "equations": probes["probe.equation"].shape[1],
+        "allow_nan": [*rows, "probe.equation"],
+    }
+    container.write(path, KIND, config, {**arrays, **rows, **probes})
+
+
+def load(path: str | os.PathLike, problem: PDE | None = None, model: nn.Module | None = None) -> AdapterHost:
+    """The solution that :meth:`Solution.save` wrote; its predictions are the same bit by bit.
+
+    Args:
+        path: The file.
+        problem: The problem, where the file cannot hold it: your own class, or one ``with_source``.
+        model: A module of the saved structure, where the network is no ``nn.KAN`` or ``nn.MLP``; the
+            weights are written into it.
+
+    Raises:
+        FileFormatError: The file is missing, damaged or no solution.
+        ArgumentError: ``problem`` or ``model`` is needed, or is not the one that was saved.
+    """
+    for name, value, kind in (("problem", problem, PDE), ("model", model, nn.Module)):
+        if value is not None and not isinstance(value, kind):
+            raise ArgumentTypeError(f"{name} must be a {kind.__name__} instance; got {value!r}.")
+    config, arrays = container.read(path, KIND, _expected(path))
+    name, given = os.fsdecode(path), problem is not None
+    try:
+        problem = problem_of(config["problem"], problem, name)
+        trial = _trial(config, arrays, problem, model, name)
+        history, stats = history_rows(config["history"], arrays), _check_stats(config["stats"])
+    except Mismatch as error:
+        raise ArgumentError(str(error)) from None
+    except FileFormatError as error:
+        raise FileFormatError(f"{name}: refused: {error}") from None
+    except (SciMLError, LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise FileFormatError(f"{name}: refused: its configuration cannot be used: {error}.") from None
+    _compare_probes(problem, trial, arrays, given or model is not None, name)
+    from sciml.solvers.hosting import AdapterHost
+
+    return AdapterHost(problem, trial, history, stats)
+
+
+class Mismatch(Exception):
+    """What the caller gave does not belong to the file, or something has to be given."""
+
+
+def _expected(path: str | os.PathLike) -> Any:
+    """What arrays a configuration implies, of sizes that its file can hold."""
+
+    def expect(config: dict[str, Any]) -> Mapping[str, tuple[tuple[int, ...], Any]]:
+        dtype, rows = config["dtype"], config["rows"]
+        if dtype not in ("float32", "float64"):
+            raise ValueError(f"dtype is {dtype!r}")
+        if type(rows) is not int or rows < 0:
+            raise ValueError(f"rows is {rows!r}")
+        tensors = {name: (tuple(shape), kind) for name, (kind, shape) in config["network"]["tensors"].items()}
+        total = sum(math.prod(shape) for shape, _ in tensors.values())
+        if total > os.path.getsize(path):
+            raise ValueError(f"its network of {total} numbers does not fit into the file")
+        if config["network"]["config"] is not None:
+            _check_size(config["network"]["config"], total)
+        history = expected_columns(config["history"], rows)
+        if not set(config["allow_nan"]) <= {*history, "probe.equation"}:
+            raise ValueError("its weights are allowed not to be finite")
+        columns = len(config["problem"]["coordinates"])
+        return {
+            **{f"{NETWORK}{name}": entry for name, entry in tensors.items()},
+            **history,
+            "probe.points": ((PROBES, columns), "float64"),
+            "probe.values": ((PROBES, len(config["problem"]["unknowns"])), "float64"),
+            "probe.equation": ((PROBES, int(config["equations"])), "float64"),
+        }
+
+    return expect
+
+
+def _check_size(network: dict[str, Any], total: int) -> None:
+    """Refuse a network configuration that would build far more numbers than the file holds."""
+    widths = network["widths"]
+    pairs = sum(a * b for a, b in pairwise(widths))
+    factor = 1
+    for name, value in network.items():
+        if name not in ("widths", "seed"):
+            factor = max(
+                [factor, *(n for n in (value if isinstance(value, list) else [value]) if type(n) is int)]
+            )
+    if not 0 < pairs * factor <= min(1000 * total + 10**6, 16 * total + 5 * 10**7):
+        raise ValueError(f"its network configuration does not go with {total} numbers")
+
+
+def problem_of(saved: dict[str, Any], given: PDE | None, name: str) -> PDE:
+    """The problem of a file: built from the catalogue, or the one that was given, once it is the same.
+
+    Args:
+        saved: What :func:`~sciml.solvers.files.identity.describe_problem` said of it.
+        given: What the caller says it is.
+        name: Of the file, for messages.
+    """
+    label = saved["class"] if saved["name"] is None else f"{saved['name']} with functions of your own"
+    if given is None and saved["custom"]:
+        raise Mismatch(
+            f"problem is needed: {name} was made with {str(label)[:80]}, which only Python code can state. "
+            "Give it as problem=..."
+        )
+    built = given
+    if built is None:
+        import sciml  # the front door knows the catalogue; this floor does not
+
+        built = sciml.pdes.build(
+            str(saved["name"]), **{k: _tuples(v) for k, v in saved["parameters"].items()}
+        )
+    built.validate()
+    here = describe_problem(built)
+    keys = COMPARED if saved["custom"] else (*COMPARED, "name", "parameters", "custom")
+    other = differences({k: saved[k] for k in keys}, {k: here[k] for k in keys})
+    if other and given is not None:
+        raise Mismatch(f"problem={given!r:.200} is not the one of {name}: {'; '.join(other)}.")
+    if other:
+        raise FileFormatError(f"its problem contradicts itself: {'; '.join(other)}.")
+    return built
+
+
+def _trial(
+    config: dict[str, Any], arrays: Mapping[str, np.ndarray], problem: PDE, model: nn.Module | None, name: str
+) -> Trial:
+    saved = config["network"]
+    if model is None and saved["config"] is None:
+        raise Mismatch(
+            f"model is needed: {name} holds the weights of a {str(saved['class'])[:80]}, which only Python "
+            "code can build. Give one as model=..."
+        )
+    network = from_config(saved["config"]) if model is None else model
+    network.to(dtype=getattr(torch, config["dtype"]))
+    here = describe_network(network)["tensors"]
+    other = differences(saved["tensors"], here)
+    if other and model is not None:
+        raise Mismatch(f"model has another structure than the one of {name}: {'; '.join(other[:3])}.")
+    if other:
+        raise FileFormatError(f"its network contradicts itself: {'; '.join(other[:3])}.")
+    weights = {key: torch.from_numpy(arrays[f"{NETWORK}{key}"].copy()) for key in here}
+    network.load_state_dict(weights)
+    return Trial(problem, network)
+
+
+def _probes(problem: PDE, trial: Trial) -> dict[str, np.ndarray]:
+    """Values at a few points inside, of the solution and of the equation at a fixed function."""
+    x = problem.sample(PROBES, seed=PROBE_SEED).double().cpu()
+    like = next(trial.network.parameters())
+    with torch.no_grad():
+        values = trial(x.to(like)).double()
+    return {
+        "probe.points": _array(x),
+        "probe.values": _array(values),
+        "probe.equation": _equation(problem, x),
+    }
+
+
+def _equation(problem: PDE, x: torch.Tensor) -> np.ndarray:
+    try:
+        return _array(equation_probe(problem, x).double())
+    except Exception:  # the user's own code, at a function that it was not written for
+        return np.full((len(x), 1), np.nan)
+
+
+def _compare_probes(
+    problem: PDE, trial: Trial, arrays: Mapping[str, np.ndarray], custom: bool, name: str
+) -> None:
+    """Compare solution and equation with what they were when the file was written."""
+    x = torch.from_numpy(arrays["probe.points"].copy())
+    like = next(trial.network.parameters())
+    with torch.no_grad():
+        values = _array(trial(x.to(like)).double())
+    slack = 1.0 if like.dtype == torch.float64 else 1e4
+    if not _agree(values, arrays["probe.values"], slack):
+        what = f"{name}: the solution has other values than it had when it was saved"
+        if custom:
+            raise ArgumentError(f"{what}; problem= (its conditions) or model= is not the one of the file.")
+        raise FileFormatError(f"{what}: refused.")
+    if not _agree(_equation(problem, x), arrays["probe.equation"]):
+        what = f"problem={problem!r:.200} has another equation or source than the one of {name}"
+        raise ArgumentError(f"{what}.") if custom else FileFormatError(f"{name}: refused: {what}.")
+
+
+def _agree(here: np.ndarray, saved: np.ndarray, slack: float = 1.0) -> bool:
+    if here.shape != saved.shape:
+        return False
+    known = np.isfinite(here) & np.isfinite(saved)
+    size = max(float(np.abs(saved[known]).max(initial=0.0)), 1e-300)
+    return bool((np.abs(here - saved)[known] <= AGREE * slack * size).all())
+
+
+def _check_stats(stats: Any) -> dict[str, Any]:
+    """Statistics of the types that the rest of the program counts on."""
+    if not isinstance(stats, dict):
+        raise FileFormatError("its statistics are no dictionary")
+    for key, kinds in STATS.items():
+        if key in stats and not isinstance(stats[key], kinds):
+            raise FileFormatError(f"its statistics hold {key} = {stats[key]!r:.80}")
+    return stats
+
+
+def _plain(value: Any) -> Any:
+    """Plain data; what is not finite becomes None, anything strange its text."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, (bool, int, str)) or value is None:
+        return value
+    if isinstance(value, (float, np.floating)):
+        return float(value) if math.isfinite(value) else None
+    return str(value)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
+
+
+def _array(t: torch.Tensor) -> np.ndarray:
+    return t.detach().cpu().contiguous().numpy()

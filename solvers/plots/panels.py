@@ -1,0 +1,156 @@
+"""Single panels of a picture: a map over a plane, curves over a line, the history of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sciml.solvers.plots.slices import Slice
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+DECADES = 4.0  # of a logarithmic colour scale below its largest value
+TINY = 1e-16  # top of the scale of a difference that is zero everywhere
+HISTORY = {  # column -> label and colour
+    "loss": ("training loss", "#9aa5b1"),
+    "held_out": ("held-out loss", "#3b6ea5"),
+    "error": ("relative $L_2$ error", "#c8553d"),
+}
+LINES = ("#3b6ea5", "#c8553d", "#4a9c6d", "#8e6bb0", "#b08d2f", "#5b6770")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How numbers become colours: ``kind`` is ``"plain"``, ``"signed"`` or ``"log"``."""
+
+    kind: str
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[np.ndarray], kind: str) -> Scale:
+        """The scale that holds all finite values."""
+        finite = np.concatenate([np.ravel(v)[np.isfinite(np.ravel(v))] for v in values] or [np.zeros(1)])
+        if finite.size == 0:
+            finite = np.zeros(1)
+        low, high = float(finite.min()), float(finite.max())
+        if kind == "log":
+            high = max(high, TINY)
+            return cls(kind, min(max(high * 10**-DECADES, low), high / 10), high)
+        if kind == "signed":
+            high = max(abs(low), abs(high)) or 1.0
+            return cls(kind, -high, high)
+        if high - low <= 1e-12 * max(abs(low), abs(high), 1e-300):  # a constant: a little room around it
+            room = 0.5 * abs(high) or 0.5
+            low, high = low - room, high + room
+        return cls(kind, low, high)
+
+    def options(self) -> dict[str, Any]:
+        """What matplotlib's drawing functions take."""
+        from matplotlib.colors import LogNorm, Normalize
+
+        if self.kind == "log":
+            return {"norm": LogNorm(self.low, self.high, clip=True), "cmap": "magma"}
+        return {
+            "norm": Normalize(self.low, self.high),
+            "cmap": "RdBu_r" if self.kind == "signed" else "viridis",
+        }
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Numbers to draw on a slice: on its grid, or at scattered points.
+
+    Attributes:
+        values: ``(n,)``; first axis slowest on a grid.
+        points: ``(n, k)`` over the slice's axes, or None for the grid.
+    """
+
+    values: np.ndarray
+    points: np.ndarray | None = None
+
+
+def draw_map(ax: Axes, plane: Slice, layer: Layer, scale: Scale) -> Any:
+    """Colours over a plane, cut to the domain's shape; gives what a colour bar needs."""
+    (left, right), (bottom, top) = plane.limits
+    options = scale.options()
+    if layer.points is None:
+        side = round(len(layer.values) ** 0.5)
+        image = np.ma.masked_invalid(layer.values.reshape(side, side).T)
+        drawn = ax.imshow(
+            image,
+            origin="lower",
+            extent=(left, right, bottom, top),
+            interpolation="bilinear",
+            aspect="auto",
+            **options,
+        )
+    elif len(layer.points) >= 4 and np.ptp(layer.points, axis=0).min() > 0:
+        across, up = layer.points.T
+        drawn = ax.tripcolor(across, up, layer.values, shading="gouraud", **options)
+    else:
+        drawn = ax.scatter(*layer.points.T, c=layer.values, s=12, **options)
+    outline = plane.outline
+    if outline is not None:
+        from matplotlib.patches import PathPatch
+
+        drawn.set_clip_path(outline, ax.transData)
+        ax.add_patch(PathPatch(outline, facecolor="none", edgecolor="#404040", linewidth=0.6))
+    ax.set(xlim=(left, right), ylim=(bottom, top), xlabel=plane.names[0], ylabel=plane.names[1])
+    if plane.spatial:
+        ax.set_aspect("equal")
+    return drawn
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One curve: its numbers, its entry in the legend (or None), its colour; dashed for a reference."""
+
+    layer: Layer
+    label: str | None
+    colour: Any
+    dashed: bool = False
+
+
+def draw_curves(ax: Axes, line: Slice, curves: Sequence[Curve], log: bool) -> None:
+    """Curves over a line; scattered values become dots."""
+    for curve in curves:
+        layer, label = curve.layer, curve.label or "_"
+        if layer.points is not None:
+            ax.plot(layer.points[:, 0], layer.values, "o", ms=3, color=curve.colour, label=label)
+            continue
+        x = line.coordinates(len(layer.values))[0]
+        style = {"ls": (0, (4, 3)), "lw": 1.2, "zorder": 3} if curve.dashed else {"ls": "-", "lw": 1.8}
+        ax.plot(x, layer.values, color=curve.colour, label=label, **style)
+    top = max((float(np.nanmax(c.layer.values, initial=0.0)) for c in curves), default=0.0)
+    if log and top > 0:
+        ax.set_yscale("log")
+        # an exact condition's zeros are no news
+        ax.set_ylim(bottom=max(top * 10 ** -(2 * DECADES), ax.get_ylim()[0]))
+    ax.set(xlim=line.limits[0], xlabel=line.names[0])
+    ax.grid(alpha=0.25, lw=0.6)
+    if any(curve.label for curve in curves) and len(curves) > 1:
+        ax.legend(frameon=False, fontsize=9)
+
+
+def draw_history(ax: Axes, history: Sequence[Mapping[str, float]]) -> None:
+    """Losses, and the error where it is known, over the seconds."""
+    drawn = 0
+    for column, (label, colour) in HISTORY.items():
+        rows = [r for r in history if column in r and r[column] > 0 and np.isfinite(r[column])]
+        if rows:
+            ax.plot(
+                [r["seconds"] for r in rows], [r[column] for r in rows], color=colour, lw=1.6, label=label
+            )
+            drawn += 1
+    ax.set(title="history", xlabel="seconds")
+    ax.grid(alpha=0.25, lw=0.6)
+    if drawn:
+        ax.set_yscale("log")
+        ax.legend(frameon=False, fontsize=9)
+    else:
+        ax.text(0.5, 0.5, "no history", ha="center", va="center", transform=ax.transAxes, color="#606060")

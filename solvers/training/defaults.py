@@ -1,0 +1,62 @@
+"""What ``sciml.solve`` takes when it is told nothing: the network, the number of points, the optimiser."""
+
+from __future__ import annotations
+
+import torch
+
+from sciml import optim
+from sciml.nn import MLP, JetNetwork
+from sciml.optim.methods.gauss_newton import DENSE
+from sciml.problem import PDE
+
+LARGE = 20_000  # parameters; with more, fewer points: a dense step costs points squared times parameters
+FEW_POINTS = 1000
+POINTS_PER_PARAMETER = 4  # collocation points at most, for each trained number
+MOST_POINTS = 20_000
+QUASI_NEWTON_LIMIT = 3000  # parameters of a dense inverse Hessian
+FLOPS = 3e10  # multiplications and additions a second, one core: for a guess before anything has run
+LEAST_STEPS = 10  # Gauss-Newton steps below which a budget is better spent on gradients
+
+
+def default_network(problem: PDE, seed: int, dtype: torch.dtype) -> JetNetwork:
+    """A sine MLP sized by the number of coordinates; small, because Gauss-Newton makes much of few parameters."""
+    d = problem.domain.dim
+    evolving = problem.domain.time_axis is not None
+    if d <= 2 and not evolving:
+        hidden = [20, 20]
+    elif d <= 3:
+        hidden = [20, 20, 20]
+    else:
+        hidden = [32, 32, 32]
+    widths = [problem.inputs, *hidden, problem.outputs]
+    return MLP(widths, "tanh" if evolving else "sine", seed=seed, dtype=dtype)
+
+
+def default_points(problem: PDE, parameters: int = 0) -> int:
+    """Interior points to begin with: few, since more are added when the held-out residual asks for them."""
+    evolving = problem.domain.time_axis is not None
+    base = 200 if not evolving and problem.domain.dim <= 2 else 1000
+    points = base * max(1, problem.domain.dim // 2)
+    return min(points, FEW_POINTS) if parameters > LARGE else points
+
+
+def most_points(parameters: int) -> int:
+    """Interior points that a run may grow to: as many as the parameters can use, and no more than leave the smaller
+    of the two linear systems dense.
+    """
+    return min(MOST_POINTS, POINTS_PER_PARAMETER * parameters) if parameters <= DENSE else DENSE
+
+
+def default_method(parameters: int, points: int, pointwise: bool, seconds: float) -> optim.StepMethod:
+    """The step method for so many parameters, collocation points and seconds.
+
+    Gauss-Newton where rows of the Jacobian come from jets and the budget pays for some steps; it picks the smaller of
+    the parameters' and the points' system by itself. Where derivatives come from autograd, and a row of the Jacobian is
+    a backward pass, self-scaled Broyden. Adam beyond. Gradients first and Gauss-Newton then is not among them: a first
+    phase of Adam takes about as long as the Gauss-Newton steps that it saves (``benchmarks.pinn``, Burgers).
+    """
+    if not pointwise:
+        return optim.method("ssbroyden" if parameters <= QUASI_NEWTON_LIMIT else "adam")
+    small = min(parameters, points)
+    step = float(parameters) * points * small + small**3 / 3.0
+    return optim.method("gn-arc" if LEAST_STEPS * step <= FLOPS * seconds else "adam")

@@ -1,0 +1,152 @@
+"""Fine-tuning in phases: training goes on where it stopped, and ranks are chosen in between."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from sciml import optim
+from sciml.adapters import Adapter, Gates, choose, search_ranks
+from sciml.optim.methods.gauss_newton import GaussNewtonMethod
+from sciml.rank import CubicBudget
+from sciml.solvers.training.adapted_collocation import (
+    AdaptedCollocation,
+    ScaledFactors,
+    is_linear,
+    linear_solve,
+)
+from sciml.solvers.training.collocation import Collocation
+from sciml.solvers.training.loop import Run
+from sciml.solvers.training.settings import Settings, carry_out, make_run, method_for, statistics
+
+CUT_AT = 0.5  # share of the limits before a single cut: at full rank the search sees what each component does
+ROUNDS = 12  # equal shares of the limits in joint training
+WARMUP, SETTLE = 2, 5  # of them at full rank first, and at the final ranks last
+
+
+class Phases:
+    """Training of one fine-tuning, in one run or in several that share its limits.
+
+    Args:
+        settings: With the limits of all runs together; time is wall time since this was built.
+        inner, outer: Collocation systems of the base's copy, to train on and to look at.
+        base: The base's parameters as one vector ``(P,)``.
+        optimizer: As in :func:`sciml.solve`.
+
+    Attributes:
+        history: Of all runs, steps and seconds counted through.
+        stats: Of the last run; ``start`` and ``rejected`` of all.
+        stopped: Whether a run ended because the user or a callback asked for it.
+    """
+
+    def __init__(
+        self, settings: Settings, inner: Collocation, outer: Collocation, base: Tensor, optimizer: Any
+    ):
+        self.settings, self.inner, self.outer = settings, inner, outer
+        self.base, self.optimizer = base, optimizer
+        self.history: list[dict[str, float]] = []
+        self.stats: dict[str, Any] = {}
+        self.stopped = False
+        self._draws, self._state = 0, None
+        self._began = time.perf_counter()
+
+    def train(self, adapter: Adapter, until: float = 1.0) -> None:
+        """Train until a share of the limits is used up; at the end the factors are the best of this run."""
+        self._run(adapter, self.settings.shortened(until))
+
+    def cut(self, adapter: Adapter) -> Adapter:
+        """Train at full rank, cut to the budget, train on what is left; the smaller adapter."""
+        self.train(adapter, CUT_AT)
+        try:
+            smaller = search_ranks(adapter, self.inner, self.base)
+        except KeyboardInterrupt:
+            return self._uncut(adapter)
+        return self._settled(smaller)
+
+    def joint(self, adapter: Adapter, budget: int, selector: str) -> Adapter:
+        """Train and choose by turns while the budget falls, then cut and train on what is left; the smaller adapter.
+
+        Until the cut, components that a choice leaves out are set to zero and trained on with the others, so that a
+        later choice may take them again. Our own working out after SubLoRA's abstract (Gao & Tan, arXiv 2507.01841),
+        with the schedule of AdaLoRA (Zhang et al., ICLR 2023).
+        """
+        size = Gates(adapter).size
+        schedule = CubicBudget(size, min(budget, size), ROUNDS, WARMUP, SETTLE)
+        # the residual of a trained network is small, where both matrices choose alike; this one costs one Jacobian
+        curvature = "gauss_newton" if self.inner.pointwise else "hessian"
+        last = ROUNDS - SETTLE
+        for k in range(WARMUP + 1, last + 1):
+            self.train(adapter, k / ROUNDS)
+            gates, now = Gates(adapter), last if self.stopped else k
+            try:
+                keep = choose(gates, self.inner, self.base, schedule(now), selector, curvature)
+            except KeyboardInterrupt:
+                return self._uncut(adapter)
+            adapter = gates.prune(keep) if now == last else gates.silence(keep)
+            if self.stopped:
+                break
+        return self._settled(adapter)
+
+    def _uncut(self, adapter: Adapter) -> Adapter:
+        """The adapter as it was trained, when a search was broken off: nothing that was reached is lost."""
+        self.stopped, self.stats["outcome"] = True, "interrupted"
+        self.stats["notes"].append("stopped while ranks were chosen: not cut to the budget.")
+        return adapter
+
+    def _settled(self, adapter: Adapter) -> Adapter:
+        """The adapter with its final ranks, trained on unless somebody stopped it."""
+        if not self.stopped:
+            self.train(adapter)
+            return adapter
+        # no more steps, but the numbers of the smaller adapter
+        self._run(adapter, replace(self.settings, max_steps=max(1, self.stats["steps"]), callbacks=()))
+        self.stats["outcome"] = "interrupted"
+        self.stats["notes"].append("stopped before the ranks were chosen: cut to the budget, not trained on.")
+        return adapter
+
+    def _run(self, adapter: Adapter, settings: Settings) -> None:
+        auto = isinstance(self.optimizer, str) and self.optimizer == "auto"
+        method = method_for("gn-arc" if auto else self.optimizer, settings, self.inner, adapter.size)
+        factors = ScaledFactors(adapter) if isinstance(method, optim.TorchMethod) else adapter
+        system, held_out = (AdaptedCollocation(part, factors, self.base) for part in (self.inner, self.outer))
+        theta = factors.vector()
+        run = make_run(settings, system, held_out, method, adapter.size)
+        through = {"start": run.relative(held_out.value(theta)), "rejected": 0}
+        if self.stats:
+            through = {name: self.stats[name] for name in through}
+            run.step, run.draws = self.stats["steps"], self._draws
+            run.seconds_before = time.perf_counter() - self._began
+        if isinstance(method, GaussNewtonMethod) and self._state is not None:
+            run.method_state = method.refresh(
+                system, theta, self._state
+            )  # its damping has been found already
+        head = auto and adapter.config.kind == "head"
+        outcome, named = _closed_form(run, system, theta) if head else None, self.optimizer
+        if outcome:
+            named = "linear least squares"
+        else:
+            if head and self.inner.pointwise:
+                self.inner.check_pointwise()
+            outcome = carry_out(run, settings)
+        factors.load_vector(run.result)
+        system.load(run.result)
+        self.stopped, self._draws, self._state = outcome == "interrupted", run.draws, run.method_state
+        self.history += run.history
+        self.stats = {
+            **statistics(run, outcome, named),
+            "parameters": adapter.size,
+            "start": through["start"],
+        }
+        self.stats["rejected"] += through["rejected"]
+
+
+def _closed_form(run: Run, system: AdaptedCollocation, theta: Tensor) -> str | None:
+    """Jump to the least-squares solution and name the outcome; None where the residual is not linear."""
+    linearization = system.linearize(theta)
+    linearization.dense()  # once for the test and the solution
+    if not is_linear(system, theta, linearization):  # which also shows that J is right
+        return None
+    return run.jump(linear_solve(linearization, theta))

@@ -1,0 +1,209 @@
+"""Sites: sets of points with what must vanish there, as the residual's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from sciml.ansatz import Trial
+from sciml.conditions import Condition, Data, Dirichlet, Initial, Neumann, Periodic, Robin, evaluate
+from sciml.derivatives import AutogradSource, RecordingSource
+from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.field import Field
+from sciml.jacobian.tape import Block
+from sciml.jets import Plan
+from sciml.nn.base import Record
+from sciml.problem import PDE
+
+Terms = dict[str, Tensor]
+PROBE = 7  # points of the recording pass
+AGREE = 1e-5  # largest relative difference between jets and nested autograd that the probe accepts
+
+
+@dataclass
+class Site:
+    """Points and the function that must vanish on them.
+
+    Attributes:
+        label: Name for messages.
+        function: ``(Field, x (n, d)) -> {term: (n, k)}``.
+        draw: ``(n, seed) -> (n, d)``, new points of the same kind.
+        count: Number of points to draw.
+        partner: For periodic penalties: maps the points to their partners at the other end, and ``function`` takes the
+            two Fields stacked (rows first half, second half).
+        plan: Derivatives asked for; None where only autograd can answer.
+        terms: Names and numbers of columns, known after :meth:`record`.
+    """
+
+    label: str
+    function: Callable[[Field, Tensor], Terms]
+    draw: Callable[[int, int], Tensor]
+    count: int
+    adaptive: bool = False
+    plan: Plan | None = None
+    terms: dict[str, int] = field(default_factory=dict)
+    x: Tensor = field(default_factory=lambda: torch.zeros(0))
+    frozen: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def record(self, trial: Trial, problem: PDE, like: Tensor) -> None:
+        """Run the function once on a few points: make the plan, check shapes, dtypes and the jets themselves."""
+        x = self.draw(max(PROBE, 2), 1).to(like)[:PROBE]
+        source = RecordingSource(AutogradSource(trial, x))
+        expected = self.function(problem.field(source), x)
+        for name, term in expected.items():
+            if term.dtype != like.dtype:
+                raise ArgumentTypeError(
+                    f"{self.label}: term {name!r} must have dtype {like.dtype} like the points; got {term.dtype}. "
+                    "Check the constants and tables in the residual, the source and the conditions."
+                )
+            if not term.requires_grad:
+                raise ArgumentError(
+                    f"{self.label}: term {name!r} does not depend on the unknown, so it cannot be solved for."
+                )
+        self.terms = {name: term.shape[1] for name, term in expected.items()}
+        if source.highers or not trial.offers_jets:
+            return
+        self.plan = Plan.from_requests(problem.domain.dim, source.firsts, source.seconds)
+        self.x, self.frozen = x, trial.frozen_jets(x, self.plan)
+        got = self.evaluate(trial, problem)
+        for name, term in expected.items():
+            error = (got[name] - term).abs().max() / term.abs().max().clamp(min=1e-300)
+            if not error <= AGREE * (1 if like.dtype == torch.float64 else 1e4):  # NaN too
+                self.plan = self.frozen = None
+                return
+
+    def place(self, trial: Trial, x: Tensor) -> None:
+        """Take new points and compute what stays fixed on them."""
+        self.x = x
+        self.frozen = trial.frozen_jets(x, self.plan) if self.plan is not None else None
+
+    def evaluate(self, trial: Trial, problem: PDE, tape: list[Record] | None = None) -> Terms:
+        """The terms at the current points, with a graph where gradients are enabled."""
+        if self.plan is None or self.frozen is None:
+            return self.function(problem.field(AutogradSource(trial, self.x)), self.x)
+        jet = trial.jets(self.frozen, self.plan, tape)
+        return self.function(problem.field(self.plan.source(jet)), self.x)
+
+    def blocks(
+        self, trial: Trial, problem: PDE, scales: dict[str, float]
+    ) -> tuple[list[Tensor], list[Block]]:
+        """Residual columns and the factors of their Jacobian, one backward pass a column."""
+        tape: list[Record] = []
+        with torch.enable_grad():
+            terms = self.evaluate(trial, problem, tape)
+            columns = [
+                (terms[name][:, k], scales[name]) for name in self.terms for k in range(self.terms[name])
+            ]
+            outputs = [record.z_out for record in tape]
+            rows, blocks = [], []
+            for i, (column, scale) in enumerate(columns):
+                grads = torch.autograd.grad(
+                    column.sum(),
+                    outputs,
+                    retain_graph=i + 1 < len(columns),
+                    allow_unused=True,
+                    materialize_grads=True,
+                )
+                rows.append(column.detach() * scale)
+                blocks.append(Block(tape, grads, scale))
+        return rows, blocks
+
+
+def build_sites(problem: PDE, trial: Trial, interior: int, boundary: int) -> list[Site]:
+    """The interior's site and one for each condition that is left to a penalty."""
+
+    def equation(u: Field, x: Tensor) -> Terms:
+        return problem.residual_terms(u, x)
+
+    sites = [Site("residual", equation, problem.sample, interior, adaptive=True)]
+    labels: set[str] = set()
+    for condition in trial.ansatz.soft:
+        label, k = condition.label, 2
+        while label in labels:
+            label, k = f"{condition.label}#{k}", k + 1
+        labels.add(label)
+        sites.append(_condition_site(problem, condition, label, boundary))
+    return sites
+
+
+def _condition_site(problem: PDE, condition: Condition, label: str, count: int) -> Site:
+    j = slice(0, 0)
+    if not isinstance(condition, Periodic):
+        index = problem.component(condition)
+        j = slice(index, index + 1)
+    domain = problem.domain
+    if isinstance(condition, Data):
+        points, values = condition.points, condition.values
+
+        def measured(u: Field, x: Tensor) -> Terms:
+            rows = _rows_of(x, points)
+            return {label: u.value[:, j] - values.to(x)[rows]}
+
+        return Site(label, measured, lambda n, seed: points[:n] if n < len(points) else points, len(points))
+    if isinstance(condition, Periodic):
+        return _periodic_site(problem, condition, label, count)
+    if isinstance(condition, Initial):
+        start, axis = domain.initial(), domain.time_axis
+        assert axis is not None
+
+        def begins(u: Field, x: Tensor) -> Terms:
+            left = u.value if condition.order == 0 else u.d(axis)
+            return {label: left[:, j] - evaluate(condition.value, x, label)}
+
+        return Site(label, begins, lambda n, seed: start.sample(n, seed=seed), count)
+    assert isinstance(condition, (Dirichlet, Neumann, Robin))
+    where = domain.boundary(condition.on)
+
+    def slope(u: Field, x: Tensor) -> Tensor:
+        normal = where.normal(x)
+        return sum(
+            (normal[:, i : i + 1] * u.d(i)[:, j] for i in domain.space_axes), start=torch.zeros_like(x[:, :1])
+        )
+
+    def holds(u: Field, x: Tensor) -> Terms:
+        value = evaluate(condition.value, x, label)
+        if isinstance(condition, Dirichlet):
+            return {label: u.value[:, j] - value}
+        if isinstance(condition, Neumann):
+            return {label: slope(u, x) - value}
+        alpha, beta = evaluate(condition.alpha, x, label), evaluate(condition.beta, x, label)
+        return {label: alpha * u.value[:, j] + beta * slope(u, x) - value}
+
+    return Site(label, holds, lambda n, seed: where.sample(n, seed=seed), count)
+
+
+def _periodic_site(problem: PDE, condition: Periodic, label: str, count: int) -> Site:
+    """``hard=False`` periodicity: the two ends as a pair of rows would mix points, so they are compared in one jet.
+
+    The points come in pairs (low end, high end) and the term is formed by differencing within the pair; such a residual
+    is not pointwise, which the solver notices and answers with the autograd road.
+    """
+    domain = problem.domain
+    axis = tuple(domain.names).index(condition.coordinate)
+
+    def draw(n: int, seed: int) -> Tensor:
+        half = problem.domain.sample(max(1, n // 2), seed=seed)
+        low, high = half.clone(), half.clone()
+        low[:, axis], high[:, axis] = domain.lower[axis], domain.upper[axis]
+        return torch.stack([low, high], 1).reshape(-1, domain.dim)
+
+    def agrees(u: Field, x: Tensor) -> Terms:
+        out = {}
+        for order in range(condition.order + 1):
+            value = u.value if order == 0 else u.d(axis)
+            pairs = value[: 2 * (len(value) // 2)].reshape(-1, 2, value.shape[1])
+            jump = (pairs[:, 1] - pairs[:, 0]).repeat_interleave(2, 0)
+            if len(value) % 2:
+                jump = torch.cat([jump, torch.zeros_like(value[-1:])])
+            out[label if order == 0 else f"{label}_x"] = jump
+        return out
+
+    return Site(label, agrees, draw, 2 * (count // 2))
+
+
+def _rows_of(x: Tensor, points: Tensor) -> Tensor:
+    """Row of ``points`` for each row of ``x``: the probe sees the first few, training all."""
+    return torch.arange(x.shape[0], device=x.device) % points.shape[0]

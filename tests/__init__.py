@@ -1,0 +1,1 @@
+"""The tests of sciml; their folders mirror the tree."""

@@ -1,0 +1,168 @@
+"""Compiled kernels on disk, their vectors, and processes that fork."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from sciml import kernels
+from sciml.kernels.cpu import machine
+
+SCRIPT = """
+import torch
+from sciml.kernels import LayerWeights, kan_jets, uniform_knots
+layer = LayerWeights(torch.ones(2, 5, 1), torch.ones(2, 1), uniform_knots(0., 1., 3, 2, dtype=torch.float32), 2)
+z = torch.full((600, 1, 2), 0.3)
+torch.set_num_threads(2)
+print(float(kan_jets(z, [layer], backend="simd").sum()))
+"""
+
+needs_simd = pytest.mark.skipif(machine.missing_simd() is not None, reason=str(machine.missing_simd()))
+
+
+def run(folder):
+    environment = {**os.environ, "SCIML_CACHE_DIR": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=True
+    )
+    return float(done.stdout), done.stderr
+
+
+@needs_simd
+@pytest.mark.slow
+def test_a_kernel_is_compiled_once_and_says_so(tmp_path):
+    first, said = run(tmp_path)
+    assert said.count("compiling") == 1  # values come with the tables
+    assert str(tmp_path) in said
+    second, said = run(tmp_path)
+    assert second == first
+    assert "compiling" not in said
+
+
+TEXT = """
+from numba import njit
+
+
+@njit(cache=CACHE)
+def double(x):
+    return 2 * x
+"""
+
+
+@needs_simd
+def test_generated_code_is_kept_on_disk(tmp_path, monkeypatch, capsys):
+    from sciml.kernels.cpu import compiled
+
+    monkeypatch.setattr(compiled, "_folder", lambda: tmp_path)
+    for time in range(2):
+        module = compiled._load("doubled", TEXT, {"double": (3,)}, "a test")
+        assert module.double(4) == 8
+        said = capsys.readouterr().err
+        assert ("compiling a test" in said) == (time == 0)
+    assert list(tmp_path.rglob("*.nbc"))
+    monkeypatch.setattr(compiled, "_folder", lambda: None)
+    assert compiled._load("doubled", TEXT, {"double": (3,)}, "a test").double(4) == 8
+    assert "in every session" in capsys.readouterr().err
+
+
+def test_where_the_cache_lies(tmp_path, monkeypatch):
+    from sciml.kernels.cpu.compiled import cache_folder
+
+    monkeypatch.setenv("SCIML_CACHE_DIR", str(tmp_path / "new"))
+    assert cache_folder() == tmp_path / "new" / "kernels"
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SCIML_CACHE_DIR", str(tmp_path / "file"))
+    assert cache_folder() is None  # it costs only the cache
+    monkeypatch.delenv("SCIML_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    if sys.platform == "linux":
+        assert cache_folder() == tmp_path / "sciml" / "kernels"
+
+
+@needs_simd
+@pytest.mark.parametrize("bits, lanes", [(32, 16), (32, 8), (32, 4), (64, 8), (64, 4), (64, 2)])
+def test_vector_operations(bits, lanes):
+    from numba import njit
+
+    from sciml.kernels.cpu.simd.parts import sum_tree
+    from sciml.kernels.cpu.simd.vectors import operations
+
+    V = operations(bits, lanes)
+    dtype = np.float32 if bits == 32 else np.float64
+    binds = {name: getattr(V, name) for name in vars(V) if name != "fold"}
+    binds |= {f"fold{g}": f for g, f in V.fold.items()}
+    tree = sum_tree([f"load(m, {n * lanes})" for n in range(lanes)], lanes)
+    text = f"""
+def work(m, out, n):
+    transpose(m, 0, out, 0)
+    store(out, n * n, {tree})
+    store(out, n * n + n, gather(m, mul(iota(), splat(np_float(n)))))
+    scatter(out, sub(splat(np_float(n * n + 3 * n - 1)), iota()), power_of_two(iota()))
+    return any_less(iota(), splat(np_float(1))), any_less(iota(), splat(np_float(0)))
+"""
+    exec(text, binds | {"np_float": dtype}, binds)
+    m = np.random.default_rng(0).random((lanes, lanes)).astype(dtype)
+    out = np.zeros(lanes * (lanes + 3), dtype)
+    flags = njit(binds["work"])(m.ctypes.data, out.ctypes.data, lanes)
+    np.testing.assert_array_equal(out[: lanes**2].reshape(lanes, lanes), m.T)
+    np.testing.assert_allclose(out[lanes**2 :][:lanes], m.sum(1), rtol=1e-6)
+    np.testing.assert_array_equal(out[lanes**2 + lanes :][:lanes], m[:, 0])
+    np.testing.assert_array_equal(out[: lanes**2 + 3 * lanes][-lanes:], 2.0 ** np.arange(lanes)[::-1])
+    assert flags == (True, False)
+
+
+@needs_simd
+def test_narrower_vectors_give_the_same(monkeypatch):
+    import torch
+
+    from sciml.kernels.autograd import build
+    from sciml.kernels.jets import BACKENDS, fused_call
+
+    knots = kernels.uniform_knots(-1.0, 1.0, 4, 2)
+    rng = torch.Generator().manual_seed(0)
+    layers = [
+        kernels.LayerWeights(torch.randn(i, 6, o, generator=rng, dtype=torch.float64), None, knots, 2)
+        for i, o in ((2, 5), (5, 1))
+    ]
+    z = torch.rand(9, 3, 2, generator=rng, dtype=torch.float64)
+    want = kernels.kan_jets(z, layers, backend="reference").numpy()
+    monkeypatch.setattr(machine, "vector_bytes", lambda: 16)
+    machine.simd.cache_clear()
+    try:
+        call, W, weights = fused_call(BACKENDS["simd"].plan, z, layers, None)
+        assert call.plan.kernels.lanes == 2
+        got = build(call, z, W, weights, -1).run().numpy()
+    finally:
+        machine.simd.cache_clear()
+    np.testing.assert_allclose(got, want, rtol=0, atol=1e-12)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_threads_after_a_fork():
+    import threading
+
+    from sciml.kernels.cpu.network import run_parts
+
+    def parts() -> int:
+        seen = []
+        run_parts(seen.append, 50)
+        return len(seen)
+
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        assert parts() == 50
+        child = os.fork()
+        if child == 0:
+            timer = threading.Timer(20, os._exit, (1,))
+            timer.start()
+            os._exit(0 if parts() == 50 else 2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,46 @@
+"""The examples in docs/files.md read real files, without sciml where they say so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import fuzz
+from sciml.solvers.files import container
+from tests.cases import ROOT
+
+PAGE = ROOT / "docs" / "files.md"
+
+
+@pytest.mark.parametrize("pack", [False, True], ids=["plain", "packed"])
+def test_examples(tmp_path: Path, pack: bool, monkeypatch: pytest.MonkeyPatch):
+    plain, digest, checked = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    fuzz.save_example(tmp_path / "file.h5", pack)
+    config, arrays = container.read(tmp_path / "file.h5", "solution")
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(plain, names)
+    assert "sciml" not in plain
+    assert fuzz.equal((names["data"]["config"], names["arrays"]), (config, arrays))
+    exec(digest, names)
+    names["arrays"]["layers.0.coef"] = names["arrays"]["layers.0.coef"] + 1e-9
+    with pytest.raises(AssertionError):
+        exec(digest, names)
+    exec(checked, names)
+    assert fuzz.equal((names["config"], names["arrays"]), (config, arrays))
+
+
+def test_limits_are_the_ones_in_the_code():
+    from sciml.solvers.files import canonical_json, hdf5_flat, seal
+
+    page = PAGE.read_text(encoding="utf-8")
+    assert seal.BLOCK == 512
+    assert "first 512 bytes" in page
+    assert (seal.MAX_FILE_BYTES, canonical_json.MAX_BYTES) == (1 << 30, 4 << 20)
+    assert f"{canonical_json.MAX_DEPTH} levels and {canonical_json.MAX_NODES:,} values" in page
+    assert f"at most {hdf5_flat.MAX_DATASETS:,}" in page
+    assert all(f"`{dtype}`" in page for dtype in [*hdf5_flat.DTYPES, "bool"])
+    assert np.dtype(bool).itemsize == 1
