@@ -7,9 +7,8 @@ linearisation.
 A *step method* is an immutable value with three verbs; all that changes lives in its state::
 
     state = method.init(problem, theta)
-    theta, state = method.step(problem, theta, state)      # one outer iteration; theta is a new tensor or
-    the old one state = method.refresh(problem, theta, state)          # the problem's points (or weights)
-    changed: look again
+    theta, state = method.step(problem, theta, state)  # one outer iteration; theta is a new tensor or the old one
+    state = method.refresh(problem, theta, state)  # the problem's points or weights have changed: look again
 
 A step never takes a point whose loss is not finite: it counts a rejection and shortens its stride.
 """
@@ -23,51 +22,10 @@ import torch
 from torch import Tensor
 
 from sciml.errors import ArgumentError
+from sciml.jacobian.protocols import Curvature, Linearization
 
 # metadata of a state field that is only a cache: left out of ``state_dict``
 TRANSIENT = {"transient": True}
-
-
-@runtime_checkable
-class Linearization(Protocol):
-    """``r(theta + s) ~ r + J s`` at one ``theta``: J (M, P), with products that need not form it."""
-
-    residual: Tensor
-    shape: tuple[int, int]
-
-    def dense(self) -> Tensor:
-        """J, shape (M, P)."""
-        ...
-
-    def mv(self, v: Tensor) -> Tensor:
-        """``J v``: (P,) -> (M,)."""
-        ...
-
-    def rmv(self, w: Tensor) -> Tensor:
-        """``J' w``: (M,) -> (P,)."""
-        ...
-
-    def gram(self) -> Tensor:
-        """``J J'``, shape (M, M)."""
-        ...
-
-
-@runtime_checkable
-class Curvature(Protocol):
-    """Second-order model of a scalar loss at one ``theta``: value, gradient (P,), and a symmetric B (P, P)
-    ~ Hessian.
-    """
-
-    value: float
-    gradient: Tensor
-
-    def mv(self, v: Tensor) -> Tensor:
-        """``B v``: (P,) -> (P,)."""
-        ...
-
-    def dense(self) -> Tensor:
-        """B, shape (P, P)."""
-        ...
 
 
 @runtime_checkable

@@ -1,0 +1,49 @@
+"""What a linear and a quadratic model of a problem offer, however they are made."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+
+@runtime_checkable
+class Linearization(Protocol):
+    """``r(theta + s) ~ r + J s`` at one ``theta``: J (M, P), with products that need not form it."""
+
+    residual: Tensor
+    shape: tuple[int, int]
+
+    def dense(self) -> Tensor:
+        """J, shape (M, P)."""
+        ...
+
+    def mv(self, v: Tensor) -> Tensor:
+        """``J v``: (P,) -> (M,)."""
+        ...
+
+    def rmv(self, w: Tensor) -> Tensor:
+        """``J' w``: (M,) -> (P,)."""
+        ...
+
+    def gram(self) -> Tensor:
+        """``J J'``, shape (M, M)."""
+        ...
+
+
+@runtime_checkable
+class Curvature(Protocol):
+    """Second-order model of a scalar loss at one ``theta``: value, gradient (P,), and a symmetric B (P, P)
+    ~ Hessian.
+    """
+
+    value: float
+    gradient: Tensor
+
+    def mv(self, v: Tensor) -> Tensor:
+        """``B v``: (P,) -> (P,)."""
+        ...
+
+    def dense(self) -> Tensor:
+        """B, shape (P, P)."""
+        ...
