@@ -313,7 +313,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "key twice": (with_json(b'{"arrays":{},"config":{"a":1,"a":2}}'), "canonical"),
     "half a character": (with_json(b'{"arrays":{},"config":{"a":"\\ud800"}}'), "Unicode"),
     "JSON list": (with_json(b"[1,2]"), "two dictionaries"),
-    "table of another type": (with_json(b'{"arrays":[],"config":{}}'), "table of arrays must be"),
+    "table of another type": (with_json(b'{"arrays":[],"config":{}}'), "table of arrays needs"),
     "long JSON": (with_json(b'"' + b"x" * (5 << 20) + b'"'), "bytes of JSON"),
     "negative shape": (with_json(table(coef=["float64", [-3, 4]])), "table of arrays"),
     "shape of bools": (with_json(table(coef=["float64", [True, True]])), "table of arrays"),

@@ -30,7 +30,7 @@ from benchmarks._common import machine, one_thread, show
 from sciml import nn, optim
 from sciml.ansatz import Trial
 from sciml.solvers.solution import relative_error
-from sciml.solvers.training.collocation import Collocation
+from sciml.solvers.training.residual_system import ResidualSystem
 
 Make = Callable[[int], nn.JetNetwork]  # seed -> network
 
@@ -96,7 +96,7 @@ def networks(
 def fit(problem: Fit, network: nn.JetNetwork, seed: int, seconds: float) -> dict[str, Any]:
     """Gauss-Newton for so many CPU seconds; nothing but the held-out error counts."""
     trial = Trial(problem, network)
-    system = Collocation(problem, trial, POINTS, 0, seed)
+    system = ResidualSystem(problem, trial, POINTS, 0, seed)
     optim.least_squares(system, system.theta, options={"maxiter": 1})  # compiles what is compiled once
     began = time.process_time()
 

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from sciml.domains import Ball, Box, Disk, Interval, PointCloud, Polygon, TimeInterval
     from sciml.errors import ArgumentError, ArgumentTypeError, FileFormatError, SciMLError
     from sciml.problem import PDE
-    from sciml.solvers.files.solution_file import load
-    from sciml.solvers.solution import Solution
+    from sciml.solvers.solution import Solution, load
     from sciml.solvers.solve import solve
 
 __version__ = "0.1.0"
@@ -34,8 +33,7 @@ if not (_here / "solvers").is_dir() and all(
 
 _HOME = {  # module -> the names it lends to the front door
     "sciml.solvers.solve": ("solve",),
-    "sciml.solvers.solution": ("Solution",),
-    "sciml.solvers.files.solution_file": ("load",),
+    "sciml.solvers.solution": ("Solution", "load"),
     "sciml.problem": ("PDE",),
     "sciml.domains": ("Ball", "Box", "Disk", "Interval", "PointCloud", "Polygon", "TimeInterval"),
     "sciml.conditions": ("Data", "Dirichlet", "Initial", "Neumann", "Periodic", "Robin"),

@@ -1,30 +1,39 @@
-"""Fine-tune one base to a whole family of problems: resumable, one adapter file a member, one table at the end."""
+"""A family: one base, many members, one adapter each; what is finished is never done twice."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, TypeVar
+
+import torch
 
 from sciml.adapters import AdapterConfig, get_config
+from sciml.ansatz import Trial
+from sciml.arguments import one_of
 from sciml.errors import ArgumentError, FileFormatError
 from sciml.problem import PDE
-from sciml.solvers.adapted import AdaptedSolution
-
-if TYPE_CHECKING:
-    from sciml.solvers.hosting import AdapterHost
+from sciml.solvers.adapted import AdaptedAnswer
+from sciml.solvers.answer import Answer
+from sciml.solvers.files import adapter_file
+from sciml.solvers.finetune import finetune
+from sciml.solvers.report import Report
 
 BACKENDS = ("serial", "ray")
 ON_ERROR = ("raise", "skip")
 WORTH_WORKERS = 10.0  # seconds of work left below which starting workers costs more than it saves
 COLUMNS = ("member", "outcome", "seconds", "steps", "residual", "error", "trained")
+COSMETIC = ("progress", "callbacks")  # options that do not change what comes out
+
+A = TypeVar("A", bound=AdaptedAnswer)
+B = TypeVar("B", bound=AdaptedAnswer)
 
 
 @dataclass
-class FamilyResult:
+class FamilyResult(Generic[A]):
     """What became of every member.
 
     Attributes:
@@ -34,10 +43,15 @@ class FamilyResult:
         notes: Decisions taken, such as serial instead of ray.
     """
 
-    solutions: dict[str, AdaptedSolution] = field(default_factory=dict)
+    solutions: dict[str, A] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     resumed: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def map(self, function: Callable[[A], B]) -> FamilyResult[B]:
+        """The same with every solution passed through a function."""
+        solutions = {name: function(tuned) for name, tuned in self.solutions.items()}
+        return FamilyResult(solutions, self.failures, self.resumed, self.notes)
 
     def rows(self) -> list[dict[str, Any]]:
         """One row of plain data a member."""
@@ -60,7 +74,7 @@ class FamilyResult:
 
 
 def finetune_family(
-    base: AdapterHost,
+    base: Answer,
     members: Mapping[str, PDE],
     adapter: str | AdapterConfig = "lotra",
     *,
@@ -69,80 +83,125 @@ def finetune_family(
     on_error: str = "raise",
     progress: bool = False,
     **options: Any,
-) -> FamilyResult:
+) -> FamilyResult[AdaptedAnswer]:
     """Fine-tune ``base`` to every member; what is finished is never done twice.
 
     Args:
         base: A solved problem.
-        members: Name -> problem, for instance from :meth:`PDE.family`.
+        members: Name -> problem, for instance from ``PDE.family``.
         adapter: Configuration or name of a kind.
         folder: Where to keep one adapter file a member. A second call with the same folder reads what is there and
-            trains the rest; a file that does not belong to this base or member is trained anew.
+            trains the rest. A file of another base, member, configuration or other ``options`` is trained anew.
         backend: ``"serial"``, or ``"ray"`` (an optional extra) for one task a member on one machine or a cluster. A
             family that the first member shows to be a matter of seconds stays serial, and ``notes`` says so.
         on_error: ``"raise"`` stops at the first failure (finished members are kept), ``"skip"`` notes it and goes on.
         progress: A tqdm bar over the members.
-        options: For :func:`sciml.solvers.finetune.finetune`.
+        options: For ``sciml.solvers.finetune.finetune``.
 
     Returns:
-        A :class:`FamilyResult`; its ``table()`` is the overview.
+        A ``FamilyResult``; its ``table()`` is the overview.
     """
     _check(members, backend, on_error)
-    config = get_config(adapter)
-    result = FamilyResult()
-    todo: dict[str, PDE] = {}
     place = Path(folder) if folder is not None else None
     if place is not None:
         place.mkdir(parents=True, exist_ok=True)
-    for name, problem in members.items():
-        known = _finished(base, problem, config, place, name)
-        if known is None:
-            todo[name] = problem
+    run = FamilyRun(base, dict(members), get_config(adapter), options, place, on_error)
+    todo = [name for name in members if not run.take_up(name)]
+    with _bar(progress, len(todo)) as bar:
+        if backend == "ray" and todo:
+            run.parallel(todo, bar)
         else:
-            result.solutions[name] = known
-            result.resumed.append(name)
-    bar = _bar(progress, len(todo))
-    if backend == "ray" and todo:
-        _parallel(base, todo, config, place, on_error, options, result, bar)
-    else:
-        _serial(base, todo, config, place, on_error, options, result, bar)
-    bar.close()
+            run.serial(todo, bar)
+    result = run.result
     result.solutions = {name: result.solutions[name] for name in members if name in result.solutions}
     return result
 
 
-def _serial(base, todo, config, place, on_error, options, result, bar) -> None:
-    for name, problem in todo.items():
+@dataclass
+class FamilyRun:
+    """The fine-tuning of a family in progress.
+
+    Attributes:
+        base, members, config, options: As in ``finetune_family``.
+        place: Folder of the members' files, or None.
+        on_error: ``"raise"`` or ``"skip"``.
+        result: What is done so far.
+    """
+
+    base: Answer
+    members: dict[str, PDE]
+    config: AdapterConfig
+    options: dict[str, Any]
+    place: Path | None
+    on_error: str
+    result: FamilyResult[AdaptedAnswer] = field(default_factory=FamilyResult)
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """What is asked of every member, as plain data: a file that was asked for otherwise is not taken up."""
+        options = {name: repr(value) for name, value in sorted(self.options.items()) if name not in COSMETIC}
+        return {"adapter": self.config.to_dict(), "options": options}
+
+    def take_up(self, name: str) -> bool:
+        """Read a member that an earlier call finished; False where there is none that was asked for alike."""
+        file = self._file(name)
+        if file is None or not file.exists():
+            return False
         try:
-            _keep(base, place, name, _train(base, problem, config, name, options), result)
-        except Exception as error:
-            if on_error == "raise":
-                raise
-            result.failures[name] = _reason(error)
-        bar.update()
+            if adapter_file.read_request(file) != self.request:
+                return False
+            known = adapter_file.load(self.base, file, self.members[name])
+        except (FileFormatError, ArgumentError):
+            return False
+        if known.name != name:
+            return False
+        self.result.solutions[name] = known
+        self.result.resumed.append(name)
+        return True
 
+    def serial(self, names: list[str], bar: Any) -> None:
+        """Train members one after the other."""
+        for name in names:
+            try:
+                self._keep(_train(self.base, self.members[name], self.config, name, self.options))
+            except Exception as error:
+                if self.on_error == "raise":
+                    raise
+                self.result.failures[name] = _reason(error)
+            bar.update()
 
-def _parallel(base, todo, config, place, on_error, options, result, bar) -> None:
-    """One ray task a member. The first that succeeds runs here, to learn whether workers pay."""
-    ray = _ray()
-    rest, took = list(todo), 0.0
-    while rest and not took:
-        first = rest.pop(0)
-        start = time.perf_counter()
-        _serial(base, {first: todo[first]}, config, place, on_error, options, result, bar)
-        took = time.perf_counter() - start if first in result.solutions else 0.0
-    left = took * len(rest)
-    if left < WORTH_WORKERS:
-        result.notes.append(f"serial: the rest takes about {left:.1f} s, less than workers cost to start.")
-        _serial(base, {name: todo[name] for name in rest}, config, place, on_error, options, result, bar)
-        return
-    if not ray.is_initialized():
-        ray.init(log_to_driver=False, include_dashboard=False)
-    shared = ray.put((base.problem, base.network))
-    task = ray.remote(max_retries=1)(_remote)  # a killed worker's member is tried once more
-    waiting = {task.remote(shared, todo[name], config, name, options): name for name in rest}
-    failed: Exception | None = None
-    try:
+    def parallel(self, names: list[str], bar: Any) -> None:
+        """One ray task a member. The first that succeeds is trained here, to learn whether workers pay."""
+        ray = _ray()
+        rest, took = list(names), 0.0
+        while rest and not took:
+            first = rest.pop(0)
+            start = time.perf_counter()
+            self.serial([first], bar)
+            took = time.perf_counter() - start if first in self.result.solutions else 0.0
+        left = took * len(rest)
+        if left < WORTH_WORKERS:
+            self.result.notes.append(
+                f"serial: the rest takes about {left:.1f} s, less than workers cost to start."
+            )
+            self.serial(rest, bar)
+            return
+        if not ray.is_initialized():
+            ray.init(log_to_driver=False, include_dashboard=False)
+        shared = ray.put((self.base.problem, self.base.network))
+        task = ray.remote(max_retries=1)(_remote)  # a killed worker's member is tried once more
+        waiting = {
+            task.remote(shared, self.members[name], self.config, name, self.options): name for name in rest
+        }
+        try:
+            self._collect(ray, waiting, bar)
+        finally:
+            for other in waiting:
+                ray.cancel(other)
+
+    def _collect(self, ray: Any, waiting: dict[Any, str], bar: Any) -> None:
+        """Keep what the workers finish; raise the first failure unless failures are skipped."""
+        failed: Exception | None = None
         while waiting and failed is None:
             # everything that is ready, so that a failure beside a success does not lose it
             ready, _ = ray.wait(list(waiting), num_returns=1)
@@ -150,27 +209,47 @@ def _parallel(base, todo, config, place, on_error, options, result, bar) -> None
             for done in dict.fromkeys([*ready, *more]):
                 name = waiting.pop(done)
                 try:
-                    tuned = AdaptedSolution(base, todo[name], *_of_worker(ray, done, name))
-                    _keep(base, place, name, tuned, result)
+                    adapter, history, stats = _of_worker(ray, done)
+                    self._keep(AdaptedAnswer(self.base, self.members[name], adapter, name, history, stats))
                 except Exception as error:
-                    result.failures[name] = _reason(error)
-                    failed = error if on_error == "raise" else None
+                    self.result.failures[name] = _reason(error)
+                    failed = error if self.on_error == "raise" else None
                 bar.update()
-    finally:
-        for other in waiting:
-            ray.cancel(other)
-    if failed is not None:
-        raise failed
+        if failed is not None:
+            raise failed
+
+    def _keep(self, tuned: AdaptedAnswer) -> None:
+        file = self._file(tuned.name)
+        if file is not None:
+            adapter_file.save(tuned, file, self.request)
+        self.result.solutions[tuned.name] = tuned
+
+    def _file(self, name: str) -> Path | None:
+        return None if self.place is None else self.place / _file_name(name)
 
 
-def _of_worker(ray: Any, done: Any, name: str) -> tuple[Any, str, Any, Any]:
-    """Adapter, name, history and statistics of a finished task; its own exception where it raised one."""
+def _train(
+    base: Answer, problem: PDE, config: AdapterConfig, name: str, options: dict[str, Any]
+) -> AdaptedAnswer:
+    return finetune(base, problem, config, name=name, **{"progress": False, **options})
+
+
+def _remote(shared: Any, problem: PDE, config: AdapterConfig, name: str, options: dict[str, Any]) -> Any:
+    """Runs in a worker: only the base's problem and network travel, and only the adapter comes back."""
+    torch.set_num_threads(1)
+    base_problem, network = shared
+    base = Answer(base_problem, Trial(base_problem, network), [], Report())
+    tuned = _train(base, problem, config, name, options)
+    return tuned.adapter, tuned.history, tuned.stats
+
+
+def _of_worker(ray: Any, done: Any) -> Any:
+    """Adapter, history and report of a finished task; its own exception where it raised one."""
     try:
-        adapter, history, stats = ray.get(done)
+        return ray.get(done)
     except ray.exceptions.RayTaskError as error:
         # the worker's exception as if it had been raised here; ray's own text is a traceback
         raise error.cause from None
-    return adapter, name, history, stats
 
 
 def _reason(error: Exception) -> str:
@@ -178,53 +257,8 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
-def _remote(shared: Any, problem: PDE, config: AdapterConfig, name: str, options: dict[str, Any]) -> Any:
-    """Runs in a worker: only the base's problem and network travel, and only the adapter comes back."""
-    import torch
-
-    from sciml.ansatz import Trial
-    from sciml.solvers.hosting import AdapterHost
-
-    torch.set_num_threads(1)
-    base_problem, network = shared
-    tuned = _train(
-        AdapterHost(base_problem, Trial(base_problem, network), [], {}), problem, config, name, options
-    )
-    return tuned.adapter, tuned.history, tuned.stats
-
-
-def _train(
-    base: AdapterHost, problem: PDE, config: AdapterConfig, name: str, options: dict[str, Any]
-) -> AdaptedSolution:
-    from sciml.solvers.finetune import finetune
-
-    return finetune(base, problem, config, name=name, **{"progress": False, **options})
-
-
-def _keep(
-    base: AdapterHost, place: Path | None, name: str, tuned: AdaptedSolution, result: FamilyResult
-) -> None:
-    if place is not None:
-        tuned.save_adapter(_file(place, name))
-    result.solutions[name] = tuned
-
-
-def _finished(
-    base: AdapterHost, problem: PDE, config: AdapterConfig, place: Path | None, name: str
-) -> AdaptedSolution | None:
-    from sciml.solvers.files.adapter_file import load_adapter
-
-    if place is None or not _file(place, name).exists():
-        return None
-    try:
-        known = load_adapter(base, _file(place, name), problem)
-    except FileFormatError:
-        return None
-    return known if known.name == name and known.config.kind == config.kind else None
-
-
-def _file(place: Path, name: str) -> Path:
-    return place / (re.sub(r"[^A-Za-z0-9_.=+-]", "_", name) + ".h5")
+def _file_name(member: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.=+-]", "_", member) + ".h5"
 
 
 def _check(members: Any, backend: str, on_error: str) -> None:
@@ -233,13 +267,11 @@ def _check(members: Any, backend: str, on_error: str) -> None:
         or not members
         or not all(isinstance(p, PDE) for p in members.values())
     ):
-        raise ArgumentError("members must map names to problems, and hold at least one.")
-    files = [_file(Path(), name).name for name in members]
-    if len(set(files)) != len(files):
-        raise ArgumentError(f"members need names that differ as file names; got {', '.join(members)}.")
-    for what, value, known in (("backend", backend, BACKENDS), ("on_error", on_error, ON_ERROR)):
-        if value not in known:
-            raise ArgumentError(f"{what} must be one of {', '.join(known)}; got {value!r}.")
+        raise ArgumentError(f"members needs at least one name with its problem, got {members!r:.200}.")
+    if len({_file_name(name) for name in members}) != len(members):
+        raise ArgumentError(f"members needs names that differ as file names, got {', '.join(members)}.")
+    one_of("backend", backend, BACKENDS)
+    one_of("on_error", on_error, ON_ERROR)
 
 
 def _ray() -> Any:

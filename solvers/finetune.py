@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import nn
 
@@ -13,19 +13,17 @@ from sciml.adapters.low_rank import LowRank
 from sciml.ansatz import Trial
 from sciml.optim.threads import few_threads
 from sciml.problem import PDE
-from sciml.solvers.adapted import AdaptedSolution
-from sciml.solvers.training.adapted_collocation import check_compatible
+from sciml.solvers.adapted import AdaptedAnswer
+from sciml.solvers.answer import Answer
+from sciml.solvers.training.adapted_system import check_compatible
 from sciml.solvers.training.phases import Phases
 from sciml.solvers.training.settings import Settings, held_out_system, training_system
-
-if TYPE_CHECKING:
-    from sciml.solvers.hosting import AdapterHost
 
 POINTS_PER_UNKNOWN = 3  # of a linear least-squares solve, which cannot ask for more points on the way
 
 
 def finetune(
-    base: AdapterHost,
+    base: Answer,
     problem: PDE,
     adapter: str | AdapterConfig | Adapter = "lotra",
     *,
@@ -38,7 +36,7 @@ def finetune(
     seed: int = 0,
     callbacks: Any = (),
     progress: bool = True,
-) -> AdaptedSolution:
+) -> AdaptedAnswer:
     """Train an adapter of ``base`` for ``problem``; the base stays as it is.
 
     Gauss-Newton works on the adapter's numbers alone, so its systems are small: that, the warm start, and the closed
@@ -54,10 +52,10 @@ def finetune(
             whose factors are the start. A configuration with ``rank_budget`` is trained, cut, and trained on
             (``rank_schedule="cut"``), or trained while the budget falls (``"joint"``).
         name: To call it by.
-        optimizer, points, max_time, max_steps, tol, seed, callbacks, progress: As in :func:`sciml.solve`.
+        optimizer, points, max_time, max_steps, tol, seed, callbacks, progress: As in ``sciml.solve``.
 
     Returns:
-        The solution of ``problem``; its ``report`` says what it cost and gave.
+        The answer to ``problem``; its ``report`` says what it cost and gave.
     """
     settings = Settings(problem, points, max_time, max_steps, tol, seed, callbacks, progress)
     problem.validate()
@@ -80,5 +78,6 @@ def finetune(
             own = phases.joint(own, own.config.rank_budget, own.config.rank_search)
         else:
             own = phases.cut(own)
-    phases.stats["seconds"] = time.perf_counter() - started
-    return AdaptedSolution(base, problem, own, name, phases.history, phases.stats)
+    assert phases.stats is not None
+    phases.stats.seconds = time.perf_counter() - started
+    return AdaptedAnswer(base, problem, own, name, phases.history, phases.stats)

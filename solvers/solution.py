@@ -1,188 +1,244 @@
-"""The answer: a function that can be called, measured, drawn, kept and fine-tuned."""
+"""``sciml.Solution``: an answer with its verbs, which plot, save and fine-tune it, and with adapters by name."""
 
 from __future__ import annotations
 
-import math
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-from torch import Tensor
+from torch import nn
 
+from sciml.adapters import Adapter, AdapterConfig, fingerprint
 from sciml.ansatz import Trial
-from sciml.derivatives import AutogradSource, DetachedSource
-from sciml.errors import ArgumentError, ArgumentTypeError
-from sciml.field import Field
+from sciml.errors import ArgumentError
 from sciml.problem import PDE
+from sciml.solvers.adapted import AdaptedAnswer
+from sciml.solvers.answer import Answer
+from sciml.solvers.family import FamilyResult, finetune_family
+from sciml.solvers.files import adapter_file, solution_file
+from sciml.solvers.finetune import finetune
+from sciml.solvers.report import Report
+from sciml.solvers.superposition import Superposition, superpose
+from sciml.solvers.training.adapted_system import check_compatible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-CHUNK = 16384  # points evaluated at a time, so that memory does not grow with a request
-TEST_POINTS = 4000
-TEST_SEED = 987_654
 
-
-class Solution:
-    """A solved problem.
-
-    Args:
-        problem: What was solved.
-        trial: The trained trial function.
-        history: Rows of numbers over the steps (``step``, ``seconds``, ``loss``, ``held_out``, ``error`` where known ...).
-        stats: How it ended: ``outcome``, ``seconds``, ``steps``, ``parameters``, ``points``, ``optimizer``, ``notes`` ...
-    """
-
-    def __init__(self, problem: PDE, trial: Trial, history: list[dict[str, float]], stats: dict[str, Any]):
-        self.problem, self.trial = problem, trial
-        self.history, self.stats = history, stats
-
-    @property
-    def network(self) -> torch.nn.Module:
-        """The trained network inside the trial function."""
-        return self.trial.network
-
-    @property
-    def outcome(self) -> str:
-        """``converged``, ``max_time``, ``max_steps``, ``stalled``, ``diverged`` or ``interrupted``."""
-        return self.stats.get("outcome", "unknown")
-
-    def __call__(self, x: Any) -> Any:
-        """Values ``(n, m)`` at points ``x (n, d)``.
-
-        A tensor gives a tensor on its device in its dtype, an array (or nested list) a NumPy array in float64.
-        A single point ``(d,)`` gives ``(m,)``.
-
-        Raises:
-            ArgumentError: The points have another width than the domain.
-        """
-        points, single = self._points(x)
-        out = []
-        with torch.no_grad():
-            for part in points.split(CHUNK):
-                out.append(self.trial(part))
-        values = torch.cat(out) if out else points.new_zeros(0, self.problem.outputs)
-        values = values[0] if single else values
-        if isinstance(x, Tensor):
-            return values.to(device=x.device, dtype=x.dtype)
-        return values.double().cpu().numpy()
-
-    def field(self, x: Any) -> Field:
-        """The solution as a :class:`~sciml.field.Field` at ``x (n, d)``, with derivatives of any order, as plain numbers."""
-        points, _ = self._points(x)
-        return self.problem.field(DetachedSource(AutogradSource(self.trial, points)))
-
-    def residual(self, x: Any) -> Any:
-        """The equation's residual at ``x (n, d)``: ``(n, k)``, all terms side by side; array in, array out."""
-        points, _ = self._points(x)
-        parts = []
-        for part in points.split(CHUNK // 4):
-            source = AutogradSource(self.trial, part)
-            terms = self.problem.residual_terms(self.problem.field(source), part)
-            parts.append(torch.cat([t.detach() for t in terms.values()], dim=1))
-        values = torch.cat(parts)
-        if isinstance(x, Tensor):
-            return values.to(device=x.device, dtype=x.dtype)
-        return values.double().cpu().numpy()
-
-    def error(self, points: Any = None) -> float:
-        """Relative L2 error against the exact or reference solution; never below what the reference itself can tell.
-
-        Args:
-            points: Where to compare, ``(n, d)``; without it 4000 points that training never saw, or the reference's own.
-
-        Raises:
-            ArgumentError: The problem has neither, or ``points`` are given where only a table is known.
-        """
-        if points is not None and not self.problem.has_exact:
-            raise ArgumentError("points: this problem has no exact solution to compare with at given points.")
-        if points is not None:
-            x, _ = self._points(points)
-            expected = self.problem.exact(x)
-        else:
-            x, expected = comparison(self.problem)
-        return relative_error(self.trial, x, expected)
+class Verbs(Answer):
+    """What every solution can do besides answering."""
 
     def plot(self, kind: str | None = None, **options: Any) -> Figure:
-        """Solution, reference, error and history as a Matplotlib figure; see :func:`sciml.solvers.plots.plotting.plot`."""
-        from sciml.solvers.plots.plotting import plot
+        """Solution, reference, error and history as a Matplotlib figure; see ``sciml.solvers.plots.plot``."""
+        from sciml.solvers.plots.plotting import plot  # Matplotlib takes as long as all the rest
 
         return plot(self, kind, **options)
 
     def save(self, path: Any) -> None:
-        """Write one HDF5 file; see :func:`sciml.solvers.files.solution_file.save`."""
-        from sciml.solvers.files.solution_file import save
-
-        save(self, path)
-
-    def __repr__(self) -> str:
-        return f"<Solution of {self.problem!r}: {self.summary()}>"
-
-    def summary(self) -> str:
-        """One line: outcome, time, error or residual."""
-        parts = [
-            self.outcome,
-            f"{self.stats.get('seconds', math.nan):.3g} s",
-            f"{self.stats.get('steps', 0)} steps",
-        ]
-        if self.has_answer:
-            parts.append(f"relative L2 error {self.error():.1e}")
-        elif self.stats.get("residual") is not None:
-            parts.append(f"relative residual {self.stats['residual']:.1e}")
-        return ", ".join(parts)
-
-    @property
-    def has_answer(self) -> bool:
-        """Whether :meth:`error` can answer."""
-        return self.problem.has_exact or self.problem.reference() is not None
+        """Write one HDF5 file; see ``sciml.solvers.files.solution_file.save``."""
+        solution_file.save(self, path)
 
     def _repr_html_(self) -> str:
         from sciml.solvers.plots.html import solution_table
 
         return solution_table(self)
 
-    def _points(self, x: Any) -> tuple[Tensor, bool]:
-        like = next(self.trial.network.parameters())
-        if isinstance(x, Tensor):
-            points = x.detach()
-        else:
-            try:
-                points = torch.as_tensor(np.asarray(x, dtype=np.float64))
-            except (TypeError, ValueError) as error:
-                raise ArgumentTypeError(
-                    f"x must be a tensor or an array of numbers; got {type(x).__name__}."
-                ) from error
-        single = points.ndim == 1
-        points = points[None] if single else points
-        d = self.problem.domain.dim
-        if points.ndim != 2 or points.shape[1] != d:
-            names = ", ".join(self.problem.domain.names)
-            raise ArgumentError(f"x needs shape (n, {d}) with columns {names}; got {tuple(points.shape)}.")
-        return points.to(device=like.device, dtype=like.dtype), single
+
+class AdaptedSolution(Verbs, AdaptedAnswer):
+    """What ``solution.finetune(...)`` returns: a solution of the new problem that owns only the adapter's numbers.
+
+    Attributes:
+        base: The answer that it differs from; untouched.
+        adapter: The factors.
+        name: Under which the solution keeps it.
+    """
+
+    @classmethod
+    def of(cls, answer: AdaptedAnswer) -> AdaptedSolution:
+        """The same answer, with verbs."""
+        return cls(answer.base, answer.problem, answer.adapter, answer.name, answer.history, answer.stats)
+
+    def merge_and_unload(self) -> Solution:
+        """A plain solution of the new problem with the difference merged into its own network."""
+        trial = Trial(
+            self.problem, self.adapter.merge(self.base.network)
+        )  # its own: the adapter may train on
+        return Solution(self.problem, trial, list(self.history), replace(self.stats))
+
+    def save_adapter(self, path: Any) -> None:
+        """Write the adapter alone, some kB; see ``sciml.solvers.files.adapter_file.save``."""
+        adapter_file.save(self, path)
+
+    def save(self, path: Any) -> None:
+        """Write the merged solution; ``save_adapter`` writes the small difference alone."""
+        self.merge_and_unload().save(path)
 
 
-def comparison(problem: PDE) -> tuple[Tensor, Tensor]:
-    """Points and true values ``(n, d), (n, m)`` to measure an error with.
+class Solution(Verbs):
+    """A solved problem, with adapters by name. Its own network is never changed by them.
+
+    While an adapter is set (``set_adapter``), everything answers for the adapter's problem: calls, errors, residuals,
+    pictures, the summary and what ``save`` writes. Fine-tuning always starts from the bare solution.
+
+    Args:
+        problem, trial, history, stats: As in ``sciml.solvers.answer.Answer``.
+    """
+
+    def __init__(self, problem: PDE, trial: Trial, history: list[dict[str, float]], stats: Report):
+        self.base = Answer(problem, trial, history, stats)
+        self.active: str | None = None
+        self._adapters: dict[str, AdaptedSolution] = {}
+
+    @property
+    def problem(self) -> PDE:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """What is solved."""
+        return self._shown.problem
+
+    @property
+    def trial(self) -> Trial:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The trained trial function."""
+        return self._shown.trial
+
+    @property
+    def history(self) -> list[dict[str, float]]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Rows of numbers over the steps."""
+        return self._shown.history
+
+    @property
+    def stats(self) -> Report:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """How it ended."""
+        return self._shown.stats
+
+    @property
+    def _shown(self) -> Answer:
+        return self.base if self.active is None else self._adapters[self.active]
+
+    # ---- making adapters
+
+    def finetune(
+        self,
+        problem: PDE,
+        adapter: str | AdapterConfig | Adapter = "lotra",
+        *,
+        name: str | None = None,
+        **options: Any,
+    ) -> AdaptedSolution:
+        """Train a small difference for another problem; see ``sciml.solvers.finetune.finetune``."""
+        tuned = finetune(self.base, problem, adapter, name=self._free_name(name), **options)
+        return self._keep(AdaptedSolution.of(tuned))
+
+    def finetune_family(
+        self, members: Mapping[str, PDE], adapter: str | AdapterConfig = "lotra", **options: Any
+    ) -> FamilyResult[AdaptedSolution]:
+        """Fine-tune to every member of a family; see ``sciml.solvers.family.finetune_family``."""
+        return finetune_family(self.base, members, adapter, **options).map(AdaptedSolution.of)
+
+    def add_adapter(
+        self, adapter: str | AdapterConfig, name: str, problem: PDE | None = None
+    ) -> AdaptedSolution:
+        """An adapter at its start (difference zero), not trained yet."""
+        problem = problem or self.base.problem
+        check_compatible(self.base.problem, problem)
+        built = Adapter(adapter, self.base.network)
+        return self._keep(AdaptedSolution(self.base, problem, built, self._free_name(name)))
+
+    def load_adapter(
+        self, path: Any, *, name: str | None = None, problem: PDE | None = None
+    ) -> AdaptedSolution:
+        """Read an adapter's file; refused when it was made for another base.
+
+        Args:
+            path: The file.
+            name: To keep it under; the name in the file unless given.
+            problem: The problem it solves, where the file cannot hold it (a Python function of the user's).
+        """
+        loaded = AdaptedSolution.of(adapter_file.load(self.base, path, problem))
+        loaded.name = self._free_name(name or loaded.name)
+        return self._keep(loaded)
+
+    # ---- choosing among them
+
+    @property
+    def adapters(self) -> dict[str, AdaptedSolution]:
+        """Name -> adapted solution; a copy, so that only the verbs change what is kept."""
+        return dict(self._adapters)
+
+    def __getitem__(self, name: str) -> AdaptedSolution:
+        if name not in self._adapters:
+            known = ", ".join(self._adapters) or "none yet"
+            raise ArgumentError(f"name needs the name of an adapter ({known}), got {name!r}.")
+        return self._adapters[name]
+
+    def set_adapter(self, name: str) -> None:
+        """Answer for this adapter's problem from now on. Nothing about training changes."""
+        self[name]
+        self.active = name
+
+    def delete_adapter(self, name: str) -> None:
+        """Forget an adapter."""
+        self[name]
+        if self.active == name:
+            self.active = None
+        del self._adapters[name]
+
+    @contextmanager
+    def disable_adapter(self) -> Iterator[Solution]:
+        """The bare solution inside a ``with`` block."""
+        kept, self.active = self.active, None
+        try:
+            yield self
+        finally:
+            self.active = kept if kept in self._adapters else None
+
+    def superpose(self, weights: Mapping[str, float]) -> Superposition:
+        """The weighted sum of adapted solutions, which solves the weighted sum of their right-hand sides.
+
+        Sums solutions, not weights: exact for a linear equation.
+
+        Raises:
+            ArgumentError: The equation is not linear in the unknown.
+        """
+        return superpose({name: self[name] for name in weights}, weights)
+
+    def print_trainable_parameters(self) -> None:
+        """Print the counts of every adapter."""
+        for tuned in self._adapters.values():
+            print(f"{tuned.name}: ", end="")
+            tuned.print_trainable_parameters()
+
+    def fingerprint(self) -> str:
+        """What an adapter's file remembers of its base: structure and weights."""
+        return fingerprint(self.base.network)
+
+    def _keep(self, tuned: AdaptedSolution) -> AdaptedSolution:
+        self._adapters[tuned.name] = tuned
+        return tuned
+
+    def _free_name(self, name: str | None) -> str:
+        if name is None:
+            k = 1
+            while f"adapter{k}" in self._adapters:
+                k += 1
+            return f"adapter{k}"
+        if not isinstance(name, str) or not name or name in self._adapters:
+            taken = ", ".join(self._adapters) or "none"
+            raise ArgumentError(f"name needs a new, non-empty text (taken are {taken}), got {name!r}.")
+        return name
+
+
+def load(path: str | os.PathLike, problem: PDE | None = None, model: nn.Module | None = None) -> Solution:
+    """The solution that ``Solution.save`` wrote; its predictions are the same bit by bit.
+
+    Args:
+        path: The file.
+        problem: The problem, where the file cannot hold it: your own class, or one ``with_source``.
+        model: A module of the saved structure, where the network is none of ``sciml.nn``; the weights are written into it.
 
     Raises:
-        ArgumentError: The problem has neither an exact solution nor a reference.
+        FileFormatError: The file is missing, damaged or no solution.
+        ArgumentError: ``problem`` or ``model`` is needed, or is not the one that was saved.
     """
-    if problem.has_exact:
-        x = problem.sample(TEST_POINTS, seed=TEST_SEED)
-        return x, problem.exact(x)
-    reference = problem.reference()
-    if reference is None:
-        raise ArgumentError(
-            f"{type(problem).__name__} has no exact or reference solution to compare with. Give one with "
-            "with_source(f, exact=...) or a method exact(self, x)."
-        )
-    return reference.points, reference.values
-
-
-@torch.no_grad()
-def relative_error(trial: Trial, x: Tensor, expected: Tensor) -> float:
-    """``|u - expected| / |expected|`` over all points and unknowns."""
-    like = next(trial.network.parameters())
-    parts = [trial(part.to(like)).double().cpu() for part in x.split(CHUNK)]
-    difference = torch.cat(parts) - expected.double().cpu()
-    return float(difference.norm() / expected.double().cpu().norm().clamp(min=1e-300))
+    found = solution_file.load(path, problem, model)
+    return Solution(found.problem, found.trial, found.history, found.stats)

@@ -11,16 +11,17 @@ from sciml.ansatz import Trial
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.optim.threads import few_threads
 from sciml.problem import PDE
-from sciml.solvers.hosting import AdapterHost
+from sciml.solvers.solution import Solution
 from sciml.solvers.training.defaults import default_network
 from sciml.solvers.training.loop import Callback
+from sciml.solvers.training.resume import Saver, restore
 from sciml.solvers.training.settings import (
     Settings,
     carry_out,
     held_out_system,
     make_run,
     method_for,
-    statistics,
+    report_of,
     training_system,
 )
 
@@ -42,7 +43,7 @@ def solve(
     resume: Any = None,
     checkpoint: Any = None,
     every: float = 30.0,
-) -> AdapterHost:
+) -> Solution:
     """Solve a problem.
 
     Args:
@@ -77,11 +78,11 @@ def solve(
     """
     settings = Settings(problem, points, max_time, max_steps, tol, seed, callbacks, progress)
     if dtype not in (torch.float32, torch.float64):
-        raise ArgumentError(f"dtype must be torch.float32 or torch.float64; got {dtype!r}.")
+        raise ArgumentError(f"dtype needs torch.float32 or torch.float64, got {dtype!r}.")
     problem.validate()
     network = default_network(problem, seed, dtype) if model is None else model
     if not isinstance(network, torch.nn.Module):
-        raise ArgumentTypeError(f"model must be a torch.nn.Module or None; got {type(network).__name__}.")
+        raise ArgumentTypeError(f"model needs a torch.nn.Module or None, got {type(network).__name__}.")
     network.to(dtype=dtype, device=device)
     trial = Trial(problem, network)
     parameters = sum(p.numel() for p in network.parameters() if p.requires_grad)
@@ -91,25 +92,14 @@ def solve(
         method = method_for(optimizer, settings, system, parameters)
         run = make_run(settings, system, held_out, method, parameters)
         if resume is not None:
-            from sciml.solvers.training.resume import restore
-
             restore(run, resume)
         saver = None
         if checkpoint is not None:
-            from sciml.solvers.training.resume import Saver
-
             saver = Saver(run, checkpoint, every)
-            run.callbacks = [
-                saver,
-                *callbacks,
-            ]  # first, so that what a user's callback does cannot keep it from saving
+            # first, so that what a user's callback does cannot keep it from saving
+            run.callbacks = [saver, *callbacks]
         outcome = carry_out(run, settings)
         if saver is not None:
             saver.finish(outcome)
-        stats = {
-            **statistics(run, outcome, optimizer),
-            "parameters": parameters,
-            "hard": [c.label for c in trial.ansatz.hard],
-            "dtype": str(dtype).removeprefix("torch."),
-        }
-    return AdapterHost(problem, trial, run.history, stats)
+        stats = report_of(run, outcome, optimizer, parameters)
+    return Solution(problem, trial, run.history, stats)

@@ -1,4 +1,4 @@
-"""What the commands of :mod:`sciml.solvers.cli` do, once their arguments are parsed."""
+"""What the commands of ``sciml.solvers.cli`` do, once their arguments are parsed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import inspect
 import json
 import math
 import os
-import re
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -19,65 +17,14 @@ import torch
 import sciml
 from sciml.errors import ArgumentError, FileWriteError
 from sciml.problem import PDE
-from sciml.solvers.cli import DIVERGED, INTERRUPTED, OK
+from sciml.solvers.cli.exit_codes import DIVERGED, INTERRUPTED, OK
+from sciml.solvers.cli.options import problem_fields
 from sciml.solvers.files import atomic, container
 from sciml.solvers.plots.html import describe, solution_rows
 from sciml.solvers.solution import Solution
 
 FIGURES = (".png", ".pdf", ".svg")
 HIDDEN = ("widths", "hard")  # of little use in a line of statistics
-
-
-@dataclass(frozen=True)
-class Field:
-    """A problem's parameter as an option of the command line."""
-
-    name: str
-    type: Callable[[str], Any]
-    metavar: str
-    help: str
-    default: Any
-
-
-def describe_kind(name: str) -> tuple[str, list[Field]]:
-    """A problem's description and its parameters.
-
-    Raises:
-        ArgumentError: An unknown name.
-    """
-    kind = sciml.pdes.get(name)
-    text = inspect.getdoc(kind) or ""
-    return text.replace("``", "").replace("Attributes:", "Parameters:") + "\n", problem_fields(kind)
-
-
-def describe_file(path: str) -> tuple[str, list[Field]]:
-    """The description and parameters of the problem that a solution's file holds."""
-    header = container.peek(path)
-    problem = header.config.get("problem")
-    name = problem.get("name") if header.kind == "solution" and isinstance(problem, Mapping) else None
-    if name not in sciml.pdes.names():
-        raise ArgumentError(
-            f"FILE must hold a solution of a problem of the catalogue; {path} holds a {header.kind}"
-            + (f" of {problem.get('class')!s:.80}" if isinstance(problem, Mapping) else "")
-            + ". Use solution.finetune in Python."
-        )
-    return describe_kind(name)
-
-
-def problem_fields(kind: type[PDE]) -> list[Field]:
-    """The plain parameters of a problem's class, explained by its docstring."""
-    texts = _attributes(inspect.getdoc(kind) or "")
-    fields = []
-    for field in dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ():
-        if not field.init or field.default is dataclasses.MISSING:
-            continue
-        kind_of = type(field.default)
-        parse = {bool: _truth, int: int, float: float, str: str}.get(kind_of)
-        if parse is not None:
-            shown = f"{field.default:g}" if kind_of is float else str(field.default)
-            text = f"{texts.get(field.name, '')} ({shown})".strip().replace("%", "%%")
-            fields.append(Field(field.name, parse, kind_of.__name__.upper(), text, field.default))
-    return fields
 
 
 def run_list(options: argparse.Namespace) -> int:
@@ -249,9 +196,9 @@ def _check_outputs(file: str | None, figure: str | None, other: str | None = Non
     """Find out before the work whether its result can be written."""
     for path in (file, other, figure):
         if path is not None:
-            atomic._checked_target(path)
+            atomic.checked_target(path)
     if figure is not None and os.path.splitext(figure)[1].lower() not in FIGURES:
-        raise ArgumentError(f"a figure's name must end in {', '.join(FIGURES)}; got {figure!r}.")
+        raise ArgumentError(f"a figure's name needs one of the endings {', '.join(FIGURES)}, got {figure!r}.")
 
 
 def _save_figure(figure: Any, path: str, dpi: int) -> None:
@@ -287,28 +234,6 @@ def _print_rows(rows: list[tuple[str, str]]) -> None:
     width = max(len(name) for name, _ in rows)
     for name, text in rows:
         print(f"{name:<{width}}  {text}")
-
-
-def _attributes(text: str) -> dict[str, str]:
-    """The entries of a docstring's ``Attributes:`` by name, each in one line."""
-    _, _, part = text.partition("Attributes:\n")
-    found: dict[str, str] = {}
-    name = ""
-    for line in part.splitlines():
-        entry = re.match(r"    (\w+): (.*)", line)
-        if entry:
-            name, found[entry[1]] = entry[1], entry[2]
-        elif name and line.startswith("     "):
-            found[name] += " " + line.strip()
-        elif line.strip():
-            break
-    return {key: value.replace("``", "") for key, value in found.items()}
-
-
-def _truth(text: str) -> bool:
-    if text.lower() not in ("true", "false", "yes", "no", "1", "0"):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
-    return text.lower() in ("true", "yes", "1")
 
 
 def _short(value: Any) -> str:

@@ -37,7 +37,7 @@ def replace_file(path: str | os.PathLike, chunks: Iterable[bytes | memoryview]) 
         FileWriteError: The folder is missing or cannot be written to, the target is no regular file or is
             write-protected, or the disk refuses the bytes.
     """
-    target = _checked_target(path)
+    target = checked_target(path)
     try:
         _sweep(target)
         with _temporary(target) as file:
@@ -54,9 +54,15 @@ def replace_file(path: str | os.PathLike, chunks: Iterable[bytes | memoryview]) 
         raise FileWriteError(f"{target}: cannot be written: {error.strerror or error}.") from error
 
 
-def _checked_target(path: str | os.PathLike) -> Path:
+def checked_target(path: str | os.PathLike) -> Path:
+    """Where a file of that name would be written, links followed.
+
+    Raises:
+        ArgumentTypeError: ``path`` is no path.
+        FileWriteError: Nothing can be written there.
+    """
     if not isinstance(path, (str, bytes, os.PathLike)):
-        raise ArgumentTypeError(f"path must be a path or a string, got {type(path).__name__}.")
+        raise ArgumentTypeError(f"path needs a path or a string, got {type(path).__name__}.")
     try:
         target = Path(os.path.realpath(os.fsdecode(path)))
         mode = target.stat().st_mode if target.exists() else None

@@ -77,11 +77,13 @@ class _Copy:
             return data
         if isinstance(data, int):
             if not -(2**63) <= data < 2**64:
-                raise ArgumentError(f"{place} must be an integer of at most 64 bits.")
+                raise ArgumentError(f"{place} needs an integer of at most 64 bits.")
             return int(data)
         if isinstance(data, float):
             if not math.isfinite(data):
-                raise ArgumentError(f"{place} must be finite, got {data!r}; JSON knows no such number.")
+                raise ArgumentError(
+                    f"{place} needs a finite number, got {data!r}; JSON knows no such number."
+                )
             return float(data)
         if isinstance(data, str):
             return _unicode(data, place)
@@ -90,13 +92,13 @@ class _Copy:
         if isinstance(data, dict):
             for key in data:
                 if not isinstance(key, str):
-                    raise ArgumentTypeError(f"{place} must have strings as keys, got {key!r:.80}.")
+                    raise ArgumentTypeError(f"{place} needs strings as keys, got {key!r:.80}.")
             return {
                 _unicode(key, place): self.copy(value, f"{place}[{key!r:.80}]", depth + 1)
                 for key, value in data.items()
             }
         raise ArgumentTypeError(
-            f"{place} must be None, bool, int, float, str, list or dict, got {type(data).__name__}."
+            f"{place} needs None, bool, int, float, str, list or dict, got {type(data).__name__}."
         )
 
 
@@ -104,5 +106,5 @@ def _unicode(text: str, place: str) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise ArgumentError(f"{place} must be valid Unicode, got {text!r:.80}.") from None
+        raise ArgumentError(f"{place} needs valid Unicode, got {text!r:.80}.") from None
     return str(text)

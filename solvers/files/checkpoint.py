@@ -35,7 +35,7 @@ class Checkpoint:
 
     def __init__(self, path: str | os.PathLike, every_seconds: float = 60.0):
         if not every_seconds >= 0:
-            raise ArgumentError(f"every_seconds must be a number >= 0, got {every_seconds!r}.")
+            raise ArgumentError(f"every_seconds needs a number >= 0, got {every_seconds!r}.")
         self.path = path
         self.every_seconds = every_seconds
         self._last = time.monotonic()

@@ -67,7 +67,7 @@ def write(
         FileWriteError: The place cannot be written to; an old file is left as it was.
     """
     if not isinstance(kind, str) or not _KIND.fullmatch(kind):
-        raise ArgumentError(f"kind must be 1 to 32 of a-z, 0-9, _ and -, a letter first, got {kind!r}.")
+        raise ArgumentError(f"kind needs 1 to 32 of a-z, 0-9, _ and -, a letter first, got {kind!r}.")
     header, stored = _prepare(config, arrays)
     version = version_text()
     digest = _digest(f"{FORMAT} {version} {kind}\n", header, stored)
@@ -138,44 +138,28 @@ def peek(path: str | os.PathLike) -> Header:
             return _read_header(file, version)[0]
 
 
-def fingerprint(arrays: Mapping[str, np.ndarray], config: dict[str, Any]) -> str:
-    """64 hexadecimal digits that stand for configuration, names, types, shapes and numbers.
-
-    Two fingerprints agree exactly if all of these agree bit by bit. An adapter keeps its base's fingerprint.
-
-    Raises:
-        ArgumentError, ArgumentTypeError: As in :func:`write`.
-    """
-    header, stored = _prepare(config, arrays)
-    return _digest(f"{FORMAT} fingerprint\n", header, stored)
-
-
 def _prepare(config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> tuple[bytes, dict[str, np.ndarray]]:
     """The canonical JSON of configuration and table, and the arrays as they are stored, sorted by name."""
     if not isinstance(config, dict):
-        raise ArgumentTypeError(f"config must be a dict, got {type(config).__name__}.")
+        raise ArgumentTypeError(f"config needs a dict, got {type(config).__name__}.")
     if len(arrays) > MAX_DATASETS - 1:
-        raise ArgumentError(f"arrays must be at most {MAX_DATASETS - 1}, got {len(arrays)}.")
+        raise ArgumentError(f"arrays needs at most {MAX_DATASETS - 1}, got {len(arrays)}.")
     table, stored = {}, {}
     for name in sorted(arrays):
         if not isinstance(name, str) or not _NAME.fullmatch(name) or name in (CONFIG, PACKED):
             raise ArgumentError(
-                f"arrays must have names of up to {MAX_NAME} ASCII letters, digits and _ . : - other than "
+                f"arrays needs names of up to {MAX_NAME} ASCII letters, digits and _ . : - other than "
                 f"{CONFIG!r} and {PACKED!r}, got {name!r:.80}."
             )
         array = np.asarray(arrays[name])
         dtype = array.dtype.name
         if dtype != "bool" and dtype not in DTYPES:
-            raise ArgumentTypeError(
-                f"arrays[{name!r}] must be of type bool, {', '.join(DTYPES)}, got {dtype}."
-            )
+            raise ArgumentTypeError(f"arrays[{name!r}] needs type bool, {', '.join(DTYPES)}, got {dtype}.")
         if array.ndim > MAX_DIMENSIONS:
-            raise ArgumentError(
-                f"arrays[{name!r}] must have at most {MAX_DIMENSIONS} axes, got {array.ndim}."
-            )
+            raise ArgumentError(f"arrays[{name!r}] needs at most {MAX_DIMENSIONS} axes, got {array.ndim}.")
         if not _finite(array) and name not in _allow_nan(config):
             raise ArgumentError(
-                f"arrays[{name!r}] must be finite; name it in config['allow_nan'] if nan or inf belong there."
+                f"arrays[{name!r}] needs finite numbers; name it in config['allow_nan'] if nan or inf belong there."
             )
         table[name] = [dtype, list(array.shape)]
         stored[name] = np.asarray(array, dtype=_stored_type(dtype).newbyteorder("<"), order="C")
@@ -194,7 +178,7 @@ def _finite(array: np.ndarray) -> bool:
 def _allow_nan(config: dict[str, Any]) -> list[str]:
     names = config.get("allow_nan", [])
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-        raise ArgumentError("config['allow_nan'] must be a list of names of arrays.")
+        raise ArgumentError("config['allow_nan'] needs a list of names of arrays.")
     return list(names)
 
 
@@ -246,7 +230,7 @@ def _read_header(file: FlatFile, version: str) -> tuple[Header, bytes]:
 def _table(data: Any) -> dict[str, tuple[tuple[int, ...], str]]:
     """Name -> (shape, dtype), sorted by name, from the JSON's table of arrays, once it is well formed."""
     if not isinstance(data, dict) or len(data) > MAX_DATASETS - 1:
-        raise FileFormatError(f"its table of arrays must be a dictionary of at most {MAX_DATASETS - 1}")
+        raise FileFormatError(f"its table of arrays needs a dictionary of at most {MAX_DATASETS - 1}")
     table = {}
     for name, entry in data.items():
         match entry:
@@ -318,7 +302,7 @@ def _checked_values(header: Header, stored: dict[str, np.ndarray]) -> dict[str, 
 def _refusals(path: str | os.PathLike) -> Iterator[None]:
     """Turn every exception into a FileFormatError that names the file; KeyboardInterrupt passes."""
     if not isinstance(path, (str, bytes, os.PathLike)):
-        raise ArgumentTypeError(f"path must be a path or a string, got {type(path).__name__}.")
+        raise ArgumentTypeError(f"path needs a path or a string, got {type(path).__name__}.")
     try:
         yield
         return

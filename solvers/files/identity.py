@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
+from sciml.derivatives import AutogradSource
 from sciml.nn import KINDS
 from sciml.problem import PDE
 from sciml.solvers.files import canonical_json
@@ -47,6 +49,9 @@ def describe_network(network: nn.Module) -> dict[str, Any]:
     }
 
 
+AGREE = 1e-6  # largest relative difference of two probes that are the same; another machine rounds otherwise
+
+
 def differences(saved: Any, given: Any, ignore: tuple[str, ...] = ()) -> list[str]:
     """Sentences ``key: saved, not given`` for what differs between two descriptions."""
     if not isinstance(saved, dict) or not isinstance(given, dict):
@@ -58,13 +63,32 @@ def differences(saved: Any, given: Any, ignore: tuple[str, ...] = ()) -> list[st
     return out
 
 
-def equation_probe(problem: PDE, x: torch.Tensor) -> torch.Tensor:
-    """The residual ``(n, k)`` of a fixed smooth function at ``x (n, d)``: tells equations apart."""
-    from sciml.derivatives import AutogradSource
+def equation_probe(problem: PDE, x: torch.Tensor) -> np.ndarray:
+    """The residual ``(n, k)`` of a fixed smooth function at ``x (n, d)``: tells equations and right-hand sides apart.
+
+    One column of nan where the problem's own code fails at a function that it was not written for.
+    """
 
     def smooth(y: torch.Tensor) -> torch.Tensor:
         phase = y @ torch.linspace(0.7, 1.9, y.shape[1], dtype=y.dtype)
         return torch.stack([1.5 + 0.25 * torch.sin(phase + j) for j in range(problem.outputs)], dim=1)
 
-    terms = problem.residual_terms(problem.field(AutogradSource(smooth, x)), x)
-    return torch.cat([t.detach() for t in terms.values()], dim=1)
+    try:
+        terms = problem.residual_terms(problem.field(AutogradSource(smooth, x)), x)
+    except Exception:  # the user's code may raise anything
+        return np.full((len(x), 1), np.nan)
+    return torch.cat([t.detach() for t in terms.values()], dim=1).double().cpu().contiguous().numpy()
+
+
+def same(here: np.ndarray, saved: np.ndarray, slack: float = 1.0) -> bool:
+    """Whether two probes agree, relative to the largest saved value, where both are finite.
+
+    Args:
+        here, saved: The probes.
+        slack: Factor on the difference that is accepted; more for values computed in float32.
+    """
+    if here.shape != saved.shape:
+        return False
+    known = np.isfinite(here) & np.isfinite(saved)
+    size = max(float(np.abs(saved[known]).max(initial=0.0)), 1e-300)
+    return bool((np.abs(here - saved)[known] <= AGREE * slack * size).all())

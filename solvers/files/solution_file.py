@@ -11,49 +11,32 @@ import math
 import os
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from sciml import __version__
+from sciml import __version__, pdes
 from sciml.ansatz import Trial
 from sciml.errors import ArgumentError, ArgumentTypeError, FileFormatError, SciMLError
 from sciml.nn import from_config
 from sciml.problem import PDE
+from sciml.solvers.answer import Answer
 from sciml.solvers.files import container
 from sciml.solvers.files.history import expected_columns, history_arrays, history_rows
-from sciml.solvers.files.identity import describe_network, describe_problem, differences, equation_probe
-
-if TYPE_CHECKING:
-    from sciml.solvers.hosting import AdapterHost
-    from sciml.solvers.solution import Solution
+from sciml.solvers.files.identity import describe_network, describe_problem, differences, equation_probe, same
+from sciml.solvers.report import Report
 
 KIND = "solution"
 NETWORK = "network."  # prefix of the weights' and buffers' arrays
 PROBES = 8  # points at which the file keeps values, to recognise another problem or model
 PROBE_SEED = 20_011
-AGREE = 1e-6  # largest relative difference of those values; another machine rounds otherwise
-STATS: dict[str, Any] = {  # what other parts read from the statistics, with its types
-    "outcome": str,
-    "seconds": (int, float),
-    "steps": int,
-    "rejected": int,
-    "points": int,
-    "parameters": int,
-    "optimizer": str,
-    "residual": (int, float, type(None)),
-    "weights": dict,
-    "notes": list,
-    "hard": list,
-    "seed": int,
-    "dtype": str,
-}
+FLOAT32_SLACK = 1e4  # factor on the difference of values that were computed in float32
 COMPARED = ("coordinates", "unknowns", "lower", "upper", "conditions")
 
 
-def save(solution: Solution, path: str | os.PathLike) -> None:
+def save(answer: Answer, path: str | os.PathLike) -> None:
     """Write one HDF5 file, atomically; an old file of that name is replaced.
 
     What a file cannot hold, it notes: a problem made of the user's own functions is given again to
@@ -64,25 +47,25 @@ def save(solution: Solution, path: str | os.PathLike) -> None:
         FileWriteError: The folder is missing or cannot be written to.
         ArgumentError: A weight is not finite.
     """
-    columns, rows = history_arrays(solution.history)
-    probes = _probes(solution.problem, solution.trial)
-    arrays = {f"{NETWORK}{name}": _array(t) for name, t in solution.network.state_dict().items()}
+    columns, rows = history_arrays(answer.history)
+    probes = _probes(answer.problem, answer.trial)
+    arrays = {f"{NETWORK}{name}": _array(t) for name, t in answer.network.state_dict().items()}
     config = {
         "sciml": __version__,
-        "problem": describe_problem(solution.problem),
-        "network": describe_network(solution.network),
-        "dtype": str(next(solution.network.parameters()).dtype).removeprefix("torch."),
+        "problem": describe_problem(answer.problem),
+        "network": describe_network(answer.network),
+        "dtype": str(next(answer.network.parameters()).dtype).removeprefix("torch."),
         "history": columns,
-        "rows": len(solution.history),
-        "stats": _plain(solution.stats),
+        "rows": len(answer.history),
+        "stats": answer.stats.to_json(),
         "equations": probes["probe.equation"].shape[1],
         "allow_nan": [*rows, "probe.equation"],
     }
     container.write(path, KIND, config, {**arrays, **rows, **probes})
 
 
-def load(path: str | os.PathLike, problem: PDE | None = None, model: nn.Module | None = None) -> AdapterHost:
-    """The solution that :meth:`Solution.save` wrote; its predictions are the same bit by bit.
+def load(path: str | os.PathLike, problem: PDE | None = None, model: nn.Module | None = None) -> Answer:
+    """The answer that ``save`` wrote; its predictions are the same bit by bit.
 
     Args:
         path: The file.
@@ -96,13 +79,13 @@ def load(path: str | os.PathLike, problem: PDE | None = None, model: nn.Module |
     """
     for name, value, kind in (("problem", problem, PDE), ("model", model, nn.Module)):
         if value is not None and not isinstance(value, kind):
-            raise ArgumentTypeError(f"{name} must be a {kind.__name__} instance; got {value!r}.")
+            raise ArgumentTypeError(f"{name} needs a {kind.__name__} instance, got {value!r}.")
     config, arrays = container.read(path, KIND, _expected(path))
     name, given = os.fsdecode(path), problem is not None
     try:
         problem = problem_of(config["problem"], problem, name)
         trial = _trial(config, arrays, problem, model, name)
-        history, stats = history_rows(config["history"], arrays), _check_stats(config["stats"])
+        history, stats = history_rows(config["history"], arrays), Report.from_dict(config["stats"])
     except Mismatch as error:
         raise ArgumentError(str(error)) from None
     except FileFormatError as error:
@@ -110,9 +93,7 @@ def load(path: str | os.PathLike, problem: PDE | None = None, model: nn.Module |
     except (SciMLError, LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise FileFormatError(f"{name}: refused: its configuration cannot be used: {error}.") from None
     _compare_probes(problem, trial, arrays, given or model is not None, name)
-    from sciml.solvers.hosting import AdapterHost
-
-    return AdapterHost(problem, trial, history, stats)
+    return Answer(problem, trial, history, stats)
 
 
 class Mismatch(Exception):
@@ -179,11 +160,7 @@ def problem_of(saved: dict[str, Any], given: PDE | None, name: str) -> PDE:
         )
     built = given
     if built is None:
-        import sciml  # the front door knows the catalogue; this floor does not
-
-        built = sciml.pdes.build(
-            str(saved["name"]), **{k: _tuples(v) for k, v in saved["parameters"].items()}
-        )
+        built = pdes.build(str(saved["name"]), **{k: _tuples(v) for k, v in saved["parameters"].items()})
     built.validate()
     here = describe_problem(built)
     keys = COMPARED if saved["custom"] else (*COMPARED, "name", "parameters", "custom")
@@ -226,15 +203,8 @@ def _probes(problem: PDE, trial: Trial) -> dict[str, np.ndarray]:
     return {
         "probe.points": _array(x),
         "probe.values": _array(values),
-        "probe.equation": _equation(problem, x),
+        "probe.equation": equation_probe(problem, x),
     }
-
-
-def _equation(problem: PDE, x: torch.Tensor) -> np.ndarray:
-    try:
-        return _array(equation_probe(problem, x).double())
-    except Exception:  # the user's own code, at a function that it was not written for
-        return np.full((len(x), 1), np.nan)
 
 
 def _compare_probes(
@@ -245,46 +215,15 @@ def _compare_probes(
     like = next(trial.network.parameters())
     with torch.no_grad():
         values = _array(trial(x.to(like)).double())
-    slack = 1.0 if like.dtype == torch.float64 else 1e4
-    if not _agree(values, arrays["probe.values"], slack):
+    slack = 1.0 if like.dtype == torch.float64 else FLOAT32_SLACK
+    if not same(values, arrays["probe.values"], slack):
         what = f"{name}: the solution has other values than it had when it was saved"
         if custom:
             raise ArgumentError(f"{what}; problem= (its conditions) or model= is not the one of the file.")
         raise FileFormatError(f"{what}: refused.")
-    if not _agree(_equation(problem, x), arrays["probe.equation"]):
+    if not same(equation_probe(problem, x), arrays["probe.equation"]):
         what = f"problem={problem!r:.200} has another equation or source than the one of {name}"
         raise ArgumentError(f"{what}.") if custom else FileFormatError(f"{name}: refused: {what}.")
-
-
-def _agree(here: np.ndarray, saved: np.ndarray, slack: float = 1.0) -> bool:
-    if here.shape != saved.shape:
-        return False
-    known = np.isfinite(here) & np.isfinite(saved)
-    size = max(float(np.abs(saved[known]).max(initial=0.0)), 1e-300)
-    return bool((np.abs(here - saved)[known] <= AGREE * slack * size).all())
-
-
-def _check_stats(stats: Any) -> dict[str, Any]:
-    """Statistics of the types that the rest of the program counts on."""
-    if not isinstance(stats, dict):
-        raise FileFormatError("its statistics are no dictionary")
-    for key, kinds in STATS.items():
-        if key in stats and not isinstance(stats[key], kinds):
-            raise FileFormatError(f"its statistics hold {key} = {stats[key]!r:.80}")
-    return stats
-
-
-def _plain(value: Any) -> Any:
-    """Plain data; what is not finite becomes None, anything strange its text."""
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if isinstance(value, (bool, int, str)) or value is None:
-        return value
-    if isinstance(value, (float, np.floating)):
-        return float(value) if math.isfinite(value) else None
-    return str(value)
 
 
 def _tuples(value: Any) -> Any:

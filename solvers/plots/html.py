@@ -8,12 +8,12 @@ import io
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sciml.solvers.solution import Solution
+    from sciml.solvers.answer import Answer
 
 CELL = "style='text-align:left;padding:2px 10px;vertical-align:top'"
 
 
-def solution_table(solution: Solution, picture: bool = True) -> str:
+def solution_table(solution: Answer, picture: bool = True) -> str:
     """HTML for ``_repr_html_``; every text is escaped, and nothing in a solution can make it fail.
 
     Args:
@@ -29,7 +29,7 @@ def solution_table(solution: Solution, picture: bool = True) -> str:
     return f"<div style='display:flex;gap:16px;align-items:center'>{image}{table}</div>"
 
 
-def solution_rows(solution: Solution) -> list[tuple[str, str]]:
+def solution_rows(solution: Answer) -> list[tuple[str, str]]:
     """Names and texts of what there is to say about a solution, the most important first."""
     stats = solution.stats
     rows = [("problem", repr(solution.problem)), ("outcome", solution.outcome)]
@@ -71,7 +71,7 @@ def _number(value: Any, spec: str) -> str:
     return format(int(value) if spec == "d" else value, spec)
 
 
-def _thumbnail(solution: Solution) -> str:
+def _thumbnail(solution: Answer) -> str:
     try:
         from sciml.solvers.plots.plotting import plot
 

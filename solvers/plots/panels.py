@@ -62,7 +62,7 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Layer:
+class Samples:
     """Numbers to draw on a slice: on its grid, or at scattered points.
 
     Attributes:
@@ -74,7 +74,7 @@ class Layer:
     points: np.ndarray | None = None
 
 
-def draw_map(ax: Axes, plane: Slice, layer: Layer, scale: Scale) -> Any:
+def draw_map(ax: Axes, plane: Slice, layer: Samples, scale: Scale) -> Any:
     """Colours over a plane, cut to the domain's shape; gives what a colour bar needs."""
     (left, right), (bottom, top) = plane.limits
     options = scale.options()
@@ -110,7 +110,7 @@ def draw_map(ax: Axes, plane: Slice, layer: Layer, scale: Scale) -> Any:
 class Curve:
     """One curve: its numbers, its entry in the legend (or None), its colour; dashed for a reference."""
 
-    layer: Layer
+    layer: Samples
     label: str | None
     colour: Any
     dashed: bool = False

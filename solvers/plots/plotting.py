@@ -15,14 +15,14 @@ from matplotlib.figure import Figure
 
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.solvers.plots.panels import LINES, Curve, Scale, draw_curves, draw_history, draw_map
-from sciml.solvers.plots.sampled import Layers
+from sciml.solvers.plots.sampled import SampledSolution
 from sciml.solvers.plots.slices import Slice, choose_slices
 from sciml.solvers.plots.spectra import draw_spectra
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from sciml.solvers.solution import Solution
+    from sciml.solvers.answer import Answer
 
 KINDS = ("overview", "solution", "reference", "error", "difference", "residual", "history", "spectra")
 COMPARISONS = ("reference", "error", "difference")
@@ -43,7 +43,7 @@ class Picture(Figure):
 
 
 def plot(
-    solution: Solution,
+    solution: Answer,
     kind: str | None = None,
     *,
     unknown: str | None = None,
@@ -51,7 +51,7 @@ def plot(
     at: Mapping[str, float] | None = None,
     times: Sequence[float] | None = None,
     resolution: int | None = None,
-    base: Solution | None = None,
+    base: Answer | None = None,
 ) -> Picture:
     """Draw a solution.
 
@@ -81,18 +81,18 @@ def plot(
     """
     kind = "overview" if kind is None else kind
     if kind not in KINDS:
-        raise ArgumentError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}.")
+        raise ArgumentError(f"kind needs one of {', '.join(KINDS)}, got {kind!r}.")
     if base is not None and not hasattr(base, "network"):
-        raise ArgumentTypeError(f"base must be a solution; got {type(base).__name__}.")
+        raise ArgumentTypeError(f"base needs a solution, got {type(base).__name__}.")
     if base is not None and kind != "spectra":
-        raise ArgumentError(f"base goes with kind='spectra' only; got kind={kind!r}.")
+        raise ArgumentError(f"base goes with kind='spectra' only, got kind={kind!r}.")
     problem = solution.problem
     if unknown is not None and unknown not in problem.unknowns:
-        raise ArgumentError(f"unknown must be one of {', '.join(problem.unknowns)}; got {unknown!r}.")
+        raise ArgumentError(f"unknown needs one of {', '.join(problem.unknowns)}, got {unknown!r}.")
     if resolution is not None and (
         isinstance(resolution, bool) or not isinstance(resolution, int) or resolution < 2
     ):
-        raise ArgumentError(f"resolution must be an int >= 2; got {resolution!r}.")
+        raise ArgumentError(f"resolution needs an int >= 2, got {resolution!r}.")
     figure = Picture(layout="constrained")
     if kind == "history":
         figure.set_size_inches(6.0, 4.0)
@@ -101,7 +101,7 @@ def plot(
         draw_spectra(figure, solution, base)
     else:
         slices = choose_slices(problem, axes, at, times)
-        layers = Layers(solution, unknown, resolution)
+        layers = SampledSolution(solution, unknown, resolution)
         compares = layers.compares(slices)
         if kind in COMPARISONS and not compares:
             raise ArgumentError(
@@ -124,7 +124,9 @@ def plot(
 History = Sequence[Mapping[str, float]]
 
 
-def _draw_plane(figure: Figure, plane: Slice, layers: Layers, kinds: list[str], history: History) -> None:
+def _draw_plane(
+    figure: Figure, plane: Slice, layers: SampledSolution, kinds: list[str], history: History
+) -> None:
     """A row for each unknown with a map of each kind; what is no unknown's own comes last."""
     cells = [(k, kind) for k in layers.unknowns for kind in kinds if kind != "residual"]
     cells += [(0, "residual")] if "residual" in kinds else []
@@ -148,7 +150,7 @@ def _draw_plane(figure: Figure, plane: Slice, layers: Layers, kinds: list[str], 
 
 
 def _draw_snapshots(
-    figure: Figure, planes: list[Slice], layers: Layers, kinds: list[str], history: History
+    figure: Figure, planes: list[Slice], layers: SampledSolution, kinds: list[str], history: History
 ) -> None:
     """A column for each moment, a row for each unknown and kind; the history below."""
     rows = [(k, kind) for k in layers.unknowns for kind in kinds if kind != "residual"]
@@ -181,7 +183,7 @@ def _draw_snapshots(
 
 
 def _draw_curves(
-    figure: Figure, lines: list[Slice], layers: Layers, kinds: list[str], history: History
+    figure: Figure, lines: list[Slice], layers: SampledSolution, kinds: list[str], history: History
 ) -> None:
     """Solution and reference in one panel, what is logarithmic in another, the history in a third."""
     panels = [
@@ -200,7 +202,7 @@ def _draw_curves(
         draw_history(axes[-1], history)
 
 
-def _curves(lines: list[Slice], layers: Layers, kind: str) -> list[Curve]:
+def _curves(lines: list[Slice], layers: SampledSolution, kind: str) -> list[Curve]:
     """One curve for each line and unknown; the legend names a reference once."""
     unknowns = layers.unknowns[:1] if kind == "residual" else layers.unknowns
     curves = []
@@ -257,7 +259,7 @@ def _tone(j: int, total: int) -> tuple[float, ...]:
     return matplotlib.colormaps["viridis"](0.9 * j / max(total - 1, 1))
 
 
-def _title(solution: Solution, narrow: bool) -> str:
+def _title(solution: Answer, narrow: bool) -> str:
     text = re.sub(r"\d+\.\d{5,}", lambda digits: f"{float(digits[0]):.4g}", repr(solution.problem))
     text = text if len(text) <= 70 else type(solution.problem).__name__
     between = "\n" if narrow else ": "

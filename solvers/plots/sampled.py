@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from sciml.problem import Reference
-from sciml.solvers.plots.panels import Layer
+from sciml.solvers.plots.panels import Samples
 from sciml.solvers.plots.slices import Slice
 
 if TYPE_CHECKING:
-    from sciml.solvers.solution import Solution
+    from sciml.solvers.answer import Answer
 
 PIXELS = 161  # points an axis of a map
 COARSE = 81  # of a map of the residual, whose derivatives cost more
@@ -21,8 +21,8 @@ POINTS = 401  # points of a curve
 FEW = 4  # rows of a table that make a picture
 
 
-class Layers:
-    """Layers of a solution by slice and kind, each computed once.
+class SampledSolution:
+    """SampledSolution of a solution by slice and kind, each computed once.
 
     Args:
         solution: The solution.
@@ -30,7 +30,7 @@ class Layers:
         resolution: Points an axis; :data:`PIXELS` or :data:`POINTS` unless given.
     """
 
-    def __init__(self, solution: Solution, unknown: str | None = None, resolution: int | None = None):
+    def __init__(self, solution: Answer, unknown: str | None = None, resolution: int | None = None):
         self.solution, self.resolution = solution, resolution
         self.problem = solution.problem
         self.unknowns = [k for k, name in enumerate(self.problem.unknowns) if unknown in (None, name)]
@@ -48,25 +48,25 @@ class Layers:
             return True
         return self.table is not None and all(int(self._rows(s).sum()) >= FEW for s in slices)
 
-    def layer(self, slice_: Slice, kind: str, unknown: int = 0) -> Layer:
-        """``kind`` as in :func:`sciml.solvers.plots.plotting.plot`; what lies outside the domain is nan."""
+    def layer(self, slice_: Slice, kind: str, unknown: int = 0) -> Samples:
+        """``kind`` as in ``sciml.solvers.plots.plotting.plot``; what lies outside the domain is nan."""
         if kind == "residual":
-            return Layer(self._values(slice_, kind)[:, 0])
+            return Samples(self._values(slice_, kind)[:, 0])
         if kind == "solution" or self.problem.has_exact:
             values = self._values(slice_, "solution")[:, unknown]
             if kind == "solution":
-                return Layer(values)
+                return Samples(values)
             exact = self._values(slice_, "exact")[:, unknown]
-            return Layer(_compared(kind, values, exact))
+            return Samples(_compared(kind, values, exact))
         assert self.table is not None
         rows = self._rows(slice_)
         points, expected = self.table.points.numpy()[rows], self.table.values.numpy()[rows, unknown]
-        layer = _compared(kind, self.solution(points)[:, unknown], expected)
+        layer = _compared(kind, self._at(points)[:, unknown], expected)
         flat = points[:, list(slice_.axes)]
         on_grid = _resample(flat, layer, slice_, self.count(slice_, kind))
-        return Layer(layer, flat) if on_grid is None else Layer(on_grid)
+        return Samples(layer, flat) if on_grid is None else Samples(on_grid)
 
-    def inside(self, slice_: Slice, layer: Layer) -> np.ndarray:
+    def inside(self, slice_: Slice, layer: Samples) -> np.ndarray:
         """The layer's values inside the domain, which a colour scale is made of."""
         if layer.points is not None:
             return layer.values
@@ -75,6 +75,11 @@ class Layers:
         if key not in self._cache:
             self._cache[key] = slice_.inside(side)
         return layer.values[self._cache[key]]
+
+    def _at(self, x: np.ndarray) -> np.ndarray:
+        """Values at ``x (n, d)``; a grid over the bounding box leaves the domain, and no picture shows that part."""
+        like = next(self.solution.network.parameters())
+        return self.solution.values(torch.from_numpy(x).to(like)).double().cpu().numpy()
 
     def _rows(self, slice_: Slice) -> np.ndarray:
         assert self.table is not None
@@ -85,7 +90,7 @@ class Layers:
         if key not in self._cache:
             x = slice_.points(self.count(slice_, kind))
             if kind == "solution":
-                values = self.solution(x)
+                values = self._at(x)
             elif kind == "residual":
                 values = np.linalg.norm(self.solution.residual(x), axis=1, keepdims=True)
             else:

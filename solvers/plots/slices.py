@@ -136,7 +136,7 @@ def choose_slices(
     if axes is not None:
         drawn = [_axis(name, names, "axes") for name in axes]
         if not 1 <= len(set(drawn)) == len(drawn) <= 2:
-            raise ArgumentError(f"axes must name one or two coordinates of {', '.join(names)}; got {axes!r}.")
+            raise ArgumentError(f"axes needs one or two coordinates of {', '.join(names)}, got {axes!r}.")
         if twice := [names[k] for k in drawn if k in fixed]:
             raise ArgumentError(f"at fixes {twice[0]!r}, which axes draw over; leave it out of one of them.")
     else:
@@ -151,7 +151,7 @@ def choose_slices(
         return [Slice(problem, tuple(drawn), others)]
     moments = times if times is not None else _moments(problem)
     if len(moments) == 0:
-        raise ArgumentError("times must hold at least one moment; got none.")
+        raise ArgumentError("times needs at least one moment, got none.")
     return [Slice(problem, tuple(drawn), {**others, clock: float(t)}) for t in moments]
 
 
@@ -183,7 +183,9 @@ def _items(at: Mapping[str, float] | None) -> list[tuple[str, float]]:
     if at is None:
         return []
     if not isinstance(at, Mapping):
-        raise ArgumentTypeError(f'at must map coordinates to values, as in at={{"z": 0.5}}; got {at!r}.')
+        raise ArgumentTypeError(
+            f'at needs a mapping of coordinates to values, as in at={{"z": 0.5}}, got {at!r}.'
+        )
     return list(at.items())
 
 
@@ -197,7 +199,7 @@ def _inside(domain, name: str, value: float) -> float:
     k = [str(n) for n in domain.names].index(name)
     low, high = float(domain.lower[k]), float(domain.upper[k])
     if isinstance(value, bool) or not isinstance(value, (int, float, np.floating, np.integer)):
-        raise ArgumentTypeError(f"{name} must be a number in [{low:g}, {high:g}]; got {value!r}.")
+        raise ArgumentTypeError(f"{name} needs a number in [{low:g}, {high:g}], got {value!r}.")
     if not (math.isfinite(value) and low <= value <= high):
-        raise ArgumentError(f"{name} must be a number in [{low:g}, {high:g}]; got {value!r}.")
+        raise ArgumentError(f"{name} needs a number in [{low:g}, {high:g}], got {value!r}.")
     return float(value)

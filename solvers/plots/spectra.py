@@ -14,13 +14,14 @@ from sciml.adapters.changes import changes, normalised_spectra
 from sciml.adapters.lora import matrix_shape
 from sciml.adapters.parameters import Site, named
 from sciml.errors import ArgumentError
+from sciml.solvers.adapted import AdaptedAnswer
 from sciml.solvers.plots.panels import LINES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from sciml.solvers.solution import Solution
+    from sciml.solvers.answer import Answer
 
 LOWEST = 1e-8  # of a panel; further down no rank is decided
 ROUNDING = 1e-13  # share of the norm below which a singular value is that of zero
@@ -43,7 +44,7 @@ class Spectrum:
     rank: int | None
 
 
-def draw_spectra(figure: Figure, solution: Solution, base: Solution | None) -> None:
+def draw_spectra(figure: Figure, solution: Answer, base: Answer | None) -> None:
     """A panel for each layer that has matrices or tensors; a ring where the adapter's rank cuts a mode.
 
     Args:
@@ -60,7 +61,7 @@ def draw_spectra(figure: Figure, solution: Solution, base: Solution | None) -> N
         layers.setdefault(name.rpartition(".")[0], []).append(name)
     if not layers:
         raise ArgumentError(
-            f"kind='spectra' needs a changed matrix or tensor; got {', '.join(differences)}, vectors only."
+            f"kind='spectra' needs a changed matrix or tensor, got {', '.join(differences)}, vectors only."
         )
     columns = min(len(layers), 4)
     rows = -(-len(layers) // columns)
@@ -84,24 +85,22 @@ def draw_spectra(figure: Figure, solution: Solution, base: Solution | None) -> N
     panels[0].set_ylim(max(0.4 * min((float(v[-1]) for v in shown), default=1.0), LOWEST), 1.6)
 
 
-def _differences(solution: Solution, base: Solution | None) -> tuple[Mapping[str, Tensor], dict[str, Tensor]]:
+def _differences(solution: Answer, base: Answer | None) -> tuple[Mapping[str, Tensor], dict[str, Tensor]]:
     """The base's parameters, and what was added to those that an adapter adapts (or to all)."""
-    from sciml.solvers.adapted import AdaptedSolution
-
-    if base is None and isinstance(solution, AdaptedSolution):
+    if base is None and isinstance(solution, AdaptedAnswer):
         # from the factors: the merged network's parameters have the difference only to the base's rounding
         added = {name: delta.detach() for name, delta in solution.adapter.deltas().items()}
         return named(solution.base.network), added
     if base is None:
         raise ArgumentError(
             "kind='spectra' needs a fine-tuned solution, as base.finetune(...) gives it, or the solution that this one was "
-            "fine-tuned from as base=; got neither."
+            "fine-tuned from as base=, got neither."
         )
     return named(base.network), changes(base.network, solution.network)
 
 
 def _lines(
-    solution: Solution, base: Solution | None, name: str, differences: Mapping[str, Tensor]
+    solution: Answer, base: Answer | None, name: str, differences: Mapping[str, Tensor]
 ) -> list[Spectrum]:
     """The spectra of one parameter; a matrix has one, under its own name."""
     found = normalised_spectra({name: differences[name]})[name]
@@ -121,11 +120,9 @@ def _lines(
     return lines
 
 
-def _cuts(solution: Solution, name: str) -> dict[str, int]:
+def _cuts(solution: Answer, name: str) -> dict[str, int]:
     """Largest rank of each unfolding that an adapter's configuration allows."""
-    from sciml.solvers.adapted import AdaptedSolution
-
-    assert isinstance(solution, AdaptedSolution)
+    assert isinstance(solution, AdaptedAnswer)
     site, rank = solution.adapter.sites[name], solution.ranks().get(name)
     if rank is None:
         return {}

@@ -1,4 +1,4 @@
-"""The training loop: step, look, redraw points, stop with a named outcome."""
+"""The training loop: step, measure, redraw points, stop with a named outcome."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from sciml.ansatz import Trial
-from sciml.optim import StepMethod
+from sciml.optim import StepMethod, TorchMethod
 from sciml.problem import PDE
-from sciml.solvers.solution import comparison, relative_error
-from sciml.solvers.training.collocation import Collocation
+from sciml.solvers.comparison import comparison, has_answer, relative_error
+from sciml.solvers.training.adapted_system import AdaptedSystem
+from sciml.solvers.training.residual_system import ResidualSystem
+
+System = ResidualSystem | AdaptedSystem
 
 REJECTIONS = 40  # consecutive rejected steps before new points are tried, and after that the end
 REDRAW_EVERY = 20  # accepted steps between redraws of second-order methods
 FIRST_ORDER_REDRAW = 200
+LOOK_EVERY = 10  # steps between looks at the run
+FIRST_ORDER_LOOK = 100
 OVERFIT = 4.0  # held-out loss over training loss from which more points are asked for
 GROWTH = 1.5
 STALL_CHECKS = 12  # looks without progress before the end
@@ -62,53 +67,92 @@ class CallbackError(Exception):
     """A user's callback raised; the run ends as if it had asked to stop."""
 
 
-@dataclass
+@dataclass(frozen=True)
+class Counters:
+    """All that the loop's decisions depend on besides the parameters, the points and the method's own state.
+
+    Attributes:
+        step: Steps of the optimiser so far.
+        decided: The last step after which everything was decided.
+        draws: Times that new points were drawn.
+        rejected: Steps that were not taken.
+        since_redraw: Steps taken since the last draw.
+        quiet_looks: Looks in a row without progress.
+        rescued: Whether new points were tried since the last progress.
+        best: Lowest held-out loss under the present weights.
+        mark: Held-out loss that counts as progress to fall below.
+    """
+
+    step: int = 0
+    decided: int = -1
+    draws: int = 0
+    rejected: int = 0
+    since_redraw: int = 0
+    quiet_looks: int = 0
+    rescued: bool = False
+    best: float = math.inf
+    mark: float = math.inf
+
+
 class Run:
     """A solve in progress.
 
-    A step has two halves: the step itself, and what is decided after it (:meth:`_decide`); ``decided`` is the last
-    step whose second half is done. Callbacks run before any decision, so a run whose state was saved by a callback
-    goes on exactly where the callback stood.
+    After each step the loop decides: look, redraw, or end (``_decide``). Callbacks run before any decision, so a run
+    whose state was saved by a callback goes on exactly where the callback stood.
+
+    Args:
+        problem: What is solved.
+        system, held_out: On the points to train on, and on points that training never sees.
+        method: Makes the steps.
+        limits: When to stop.
+        seed: Of the points.
+        fixed_points: Whether the number of points stays as it is.
+        callbacks: Called at every look.
+
+    Attributes:
+        theta: The parameters now, ``(p,)``.
+        best_theta: Those of the lowest held-out loss; None before the first look.
+        method_state: The method's state; None before the first step.
+        counters: What the decisions depend on.
+        scale: Residual of the trial function without a network; residuals are reported relative to it.
+        history: A row of numbers a look.
+        notes: What a user should know.
+        seconds_before: Time of earlier runs that this one continues.
     """
 
-    problem: PDE
-    system: Collocation
-    held_out: Collocation
-    method: StepMethod
-    limits: Limits
-    seed: int
-    second_order: bool
-    redraw_every: int
-    max_points: int
-    look_every: int
-    callbacks: Sequence[Callback] = ()
-    adaptive: bool = True
-    step: int = 0
-    draws: int = 0
-    seconds_before: float = 0.0
-    best: float = math.inf
-    best_theta: Tensor | None = None
-    quiet_looks: int = 0
-    mark: float = math.inf
-    since_redraw: int = 0
-    rescued: bool = False
-    history: list[dict[str, float]] = field(default_factory=list)
-    theta: Tensor = field(default_factory=lambda: torch.zeros(0))
-    method_state: Any = None
-    rejected: int = 0
-    decided: int = -1
-    notes: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.theta = self.system.theta
+    def __init__(
+        self,
+        problem: PDE,
+        system: System,
+        held_out: System,
+        method: StepMethod,
+        limits: Limits,
+        seed: int,
+        *,
+        max_points: int,
+        callbacks: Sequence[Callback] = (),
+    ):
+        self.problem, self.system, self.held_out = problem, system, held_out
+        self.method, self.limits, self.seed = method, limits, seed
+        self.max_points, self.callbacks = max_points, list(callbacks)
+        self.second_order = not isinstance(method, TorchMethod)
+        self.redraw_every = REDRAW_EVERY if self.second_order else FIRST_ORDER_REDRAW
+        self.look_every = LOOK_EVERY if self.second_order else FIRST_ORDER_LOOK
+        self.theta = system.theta
+        self.best_theta: Tensor | None = None
+        self.method_state: Any = None
+        self.counters = Counters()
+        self.history: list[dict[str, float]] = []
+        self.notes: list[str] = []
+        self.seconds_before = 0.0
         self.scale = self._residual_scale()
-        self._answer: tuple[Tensor, Tensor] | None = None
-        if self.problem.has_exact or self.problem.reference() is not None:
-            self._answer = comparison(self.problem)
+        self._answer = comparison(problem) if has_answer(problem) else None
+        if self._answer is not None:
             x, expected = self._answer
-            relative_error(
-                self.system.trial, x[:2], expected[:2]
-            )  # kernels are compiled before the clock starts
+            relative_error(system.trial, x[:2], expected[:2])  # kernels are compiled before the clock starts
+
+    def _count(self, **changes: Any) -> None:
+        self.counters = replace(self.counters, **changes)
 
     def run(self, progress: Any = None) -> str:
         """Train until a limit, and return the outcome's name. The best parameters end up in the trial function."""
@@ -118,7 +162,7 @@ class Run:
         try:
             if self.method_state is None:
                 self.system.balance(self.theta)
-                self.held_out.weights = dict(self.system.weights)
+                self.held_out.points.weights = dict(self.system.points.weights)
                 self.method_state = self.method.init(self.system, self.theta)
             outcome = self._steps(progress)
         except KeyboardInterrupt:
@@ -134,31 +178,28 @@ class Run:
 
     def _steps(self, progress: Any) -> str:
         while True:
-            if self.decided < self.step:
+            if self.counters.decided < self.counters.step:
                 ended = self._decide(progress)
                 if ended:
                     return ended
-                self.decided = self.step
+                self._count(decided=self.counters.step)
             if self._elapsed() >= self.limits.max_time:
                 self._measure(progress)
                 return "max_time"
-            if self.limits.max_steps is not None and self.step >= self.limits.max_steps:
+            if self.limits.max_steps is not None and self.counters.step >= self.limits.max_steps:
                 self._measure(progress)
                 return "max_steps"
             self.theta, self.method_state = self.method.step(self.system, self.theta, self.method_state)
-            self.step += 1
+            now = self.counters
             if self.method_state.accepted:
-                self.since_redraw += 1
+                self._count(step=now.step + 1, since_redraw=now.since_redraw + 1)
                 self._project()
             else:
-                self.rejected += 1
+                self._count(step=now.step + 1, rejected=now.rejected + 1)
 
     def _project(self) -> None:
         """Move parameters back to where they are allowed to be, for systems that bound them."""
-        project = getattr(self.system, "project", None)
-        if project is None:
-            return
-        inside = project(self.theta)
+        inside = self.system.project(self.theta)
         if not torch.equal(inside, self.theta):
             self.theta = inside
             self.method_state = self.method.refresh(self.system, inside, self.method_state)
@@ -173,13 +214,14 @@ class Run:
             self._look(progress)
             if self._settled():
                 return "converged"
-            if self.rescued:
+            if self.counters.rescued:
                 return "stalled"
-            self.rescued = True
+            self._count(rescued=True)
             self._redraw()
             return None
         small = 0.25 * (self.limits.tol * self.scale) ** 2 * 0.5
-        if self.decided < 0 or self.step % self.look_every == 0 or state.loss <= small:
+        step = self.counters.step
+        if self.counters.decided < 0 or step % self.look_every == 0 or state.loss <= small:
             return self._look(progress)
         return None
 
@@ -189,25 +231,26 @@ class Run:
         self.system.load(self.theta)
         state = self.method_state
         row = {
-            "step": self.step,
+            "step": self.counters.step,
             "seconds": self._elapsed(),
             "loss": float(state.loss),
             "held_out": held,
-            "points": float(self.system.sites[0].x.shape[0]),
+            "points": float(self.system.points.interior.shape[0]),
         }
         error = None
         if self._answer is not None:
             error = relative_error(self.system.trial, *self._answer)
             row["error"] = error
-        if self.history and self.history[-1]["step"] == self.step:
+        if self.history and self.history[-1]["step"] == self.counters.step:
             self.history[-1] = row
         else:
             self.history.append(row)
-        if held < self.best:
-            self.best, self.best_theta = held, self.theta.clone()
+        if held < self.counters.best:
+            self._count(best=held)
+            self.best_theta = self.theta.clone()
         if progress is not None:
             progress(row, self.relative(held))
-        event = Event(self.step, row["seconds"], row["loss"], held, error, self.system.trial)
+        event = Event(self.counters.step, row["seconds"], row["loss"], held, error, self.system.trial)
         stop = False
         for callback in self.callbacks:
             try:
@@ -225,38 +268,36 @@ class Run:
             return "interrupted"
         if self.relative(held) <= self.limits.tol:
             return "converged"
-        if held < PROGRESS * self.mark:
-            self.mark, self.quiet_looks = held, 0
-            self.rescued = False
+        if held < PROGRESS * self.counters.mark:
+            self._count(mark=held, quiet_looks=0, rescued=False)
         else:
-            self.quiet_looks += 1
-        if self.second_order and self.quiet_looks >= STALL_CHECKS:
+            self._count(quiet_looks=self.counters.quiet_looks + 1)
+        if self.second_order and self.counters.quiet_looks >= STALL_CHECKS:
             return "stalled"
-        if self.adaptive and self.step > 0:
+        if self.counters.step > 0:
             self._consider_points(held, self.method_state.loss)
         return None
 
     def _consider_points(self, held: float, loss: float) -> None:
-        count = self.system.sites[0].count
+        count = self.system.points.count
         overfit = held > OVERFIT * max(loss, 1e-300)
         if overfit and count < self.max_points:
-            self.system.resize(min(self.max_points, int(GROWTH * count) + 1))
+            self.system.points.resize(min(self.max_points, int(GROWTH * count) + 1))
             self._redraw()
-        elif self.since_redraw >= self.redraw_every and (
+        elif self.counters.since_redraw >= self.redraw_every and (
             overfit or count >= self.max_points or not self.second_order
         ):
             self._redraw()
 
     def _redraw(self) -> None:
-        self.draws += 1
-        self.since_redraw = 0
+        self._count(draws=self.counters.draws + 1, since_redraw=0)
+        points = self.system.points
         self.system.load(self.theta)
-        self.system.redraw_adaptively(self.seed + 7919 * self.draws)
-        if len(self.system.weights) > 1 and self.second_order:
+        points.redraw_adaptively(self.seed + 7919 * self.counters.draws)
+        if len(points.weights) > 1 and self.second_order:
             self.system.balance(self.theta)
-            self.held_out.weights = dict(self.system.weights)
-            self.best = math.inf  # losses under other weights do not compare
-            self.mark = math.inf
+            self.held_out.points.weights = dict(points.weights)
+            self._count(best=math.inf, mark=math.inf)  # losses under other weights do not compare
         self.method_state = self.method.refresh(self.system, self.theta, self.method_state)
 
     def _settled(self) -> bool:
@@ -271,14 +312,15 @@ class Run:
     def jump(self, theta: Tensor) -> str:
         """One step to a ``theta`` that a closed form gave, in the place of :meth:`run`."""
         self._start = time.perf_counter()
-        self.theta, self.step = theta, 1
+        self.theta = theta
+        self._count(step=1)
         self.method_state = self.method.init(self.system, theta)
         held, _ = self._measure(None)
         self.seconds_before += time.perf_counter() - self._start
         return "converged" if math.isfinite(held) else "diverged"
 
     def _final(self, outcome: str) -> Tensor:
-        if self.best_theta is not None and (outcome == "diverged" or self.best < math.inf):
+        if self.best_theta is not None and (outcome == "diverged" or self.counters.best < math.inf):
             return self.best_theta
         return self.theta
 

@@ -12,15 +12,11 @@ from sciml import optim
 from sciml.adapters import Adapter, Gates, choose, search_ranks
 from sciml.optim.methods.gauss_newton import GaussNewtonMethod
 from sciml.rank import CubicBudget
-from sciml.solvers.training.adapted_collocation import (
-    AdaptedCollocation,
-    ScaledFactors,
-    is_linear,
-    linear_solve,
-)
-from sciml.solvers.training.collocation import Collocation
+from sciml.solvers.report import Report
+from sciml.solvers.training.adapted_system import AdaptedSystem, ScaledFactors, is_linear, linear_solve
 from sciml.solvers.training.loop import Run
-from sciml.solvers.training.settings import Settings, carry_out, make_run, method_for, statistics
+from sciml.solvers.training.residual_system import ResidualSystem
+from sciml.solvers.training.settings import Settings, carry_out, make_run, method_for, report_of
 
 CUT_AT = 0.5  # share of the limits before a single cut: at full rank the search sees what each component does
 ROUNDS = 12  # equal shares of the limits in joint training
@@ -32,23 +28,23 @@ class Phases:
 
     Args:
         settings: With the limits of all runs together; time is wall time since this was built.
-        inner, outer: Collocation systems of the base's copy, to train on and to look at.
+        inner, outer: Residual systems of the base's copy, to train on and to look at.
         base: The base's parameters as one vector ``(P,)``.
         optimizer: As in :func:`sciml.solve`.
 
     Attributes:
         history: Of all runs, steps and seconds counted through.
-        stats: Of the last run; ``start`` and ``rejected`` of all.
+        stats: Of the last run, with ``start`` and ``rejected`` of all; None before the first.
         stopped: Whether a run ended because the user or a callback asked for it.
     """
 
     def __init__(
-        self, settings: Settings, inner: Collocation, outer: Collocation, base: Tensor, optimizer: Any
+        self, settings: Settings, inner: ResidualSystem, outer: ResidualSystem, base: Tensor, optimizer: Any
     ):
         self.settings, self.inner, self.outer = settings, inner, outer
         self.base, self.optimizer = base, optimizer
         self.history: list[dict[str, float]] = []
-        self.stats: dict[str, Any] = {}
+        self.stats: Report | None = None
         self.stopped = False
         self._draws, self._state = 0, None
         self._began = time.perf_counter()
@@ -92,8 +88,8 @@ class Phases:
 
     def _uncut(self, adapter: Adapter) -> Adapter:
         """The adapter as it was trained, when a search was broken off: nothing that was reached is lost."""
-        self.stopped, self.stats["outcome"] = True, "interrupted"
-        self.stats["notes"].append("stopped while ranks were chosen: not cut to the budget.")
+        self.stopped = True
+        self._note_stop("stopped while ranks were chosen: not cut to the budget.")
         return adapter
 
     def _settled(self, adapter: Adapter) -> Adapter:
@@ -102,23 +98,31 @@ class Phases:
             self.train(adapter)
             return adapter
         # no more steps, but the numbers of the smaller adapter
-        self._run(adapter, replace(self.settings, max_steps=max(1, self.stats["steps"]), callbacks=()))
-        self.stats["outcome"] = "interrupted"
-        self.stats["notes"].append("stopped before the ranks were chosen: cut to the budget, not trained on.")
+        self._run(adapter, replace(self.settings, max_steps=max(1, self._report.steps or 0), callbacks=()))
+        self._note_stop("stopped before the ranks were chosen: cut to the budget, not trained on.")
         return adapter
+
+    @property
+    def _report(self) -> Report:
+        return self.stats or Report()
+
+    def _note_stop(self, why: str) -> None:
+        """Somebody stopped the fine-tuning in the middle of its phases."""
+        self._report.outcome = "interrupted"
+        self._report.notes.append(why)
 
     def _run(self, adapter: Adapter, settings: Settings) -> None:
         auto = isinstance(self.optimizer, str) and self.optimizer == "auto"
         method = method_for("gn-arc" if auto else self.optimizer, settings, self.inner, adapter.size)
         factors = ScaledFactors(adapter) if isinstance(method, optim.TorchMethod) else adapter
-        system, held_out = (AdaptedCollocation(part, factors, self.base) for part in (self.inner, self.outer))
+        system, held_out = (AdaptedSystem(part, factors, self.base) for part in (self.inner, self.outer))
         theta = factors.vector()
         run = make_run(settings, system, held_out, method, adapter.size)
-        through = {"start": run.relative(held_out.value(theta)), "rejected": 0}
-        if self.stats:
-            through = {name: self.stats[name] for name in through}
-            run.step, run.draws = self.stats["steps"], self._draws
+        before = self.stats
+        if before is not None:
+            run.counters = replace(run.counters, step=before.steps or 0, draws=self._draws)
             run.seconds_before = time.perf_counter() - self._began
+        start = run.relative(held_out.value(theta)) if before is None else before.start
         if isinstance(method, GaussNewtonMethod) and self._state is not None:
             run.method_state = method.refresh(
                 system, theta, self._state
@@ -133,17 +137,16 @@ class Phases:
             outcome = carry_out(run, settings)
         factors.load_vector(run.result)
         system.load(run.result)
-        self.stopped, self._draws, self._state = outcome == "interrupted", run.draws, run.method_state
+        self.stopped, self._draws = outcome == "interrupted", run.counters.draws
+        self._state = run.method_state
         self.history += run.history
-        self.stats = {
-            **statistics(run, outcome, named),
-            "parameters": adapter.size,
-            "start": through["start"],
-        }
-        self.stats["rejected"] += through["rejected"]
+        report = report_of(run, outcome, named, adapter.size)
+        report.start = start
+        report.rejected = run.counters.rejected + ((before.rejected or 0) if before else 0)
+        self.stats = report
 
 
-def _closed_form(run: Run, system: AdaptedCollocation, theta: Tensor) -> str | None:
+def _closed_form(run: Run, system: AdaptedSystem, theta: Tensor) -> str | None:
     """Jump to the least-squares solution and name the outcome; None where the residual is not linear."""
     linearization = system.linearize(theta)
     linearization.dense()  # once for the test and the solution

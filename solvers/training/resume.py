@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,10 @@ from sciml.solvers.files import atomic
 from sciml.solvers.files.checkpoint import Checkpoint, load_checkpoint
 from sciml.solvers.files.history import history_arrays, history_rows
 from sciml.solvers.files.identity import describe_network, describe_problem, differences
-from sciml.solvers.training.loop import Event, Run
+from sciml.solvers.training.loop import Counters, Event, Run
 
-COUNTERS = ("step", "decided", "draws", "quiet_looks", "since_redraw", "rescued", "rejected")
-REALS = ("best", "mark", "seconds_before", "scale")  # may be inf
+COUNTERS = tuple(f.name for f in fields(Counters) if f.type in ("int", "bool"))
+REALS = ("best", "mark", "seconds_before", "scale")  # may be inf: kept as an array
 METHOD, LIST = "method.", ":list"
 IRRELEVANT = ("tensors", "seed")  # initial weights are replaced; the seed of the run has another name
 MAX_ROWS = 10_000  # of anything that a method keeps besides the parameters: pairs of L-BFGS, ...
@@ -43,8 +44,8 @@ class Saver:
 
     def __init__(self, run: Run, path: str | os.PathLike, every: float):
         if isinstance(every, bool) or not isinstance(every, (int, float)):
-            raise ArgumentError(f"every must be a number of seconds >= 0; got {every!r}.")
-        atomic._checked_target(path)
+            raise ArgumentError(f"every needs a number of seconds >= 0, got {every!r}.")
+        atomic.checked_target(path)
         self.run = run
         self._later, self._at_once = Checkpoint(path, every), Checkpoint(path, 0.0)
         self._next = self._at_once
@@ -71,18 +72,19 @@ def capture(run: Run, seconds: float) -> tuple[dict[str, Any], dict[str, np.ndar
     tensors["theta"] = run.theta
     if run.best_theta is not None:
         tensors["best_theta"] = run.best_theta
-    for k, site in enumerate(run.system.sites):
-        tensors[f"points.{k}"] = site.x
+    points, counters = run.system.points, asdict(run.counters)
+    for k, term in enumerate(points.terms):
+        tensors[f"points.{k}"] = term.x
     arrays = {name: _array(t) for name, t in tensors.items()}
-    reals = {name: getattr(run, name) for name in REALS} | {"seconds_before": seconds}
+    reals = counters | {"seconds_before": seconds, "scale": run.scale}
     columns, rows = history_arrays(run.history)
     arrays |= rows | {"reals": np.array([reals[name] for name in REALS], dtype=np.float64)}
     config = {
         "identity": identity(run),
-        "counters": {name: getattr(run, name) for name in COUNTERS},
-        "counts": [site.count for site in run.system.sites],
-        "weights": dict(run.system.weights),
-        "held_out_weights": dict(run.held_out.weights),
+        "counters": {name: counters[name] for name in COUNTERS},
+        "counts": [term.count for term in points.terms],
+        "weights": dict(points.weights),
+        "held_out_weights": dict(run.held_out.points.weights),
         "method": {name: _plain(value) for name, value in numbers.items()},
         "history": columns,
         "held_out": str(run.history[-1]["held_out"]),
@@ -148,23 +150,23 @@ def _check_shapes(run: Run, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def _put(run: Run, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    system = run.system
+    system, points, held_out = run.system, run.system.points, run.held_out.points
 
     def tensor(name: str) -> Tensor:
-        return torch.from_numpy(arrays[name].copy()).to(system.like.device)
+        return torch.from_numpy(arrays[name].copy()).to(points.like.device)
 
-    for k, site in enumerate(system.sites):
-        site.count = int(config["counts"][k])
-        site.place(system.trial, tensor(f"points.{k}").to(system.like))
-    for weights, saved in ((system.weights, "weights"), (run.held_out.weights, "held_out_weights")):
+    for k, term in enumerate(points.terms):
+        term.count = int(config["counts"][k])
+        term.place(system.trial, tensor(f"points.{k}").to(points.like))
+    for weights, saved in ((points.weights, "weights"), (held_out.weights, "held_out_weights")):
         for name in weights:
             weights[name] = float(config[saved][name])
-    for name in COUNTERS:
-        setattr(run, name, type(getattr(run, name))(config["counters"][name]))
-    for name, value in zip(REALS, arrays["reals"].tolist(), strict=True):
-        setattr(run, name, value)
-    run.theta = tensor("theta").to(system.like)
-    run.best_theta = tensor("best_theta").to(system.like) if "best_theta" in arrays else None
+    reals = dict(zip(REALS, arrays["reals"].tolist(), strict=True))
+    whole = {name: type(getattr(run.counters, name))(config["counters"][name]) for name in COUNTERS}
+    run.counters = Counters(**whole, best=reals["best"], mark=reals["mark"])
+    run.seconds_before, run.scale = reals["seconds_before"], reals["scale"]
+    run.theta = tensor("theta").to(points.like)
+    run.best_theta = tensor("best_theta").to(points.like) if "best_theta" in arrays else None
     run.history = history_rows(config["history"], arrays)
     saved_state = {name: _from_text(value) for name, value in config["method"].items()}
     for name in arrays:

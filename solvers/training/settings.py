@@ -1,4 +1,4 @@
-"""What solving and fine-tuning share: checked settings, the collocation systems, the run, its statistics."""
+"""What solving and fine-tuning share: checked settings, the residual systems, the run, its report."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import torch
 
 from sciml import optim
 from sciml.ansatz import Trial
-from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.arguments import integer, number
+from sciml.errors import ArgumentTypeError
 from sciml.problem import PDE
-from sciml.solvers.training.collocation import Collocation
+from sciml.solvers.report import Report
 from sciml.solvers.training.defaults import default_method, default_points, most_points
-from sciml.solvers.training.loop import FIRST_ORDER_REDRAW, REDRAW_EVERY, Callback, Limits, Run
+from sciml.solvers.training.loop import Callback, Limits, Run, System
 from sciml.solvers.training.progress import ProgressBar
+from sciml.solvers.training.residual_system import ResidualSystem
 
 TOLERANCE = 1e-8  # relative held-out residual at which a solve counts as converged
 MAX_TIME = 300.0  # seconds, so that a first try always comes back
@@ -40,20 +42,18 @@ class Settings:
     def __post_init__(self) -> None:
         if not isinstance(self.problem, PDE):
             hint = " Write Poisson(), not Poisson." if isinstance(self.problem, type) else ""
-            raise ArgumentTypeError(f"problem must be a sciml.PDE; got {self.problem!r}.{hint}")
+            raise ArgumentTypeError(f"problem needs a sciml.PDE, got {self.problem!r}.{hint}")
         for name in ("points", "max_steps"):
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise ArgumentError(f"{name} must be an int >= 1 or None; got {value!r}.")
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, integer(name, getattr(self, name), least=1))
         for name in ("max_time", "tol"):
             value = getattr(self, name)
-            if value is not None and not (
-                isinstance(value, (int, float)) and value >= 0 and not math.isnan(value)
-            ):
-                raise ArgumentError(f"{name} must be a number >= 0 or None; got {value!r}.")
+            if value is not None and value != math.inf:  # for ever is a time
+                object.__setattr__(self, name, number(name, value, least=0))
+        object.__setattr__(self, "seed", integer("seed", self.seed, least=0))
         if callable(self.callbacks) or not all(callable(c) for c in self.callbacks):
             raise ArgumentTypeError(
-                f"callbacks must be a sequence of functions of one event; got {self.callbacks!r}."
+                f"callbacks needs a sequence of functions of one event, got {self.callbacks!r}."
             )
 
     @property
@@ -73,32 +73,35 @@ class Settings:
 
 def training_system(
     settings: Settings, trial: Trial, at_least: int = 0, *, check: bool = True
-) -> Collocation:
-    """The collocation system to train on, with the first points drawn."""
+) -> ResidualSystem:
+    """The residual system to train on, with the first points drawn."""
     parameters = sum(p.numel() for p in trial.network.parameters() if p.requires_grad)
     count = settings.points or max(default_points(settings.problem, parameters), at_least)
-    return Collocation(settings.problem, trial, count, max(40, count // 4), seed=settings.seed, check=check)
+    return ResidualSystem(
+        settings.problem, trial, count, max(40, count // 4), seed=settings.seed, check=check
+    )
 
 
-def held_out_system(settings: Settings, system: Collocation) -> Collocation:
+def held_out_system(settings: Settings, system: ResidualSystem) -> ResidualSystem:
     """The same equations on points that training never sees."""
     return system.elsewhere(HELD_OUT, HELD_OUT // 4, settings.seed + HELD_OUT_SEED)
 
 
-def method_for(optimizer: Any, settings: Settings, system: Collocation, parameters: int) -> optim.StepMethod:
+def method_for(
+    optimizer: Any, settings: Settings, system: ResidualSystem, parameters: int
+) -> optim.StepMethod:
     """The step method that an ``optimizer`` argument stands for."""
     if isinstance(optimizer, str) and optimizer == "auto":
-        points = system.sites[0].count
+        points = system.points.count
         return default_method(parameters, points, system.pointwise, settings.limits.max_time)
     return optim.as_method(optimizer)
 
 
 def make_run(
-    settings: Settings, system: Any, held_out: Any, method: optim.StepMethod, parameters: int
+    settings: Settings, system: System, held_out: System, method: optim.StepMethod, parameters: int
 ) -> Run:
     """A run that has not started yet."""
-    second = not isinstance(method, optim.TorchMethod)
-    count = system.sites[0].count
+    count = system.points.count
     return Run(
         settings.problem,
         system,
@@ -106,10 +109,7 @@ def make_run(
         method,
         settings.limits,
         settings.seed,
-        second_order=second,
-        redraw_every=REDRAW_EVERY if second else FIRST_ORDER_REDRAW,
         max_points=count if settings.points else max(count, most_points(parameters)),
-        look_every=10 if second else 100,
         callbacks=settings.callbacks,
     )
 
@@ -120,23 +120,27 @@ def carry_out(run: Run, settings: Settings) -> str:
         return run.run(bar.update)
 
 
-def statistics(run: Run, outcome: str, optimizer: Any) -> dict[str, Any]:
-    """How a run ended, as plain data."""
+def report_of(run: Run, outcome: str, optimizer: Any, parameters: int) -> Report:
+    """How a run ended."""
     named = optimizer if isinstance(optimizer, str) and optimizer != "auto" else repr(run.method)
-    return {
-        "outcome": outcome,
-        "seconds": run.seconds_before,
-        "steps": run.step,
-        "rejected": run.rejected,
-        "points": run.system.sites[0].x.shape[0],
-        "optimizer": optimizer.__name__ if isinstance(optimizer, type) else named,
-        "residual": run.relative(run.best),
-        "scale": run.scale,
-        "threads": torch.get_num_threads(),
-        "weights": dict(run.system.weights),
-        "notes": [*run.system.notes, *run.notes, *_advice(outcome)],
-        "seed": run.seed,
-    }
+    trial = run.system.trial
+    return Report(
+        outcome=outcome,
+        seconds=run.seconds_before,
+        steps=run.counters.step,
+        rejected=run.counters.rejected,
+        points=run.system.points.interior.shape[0],
+        parameters=parameters,
+        optimizer=optimizer.__name__ if isinstance(optimizer, type) else named,
+        residual=run.relative(run.counters.best),
+        scale=run.scale,
+        threads=torch.get_num_threads(),
+        weights=dict(run.system.points.weights),
+        hard=[condition.label for condition in trial.ansatz.hard],
+        notes=[*run.system.notes, *run.notes, *_advice(outcome)],
+        seed=run.seed,
+        dtype=str(run.theta.dtype).removeprefix("torch."),
+    )
 
 
 def _advice(outcome: str) -> list[str]:

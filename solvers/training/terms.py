@@ -1,4 +1,4 @@
-"""Sites: sets of points with what must vanish there, as the residual's rows."""
+"""Parts: points with what must vanish on them, as rows of the residual."""
 
 from __future__ import annotations
 
@@ -18,33 +18,34 @@ from sciml.jets import Plan
 from sciml.nn.base import Record
 from sciml.problem import PDE
 
-Terms = dict[str, Tensor]
+Parts = dict[str, Tensor]  # name -> (n, k), what must vanish
 PROBE = 7  # points of the recording pass
 AGREE = 1e-5  # largest relative difference between jets and nested autograd that the probe accepts
 
 
 @dataclass
-class Site:
-    """Points and the function that must vanish on them.
+class Term:
+    """Points and the function that must vanish on them: the equations, or one condition.
 
     Attributes:
         label: Name for messages.
-        function: ``(Field, x (n, d)) -> {term: (n, k)}``.
+        function: ``(Field, x (n, d)) -> {part: (n, k)}``.
         draw: ``(n, seed) -> (n, d)``, new points of the same kind.
         count: Number of points to draw.
-        partner: For periodic penalties: maps the points to their partners at the other end, and ``function`` takes the
-            two Fields stacked (rows first half, second half).
+        adaptive: Whether the points may follow the residual.
         plan: Derivatives asked for; None where only autograd can answer.
-        terms: Names and numbers of columns, known after :meth:`record`.
+        parts: Names and numbers of columns, known after ``record``.
+        x: The points, ``(n, d)``.
+        frozen: What does not change on them while training (``Trial.frozen_jets``).
     """
 
     label: str
-    function: Callable[[Field, Tensor], Terms]
+    function: Callable[[Field, Tensor], Parts]
     draw: Callable[[int, int], Tensor]
     count: int
     adaptive: bool = False
     plan: Plan | None = None
-    terms: dict[str, int] = field(default_factory=dict)
+    parts: dict[str, int] = field(default_factory=dict)
     x: Tensor = field(default_factory=lambda: torch.zeros(0))
     frozen: tuple[Tensor, Tensor, Tensor] | None = None
 
@@ -53,24 +54,25 @@ class Site:
         x = self.draw(max(PROBE, 2), 1).to(like)[:PROBE]
         source = RecordingSource(AutogradSource(trial, x))
         expected = self.function(problem.field(source), x)
-        for name, term in expected.items():
-            if term.dtype != like.dtype:
+        for name, part in expected.items():
+            if part.dtype != like.dtype:
                 raise ArgumentTypeError(
-                    f"{self.label}: term {name!r} must have dtype {like.dtype} like the points; got {term.dtype}. "
+                    f"{self.label}: term {name!r} needs dtype {like.dtype} like the points, got {part.dtype}. "
                     "Check the constants and tables in the residual, the source and the conditions."
                 )
-            if not term.requires_grad:
+            if not part.requires_grad:
                 raise ArgumentError(
-                    f"{self.label}: term {name!r} does not depend on the unknown, so it cannot be solved for."
+                    f"{self.label}: term {name!r} needs to depend on the unknown, got one that does not: it cannot be "
+                    "solved for."
                 )
-        self.terms = {name: term.shape[1] for name, term in expected.items()}
+        self.parts = {name: part.shape[1] for name, part in expected.items()}
         if source.highers or not trial.offers_jets:
             return
         self.plan = Plan.from_requests(problem.domain.dim, source.firsts, source.seconds)
         self.x, self.frozen = x, trial.frozen_jets(x, self.plan)
         got = self.evaluate(trial, problem)
-        for name, term in expected.items():
-            error = (got[name] - term).abs().max() / term.abs().max().clamp(min=1e-300)
+        for name, part in expected.items():
+            error = (got[name] - part).abs().max() / part.abs().max().clamp(min=1e-300)
             if not error <= AGREE * (1 if like.dtype == torch.float64 else 1e4):  # NaN too
                 self.plan = self.frozen = None
                 return
@@ -80,8 +82,8 @@ class Site:
         self.x = x
         self.frozen = trial.frozen_jets(x, self.plan) if self.plan is not None else None
 
-    def evaluate(self, trial: Trial, problem: PDE, tape: list[Record] | None = None) -> Terms:
-        """The terms at the current points, with a graph where gradients are enabled."""
+    def evaluate(self, trial: Trial, problem: PDE, tape: list[Record] | None = None) -> Parts:
+        """The parts at the current points, with a graph where gradients are enabled."""
         if self.plan is None or self.frozen is None:
             return self.function(problem.field(AutogradSource(trial, self.x)), self.x)
         jet = trial.jets(self.frozen, self.plan, tape)
@@ -93,9 +95,9 @@ class Site:
         """Residual columns and the factors of their Jacobian, one backward pass a column."""
         tape: list[Record] = []
         with torch.enable_grad():
-            terms = self.evaluate(trial, problem, tape)
+            parts = self.evaluate(trial, problem, tape)
             columns = [
-                (terms[name][:, k], scales[name]) for name in self.terms for k in range(self.terms[name])
+                (parts[name][:, k], scales[name]) for name in self.parts for k in range(self.parts[name])
             ]
             outputs = [record.z_out for record in tape]
             rows, blocks = [], []
@@ -112,24 +114,24 @@ class Site:
         return rows, blocks
 
 
-def build_sites(problem: PDE, trial: Trial, interior: int, boundary: int) -> list[Site]:
-    """The interior's site and one for each condition that is left to a penalty."""
+def build_terms(problem: PDE, trial: Trial, interior: int, boundary: int) -> list[Term]:
+    """The equations' term and one for each condition that is left to a penalty."""
 
-    def equation(u: Field, x: Tensor) -> Terms:
+    def equation(u: Field, x: Tensor) -> Parts:
         return problem.residual_terms(u, x)
 
-    sites = [Site("residual", equation, problem.sample, interior, adaptive=True)]
+    terms = [Term("residual", equation, problem.sample, interior, adaptive=True)]
     labels: set[str] = set()
     for condition in trial.ansatz.soft:
         label, k = condition.label, 2
         while label in labels:
             label, k = f"{condition.label}#{k}", k + 1
         labels.add(label)
-        sites.append(_condition_site(problem, condition, label, boundary))
-    return sites
+        terms.append(_condition_term(problem, condition, label, boundary))
+    return terms
 
 
-def _condition_site(problem: PDE, condition: Condition, label: str, count: int) -> Site:
+def _condition_term(problem: PDE, condition: Condition, label: str, count: int) -> Term:
     j = slice(0, 0)
     if not isinstance(condition, Periodic):
         index = problem.component(condition)
@@ -138,22 +140,22 @@ def _condition_site(problem: PDE, condition: Condition, label: str, count: int) 
     if isinstance(condition, Data):
         points, values = condition.points, condition.values
 
-        def measured(u: Field, x: Tensor) -> Terms:
+        def measured(u: Field, x: Tensor) -> Parts:
             rows = _rows_of(x, points)
             return {label: u.value[:, j] - values.to(x)[rows]}
 
-        return Site(label, measured, lambda n, seed: points[:n] if n < len(points) else points, len(points))
+        return Term(label, measured, lambda n, seed: points[:n] if n < len(points) else points, len(points))
     if isinstance(condition, Periodic):
-        return _periodic_site(problem, condition, label, count)
+        return _periodic_term(problem, condition, label, count)
     if isinstance(condition, Initial):
         start, axis = domain.initial(), domain.time_axis
         assert axis is not None
 
-        def begins(u: Field, x: Tensor) -> Terms:
+        def begins(u: Field, x: Tensor) -> Parts:
             left = u.value if condition.order == 0 else u.d(axis)
             return {label: left[:, j] - evaluate(condition.value, x, label)}
 
-        return Site(label, begins, lambda n, seed: start.sample(n, seed=seed), count)
+        return Term(label, begins, lambda n, seed: start.sample(n, seed=seed), count)
     assert isinstance(condition, (Dirichlet, Neumann, Robin))
     where = domain.boundary(condition.on)
 
@@ -163,7 +165,7 @@ def _condition_site(problem: PDE, condition: Condition, label: str, count: int) 
             (normal[:, i : i + 1] * u.d(i)[:, j] for i in domain.space_axes), start=torch.zeros_like(x[:, :1])
         )
 
-    def holds(u: Field, x: Tensor) -> Terms:
+    def holds(u: Field, x: Tensor) -> Parts:
         value = evaluate(condition.value, x, label)
         if isinstance(condition, Dirichlet):
             return {label: u.value[:, j] - value}
@@ -172,14 +174,14 @@ def _condition_site(problem: PDE, condition: Condition, label: str, count: int) 
         alpha, beta = evaluate(condition.alpha, x, label), evaluate(condition.beta, x, label)
         return {label: alpha * u.value[:, j] + beta * slope(u, x) - value}
 
-    return Site(label, holds, lambda n, seed: where.sample(n, seed=seed), count)
+    return Term(label, holds, lambda n, seed: where.sample(n, seed=seed), count)
 
 
-def _periodic_site(problem: PDE, condition: Periodic, label: str, count: int) -> Site:
+def _periodic_term(problem: PDE, condition: Periodic, label: str, count: int) -> Term:
     """``hard=False`` periodicity: the two ends as a pair of rows would mix points, so they are compared in one jet.
 
     The points come in pairs (low end, high end) and the term is formed by differencing within the pair; such a residual
-    is not pointwise, which the solver notices and answers with the autograd road.
+    is not pointwise, which the solver notices; its Jacobian then comes from autograd.
     """
     domain = problem.domain
     axis = tuple(domain.names).index(condition.coordinate)
@@ -190,7 +192,7 @@ def _periodic_site(problem: PDE, condition: Periodic, label: str, count: int) ->
         low[:, axis], high[:, axis] = domain.lower[axis], domain.upper[axis]
         return torch.stack([low, high], 1).reshape(-1, domain.dim)
 
-    def agrees(u: Field, x: Tensor) -> Terms:
+    def agrees(u: Field, x: Tensor) -> Parts:
         out = {}
         for order in range(condition.order + 1):
             value = u.value if order == 0 else u.d(axis)
@@ -201,7 +203,7 @@ def _periodic_site(problem: PDE, condition: Periodic, label: str, count: int) ->
             out[label if order == 0 else f"{label}_x"] = jump
         return out
 
-    return Site(label, agrees, draw, 2 * (count // 2))
+    return Term(label, agrees, draw, 2 * (count // 2))
 
 
 def _rows_of(x: Tensor, points: Tensor) -> Tensor:

@@ -143,7 +143,7 @@ def test_workers_give_what_one_process_gives(base, fake_ray):
     assert list(apart.solutions) == list(MEMBERS) and fake_ray.retries == 1
     for name, tuned in apart.solutions.items():
         assert torch.equal(tuned.adapter.vector(), serial.solutions[name].adapter.vector())
-        assert tuned.base is base and tuned.report["steps"] == serial.solutions[name].report["steps"]
+        assert tuned.base is base.base and tuned.report["steps"] == serial.solutions[name].report["steps"]
 
 
 def test_a_failure_in_a_worker_is_named_by_its_cause(base, fake_ray, tmp_path):
@@ -151,14 +151,14 @@ def test_a_failure_in_a_worker_is_named_by_its_cause(base, fake_ray, tmp_path):
     found = base.finetune_family(members, "lora", backend="ray", on_error="skip", folder=tmp_path, **QUICK)
     assert list(found.solutions) == list(MEMBERS) and len(list(tmp_path.iterdir())) == 3
     for name in ("bad", "bad too"):  # the first one here, the last one in a worker
-        assert found.failures[name].startswith("ArgumentError: source of Poisson must be finite")
+        assert found.failures[name].startswith("ArgumentError: source of Poisson needs finite numbers")
 
 
 @pytest.mark.parametrize("ready", [1, 3])
 def test_a_failure_that_stops_the_family_keeps_what_is_finished(base, fake_ray, tmp_path, ready):
     fake_ray.ready = ready
     members = {"k=0.1": MEMBERS["k=0.1"], "bad": BAD, "k=0.2": MEMBERS["k=0.2"], "k=0.3": MEMBERS["k=0.3"]}
-    with pytest.raises(ArgumentError, match=r"^source of Poisson must be finite"):
+    with pytest.raises(ArgumentError, match=r"^source of Poisson needs finite numbers"):
         base.finetune_family(members, "lora", backend="ray", folder=tmp_path, **QUICK)
     finished = {1: ["k=0.1"], 3: ["k=0.1", "k=0.2", "k=0.3"]}[ready]
     assert sorted(path.stem for path in tmp_path.iterdir()) == finished
@@ -203,7 +203,7 @@ def test_ray_itself_and_a_worker_that_is_killed(base, tmp_path, monkeypatch):
         assert marker.exists() and list(found.solutions) == list(MEMBERS)
         for name, tuned in found.solutions.items():
             assert torch.equal(tuned.adapter.vector(), serial.solutions[name].adapter.vector())
-        with pytest.raises(ArgumentError, match=r"^source of Poisson must be finite"):
+        with pytest.raises(ArgumentError, match=r"^source of Poisson needs finite numbers"):
             base.finetune_family({**MEMBERS, "bad": BAD}, "lora", backend="ray", **QUICK)
         options = {"backend": "ray", "folder": tmp_path / "kept", "on_error": "skip", **QUICK}
         left = base.finetune_family(MEMBERS, "lora", callbacks=[always], **options)

@@ -14,7 +14,7 @@ from sciml.jacobian import tape
 from sciml.jacobian.graph import GraphLinearization
 from sciml.jacobian.tape import TapeLinearization
 from sciml.problem import PDE
-from sciml.solvers.training.collocation import Collocation
+from sciml.solvers.training.residual_system import ResidualSystem
 
 
 class Mixed(PDE):
@@ -64,7 +64,7 @@ class Mixes(PDE):
         return u.laplacian() + u.value.mean()
 
 
-def build(problem: PDE, kind: str, dtype: torch.dtype = torch.float64) -> Collocation:
+def build(problem: PDE, kind: str, dtype: torch.dtype = torch.float64) -> ResidualSystem:
     widths = [problem.inputs, 6, 5, problem.outputs]
     model: torch.nn.Module
     if kind == "kan":
@@ -76,10 +76,10 @@ def build(problem: PDE, kind: str, dtype: torch.dtype = torch.float64) -> Colloc
         model = torch.nn.Sequential(
             torch.nn.Linear(widths[0], 6), torch.nn.Tanh(), torch.nn.Linear(6, problem.outputs)
         ).to(dtype)
-    return Collocation(problem, Trial(problem, model), 17, 9, seed=3)
+    return ResidualSystem(problem, Trial(problem, model), 17, 9, seed=3)
 
 
-def rows_by_autograd(system: Collocation, theta: torch.Tensor) -> torch.Tensor:
+def rows_by_autograd(system: ResidualSystem, theta: torch.Tensor) -> torch.Tensor:
     """One backward pass for every row: slow, and independent of how the rows were made."""
     system.load(theta)
     with torch.enable_grad():
@@ -162,13 +162,14 @@ def test_float32_systems_work():
 def test_balance_gives_every_condition_the_equations_mean_row():
     system = build(Mixed(), "mlp")
     theta = system.theta
-    weights = dict(system.balance(theta))
+    system.balance(theta)
+    weights = system.points.weights
     assert weights["pde"] == 1.0
     norms = system.linearize(theta).row_norms()
     start, means = 0, {}
-    for site in system.sites:
-        for name, columns in site.terms.items():
-            rows = columns * site.x.shape[0]
+    for term in system.points.terms:
+        for name, columns in term.parts.items():
+            rows = columns * term.x.shape[0]
             means[name] = float(norms[start : start + rows].sum())
             start += rows
     assert means["dirichlet:x=0"] == pytest.approx(means["pde"], rel=1e-8)
@@ -183,15 +184,15 @@ def test_adaptive_redraw_puts_points_where_the_residual_is():
         def residual(self, u, x):
             return u * 1e-6 - 1.0 / (0.01 + x[:, :1] ** 2 + x[:, 1:] ** 2)
 
-    system = Collocation(Corner(), Trial(Corner(), nn.MLP([2, 4, 1])), 400, 9, seed=3)
-    before = float((system.sites[0].x.norm(dim=1) < 0.3).double().mean())
-    system.redraw_adaptively(seed=5)
-    x = system.sites[0].x
+    system = ResidualSystem(Corner(), Trial(Corner(), nn.MLP([2, 4, 1])), 400, 9, seed=3)
+    before = float((system.points.interior.norm(dim=1) < 0.3).double().mean())
+    system.points.redraw_adaptively(seed=5)
+    x = system.points.interior
     assert x.shape == (400, 2) and len(torch.unique(x, dim=0)) == 400
     assert float((x.norm(dim=1) < 0.3).double().mean()) > 2 * before
     again = x.clone()
-    system.redraw_adaptively(seed=5)
-    assert torch.equal(system.sites[0].x, again)
+    system.points.redraw_adaptively(seed=5)
+    assert torch.equal(system.points.interior, again)
 
 
 @pytest.mark.parametrize(
@@ -200,9 +201,9 @@ def test_adaptive_redraw_puts_points_where_the_residual_is():
         (lambda u, x: u.laplacian()[:3], ArgumentError, r"one row a point.*got \(3, 1\)"),
         (lambda u, x: 1.0, ArgumentTypeError, "must return tensors; term 'pde' is float"),
         (lambda u, x: [], ArgumentError, "at least one term"),
-        (lambda u, x: x[:, :1], ArgumentError, "does not depend on the unknown"),
-        (lambda u, x: u.laplacian().float(), ArgumentTypeError, "must have dtype torch.float64"),
-        (lambda u, x: u * torch.nan, ArgumentError, "must be finite before training"),
+        (lambda u, x: x[:, :1], ArgumentError, "needs to depend on the unknown"),
+        (lambda u, x: u.laplacian().float(), ArgumentTypeError, "needs dtype torch.float64"),
+        (lambda u, x: u * torch.nan, ArgumentError, "needs finite numbers"),
         (lambda u, x: u.d("t"), ArgumentError, "unknown coordinate 't': the domain has x, y"),
     ],
 )
@@ -215,12 +216,12 @@ def test_bad_residuals_are_named_before_training(residual, error, words):
             return residual(u, x)
 
     with pytest.raises(error, match=words):
-        Collocation(Bad(), Trial(Bad(), nn.MLP([2, 4, 1])), 11, 5)
+        ResidualSystem(Bad(), Trial(Bad(), nn.MLP([2, 4, 1])), 11, 5)
 
 
 def test_a_source_with_nan_is_named_with_its_point():
     from sciml.pdes import Poisson
 
     problem = Poisson(2).with_source(lambda x: torch.log(x[:, :1] - 0.5))
-    with pytest.raises(ArgumentError, match="source of Poisson must be finite inside the domain"):
-        Collocation(problem, Trial(problem, nn.MLP([2, 4, 1])), 50, 5)
+    with pytest.raises(ArgumentError, match="source of Poisson needs finite numbers"):
+        ResidualSystem(problem, Trial(problem, nn.MLP([2, 4, 1])), 50, 5)

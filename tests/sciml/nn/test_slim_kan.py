@@ -9,7 +9,7 @@ from sciml import nn
 from sciml.ansatz import Trial
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.pdes import Poisson
-from sciml.solvers.training.collocation import Collocation
+from sciml.solvers.training.residual_system import ResidualSystem
 
 
 @pytest.mark.parametrize("base", [True, False])
@@ -30,7 +30,7 @@ def test_parameters_follow_the_formula():
 def test_jacobian_and_products_match_autograd(base):
     problem = Poisson(2)
     net = nn.SlimKAN([2, 5, 4, 1], r=(2, 3, 2), grid=3, degree=4, base=base, seed=2)
-    system = Collocation(problem, Trial(problem, net), 11, 5)
+    system = ResidualSystem(problem, Trial(problem, net), 11, 5)
     assert system.pointwise
     theta = system.theta
     lin = system.linearize(theta)

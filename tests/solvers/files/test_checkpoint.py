@@ -80,5 +80,5 @@ def test_expected_shapes_and_kind(tmp_path: Path):
 
 @pytest.mark.parametrize("seconds", [-1, math.nan])
 def test_seconds(seconds: float):
-    with pytest.raises(ArgumentError, match="every_seconds must be a number >= 0"):
+    with pytest.raises(ArgumentError, match="every_seconds needs a number >= 0"):
         Checkpoint("run.h5", seconds)

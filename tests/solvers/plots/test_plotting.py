@@ -354,12 +354,12 @@ def test_spectra_need_a_base_of_the_same_structure(kan):
         kan.plot("spectra")
     with pytest.raises(ArgumentError, match="finetuned needs the parameters of pretrained"):
         solved_mlp().plot("spectra", base=kan)
-    with pytest.raises(ArgumentError, match="base goes with kind='spectra' only; got kind='error'"):
+    with pytest.raises(ArgumentError, match="base goes with kind='spectra' only, got kind='error'"):
         kan.plot("error", base=kan)
     biases = solved_mlp().add_adapter(adapters.Full(target_modules="bias"), "biases")
-    with pytest.raises(ArgumentError, match=r"needs a changed matrix or tensor; got layers\.0\.bias, layers"):
+    with pytest.raises(ArgumentError, match=r"needs a changed matrix or tensor, got layers\.0\.bias, layers"):
         biases.plot("spectra")
-    with pytest.raises(ArgumentTypeError, match="base must be a solution; got KAN"):
+    with pytest.raises(ArgumentTypeError, match="base needs a solution, got KAN"):
         kan.plot("spectra", base=kan.network)
 
 
@@ -415,19 +415,19 @@ def test_snapshots_are_taken_where_the_table_has_them():
 @pytest.mark.parametrize(
     ("options", "kind", "message"),
     [
-        ({"kind": "film"}, ArgumentError, "kind must be one of overview, .*got 'film'"),
-        ({"unknown": "w"}, ArgumentError, "unknown must be one of u; got 'w'"),
-        ({"resolution": 1}, ArgumentError, "resolution must be an int >= 2; got 1"),
+        ({"kind": "film"}, ArgumentError, "kind needs one of overview, .*got 'film'"),
+        ({"unknown": "w"}, ArgumentError, "unknown needs one of u, got 'w'"),
+        ({"resolution": 1}, ArgumentError, "resolution needs an int >= 2, got 1"),
         ({"at": {"w": 0}}, ArgumentError, "at: unknown coordinate 'w'; the domain has t, x, y"),
-        ({"at": {"x": 3}}, ArgumentError, r"x must be a number in \[0, 2\]; got 3"),
-        ({"at": {"x": math.nan}}, ArgumentError, "x must be a number"),
-        ({"at": {"x": "0"}}, ArgumentTypeError, "x must be a number"),
-        ({"at": 0.5}, ArgumentTypeError, "at must map coordinates to values"),
+        ({"at": {"x": 3}}, ArgumentError, r"x needs a number in \[0, 2\], got 3"),
+        ({"at": {"x": math.nan}}, ArgumentError, "x needs a number"),
+        ({"at": {"x": "0"}}, ArgumentTypeError, "x needs a number"),
+        ({"at": 0.5}, ArgumentTypeError, "at needs a mapping of coordinates to values"),
         ({"at": {"t": 0, "x": 0, "y": 0}}, ArgumentError, "at fixes every coordinate"),
-        ({"axes": ("x", "x")}, ArgumentError, "axes must name one or two coordinates"),
-        ({"axes": ("t", "x", "y")}, ArgumentError, "axes must name one or two coordinates"),
+        ({"axes": ("x", "x")}, ArgumentError, "axes needs one or two coordinates"),
+        ({"axes": ("t", "x", "y")}, ArgumentError, "axes needs one or two coordinates"),
         ({"axes": ("x",), "at": {"x": 0}}, ArgumentError, "at fixes 'x'"),
-        ({"times": [2.0]}, ArgumentError, r"t must be a number in \[0, 1\]; got 2.0"),
+        ({"times": [2.0]}, ArgumentError, r"t needs a number in \[0, 1\], got 2.0"),
         ({"times": []}, ArgumentError, "at least one moment"),
         ({"times": [0], "at": {"t": 0}}, ArgumentError, "times fix 't'"),
         ({"times": [0], "axes": ("t", "x")}, ArgumentError, "times fix 't'"),

@@ -1,8 +1,7 @@
-"""The collocation system of a fine-tuning: the base's parameters are fixed, the adapter's factors are the unknowns."""
+"""The residual system of a fine-tuning: the base's parameters are fixed, the adapter's factors are the unknowns."""
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import torch
@@ -11,9 +10,10 @@ from torch import Tensor
 from sciml.adapters import AdaptedProblem, Adapter
 from sciml.ansatz import Trial
 from sciml.errors import ArgumentError
-from sciml.optim.protocols import Linearization
+from sciml.jacobian.protocols import Linearization
 from sciml.problem import PDE
-from sciml.solvers.training.collocation import Collocation
+from sciml.solvers.training.points import Points
+from sciml.solvers.training.residual_system import ResidualSystem
 
 LINEAR = 1e-9  # largest relative departure from its linearisation at which a residual counts as linear
 
@@ -45,65 +45,52 @@ class ScaledFactors:
         self.adapter.load_vector(phi * self.rates)
 
 
-class AdaptedCollocation(AdaptedProblem):
-    """A :class:`~sciml.solvers.training.collocation.Collocation` in an adapter's factors ``theta (p,)``.
+class AdaptedSystem(AdaptedProblem):
+    """A ``ResidualSystem`` in an adapter's factors ``theta (p,)``.
 
     It works on a copy of the base, into which ``base + delta(theta)`` is written, so that jets and the Jacobian are
-    those of an ordinary network; the chain rule does the rest.
+    those of an ordinary network; the chain rule does the rest. Points and weights are the inner system's own.
 
     Args:
-        system: The collocation system of the copy.
+        system: The residual system of the copy.
         adapter: Its factors are where training starts.
         base: The base's parameters as one vector ``(P,)``.
     """
 
-    def __init__(self, system: Collocation, adapter: Adapter | ScaledFactors, base: Tensor):
+    def __init__(self, system: ResidualSystem, adapter: Adapter | ScaledFactors, base: Tensor):
         super().__init__(system, adapter, base)
-        self.system, self.factors = system, adapter
-        self.trial, self.notes, self.sites = system.trial, system.notes, system.sites
+        self.inner, self.factors = system, adapter
 
     @property
-    def weights(self) -> dict[str, float]:
-        """Term -> weight."""
-        return self.system.weights
-
-    @weights.setter
-    def weights(self, value: dict[str, float]) -> None:
-        self.system.weights = value
+    def points(self) -> Points:
+        """Collocation points and weights."""
+        return self.inner.points
 
     @property
-    def pointwise(self) -> bool:
-        """Whether the Jacobian comes from jets."""
-        return self.system.pointwise
+    def trial(self) -> Trial:
+        """The trial function around the copy."""
+        return self.inner.trial
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know about the set-up."""
+        return self.inner.notes
 
     def load(self, theta: Tensor) -> None:
         """Write ``base + delta(theta)`` into the copy."""
-        self.system.load(self.variables(theta))
+        self.inner.load(self.variables(theta))
 
     def project(self, theta: Tensor) -> Tensor:
         """``theta`` moved to where the adapter's kind allows it."""
         return self.factors.project(theta)
 
     def silent_value(self) -> float:
-        """See :meth:`Collocation.silent_value`."""
-        return self.system.silent_value()
+        """See ``ResidualSystem.silent_value``."""
+        return self.inner.silent_value()
 
-    def resize(self, interior: int) -> None:
-        """See :meth:`Collocation.resize`."""
-        self.system.resize(interior)
-
-    def redraw_adaptively(self, seed: int) -> None:
-        """See :meth:`Collocation.redraw_adaptively`."""
-        self.system.redraw_adaptively(seed)
-
-    def balance(self, theta: Tensor) -> dict[str, float]:
-        """See :meth:`Collocation.balance`."""
-        return self.system.balance(self.variables(theta))
-
-
-def adapted_trial(problem: PDE, network: torch.nn.Module, adapter: Adapter | None = None) -> Trial:
-    """The trial function of ``problem`` around a copy of a base network, with an adapter's difference added."""
-    return Trial(problem, copy.deepcopy(network) if adapter is None else adapter.merge(network))
+    def balance(self, theta: Tensor) -> None:
+        """See ``ResidualSystem.balance``."""
+        self.inner.balance(self.variables(theta))
 
 
 def check_compatible(base: PDE, new: PDE) -> None:
@@ -118,13 +105,13 @@ def check_compatible(base: PDE, new: PDE) -> None:
         ("periodic coordinates", base.periodic_axes, new.periodic_axes),
     ):
         if ours != theirs:
-            raise ArgumentError(f"problem needs the base's {what} {ours}; got {theirs}.")
+            raise ArgumentError(f"problem needs the base's {what} {ours}, got {theirs}.")
     if not (
         torch.equal(base.domain.lower, new.domain.lower) and torch.equal(base.domain.upper, new.domain.upper)
     ):
         raise ArgumentError(
             "problem needs the base's bounding box, because inputs are scaled by it: "
-            f"{base.domain.lower.tolist()} to {base.domain.upper.tolist()}; got "
+            f"{base.domain.lower.tolist()} to {base.domain.upper.tolist()}, got "
             f"{new.domain.lower.tolist()} to {new.domain.upper.tolist()}."
         )
 

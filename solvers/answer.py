@@ -1,0 +1,139 @@
+"""The answer to a problem: a function that can be called, differentiated and measured.
+
+Everything that looks at a solution (pictures, files, tables) takes an ``Answer``; ``sciml.Solution`` adds the verbs.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sciml.ansatz import Trial
+from sciml.derivatives import AutogradSource
+from sciml.errors import ArgumentError
+from sciml.field import Field
+from sciml.problem import PDE
+from sciml.solvers.comparison import CHUNK, comparison, has_answer, relative_error
+from sciml.solvers.evaluation import ChunkedSource, Request, request
+from sciml.solvers.report import Report
+
+DERIVATIVE_CHUNK = CHUNK // 4  # points at a time where derivatives keep a graph
+
+
+class Answer:
+    """A solved problem.
+
+    Args:
+        problem: What was solved.
+        trial: The trained trial function.
+        history: Rows of numbers over the steps (``step``, ``seconds``, ``loss``, ``held_out``, ``error`` where known ...).
+        stats: How it ended.
+    """
+
+    def __init__(self, problem: PDE, trial: Trial, history: list[dict[str, float]], stats: Report):
+        self.problem, self.trial = problem, trial
+        self.history, self.stats = history, stats
+
+    @property
+    def network(self) -> nn.Module:
+        """The trained network inside the trial function."""
+        return self.trial.network
+
+    @property
+    def outcome(self) -> str:
+        """``converged``, ``max_time``, ``max_steps``, ``stalled``, ``diverged`` or ``interrupted``."""
+        return self.stats.outcome
+
+    def __call__(self, *x: Any) -> Any:
+        """Values ``(..., m)`` at points ``x (..., d)``.
+
+        A tensor gives a tensor on its device in its dtype (in the network's where it holds integers), an array or nested
+        list a float64 array. ``solution(X, Y)`` takes the coordinates apart, such as those of ``numpy.meshgrid``. In one
+        dimension a vector ``(n,)`` is ``n`` points. Where ``x`` is a tensor that requires a gradient, so does the answer.
+        Points outside the domain are answered, with a warning.
+
+        Raises:
+            ArgumentError: The points have another width than the domain.
+        """
+        asked = self._request(x)
+        self._warn_outside(asked.points)
+        return asked.answer(self.values(asked.points, graph=asked.wants_gradient))
+
+    def values(self, points: Tensor, graph: bool = False) -> Tensor:
+        """Values ``(n, m)`` at ``points (n, d)`` of the network's dtype and device, wherever they lie."""
+        with torch.set_grad_enabled(graph):
+            return torch.cat([self.trial(part) for part in points.split(CHUNK)])
+
+    def field(self, *x: Any) -> Field:
+        """The solution as a ``sciml.field.Field`` at ``x (n, d)``, with derivatives of any order, as plain numbers."""
+        points = self._request(x).points
+        return self.problem.field(ChunkedSource(self.trial, points, DERIVATIVE_CHUNK))
+
+    def residual(self, *x: Any) -> Any:
+        """The equation's residual at ``x (..., d)``: ``(..., k)``, all terms side by side; array in, array out."""
+        asked = self._request(x)
+        return asked.answer(_in_parts(self._residual, asked.points))
+
+    def error(self, points: Any = None) -> float:
+        """Relative L2 error against the exact or reference solution; never below what the reference itself can tell.
+
+        Args:
+            points: Where to compare, ``(n, d)``; without it 4000 points that training never saw, or the reference's own.
+
+        Raises:
+            ArgumentError: The problem has neither, or ``points`` are given where only a table is known.
+        """
+        if points is None:
+            return relative_error(self.trial, *comparison(self.problem))
+        if not self.problem.has_exact:
+            raise ArgumentError("points: this problem has no exact solution to compare with at given points.")
+        x = self._request((points,)).points
+        return relative_error(self.trial, x, self.problem.exact(x))
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether ``error`` can answer."""
+        return has_answer(self.problem)
+
+    def summary(self) -> str:
+        """One line: outcome, time, error or residual."""
+        stats = self.stats
+        seconds = math.nan if stats.seconds is None else stats.seconds
+        parts = [self.outcome, f"{seconds:.3g} s", f"{stats.steps or 0} steps"]
+        if self.has_answer:
+            parts.append(f"relative L2 error {self.error():.1e}")
+        elif stats.residual is not None:
+            parts.append(f"relative residual {stats.residual:.1e}")
+        return ", ".join(parts)
+
+    def __repr__(self) -> str:
+        return f"<Solution of {self.problem!r}: {self.summary()}>"
+
+    def _request(self, x: tuple[Any, ...]) -> Request:
+        return request(self.problem, next(self.trial.network.parameters()), x)
+
+    def _residual(self, points: Tensor) -> Tensor:
+        terms = self.problem.residual_terms(self.problem.field(AutogradSource(self.trial, points)), points)
+        return torch.cat([t.detach() for t in terms.values()], dim=1)
+
+    def _warn_outside(self, points: Tensor) -> None:
+        domain = self.problem.domain
+        low, high = domain.lower.to(points), domain.upper.to(points)
+        slack = 1e-6 * (high - low)
+        outside = ((points < low - slack) | (points > high + slack)).any(1)
+        count = int(outside.sum())
+        if count:
+            first = [round(v, 6) for v in points[outside][0].tolist()]
+            warnings.warn(
+                f"{count} of {len(points)} points lie outside the domain, the first at {first}: nothing was solved there.",
+                stacklevel=3,
+            )
+
+
+def _in_parts(function: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
+    return torch.cat([function(part) for part in points.split(DERIVATIVE_CHUNK)])

@@ -1,0 +1,100 @@
+"""How a solve ended, as typed plain data that also reads as a dictionary."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+OUTCOMES = ("converged", "max_time", "max_steps", "stalled", "diverged", "interrupted")
+
+
+@dataclass(kw_only=True, eq=False)
+class Report(Mapping[str, Any]):
+    """What a solve or a fine-tuning cost and gave; None where it is not known.
+
+    ``report["steps"]`` is ``report.steps``; as a mapping it holds what is known.
+
+    Attributes:
+        outcome: ``converged``, ``max_time``, ``max_steps``, ``stalled``, ``diverged`` or ``interrupted``; ``unknown`` for a
+            solution that was not trained here.
+        seconds: Wall time of the training.
+        steps, rejected: Steps of the optimiser, and those of them that were not taken.
+        points: Interior points at the end.
+        parameters: Trained numbers.
+        optimizer: Its name or description.
+        residual: On held-out points, relative to that of the trial function without a network.
+        scale: The residual that this is relative to.
+        start: The relative residual before the first step of a fine-tuning.
+        weights: Term -> weight in the loss.
+        hard: Labels of the conditions that hold exactly.
+        notes: What a user should know.
+        seed, dtype, threads: Of the computation.
+    """
+
+    outcome: str = "unknown"
+    seconds: float | None = None
+    steps: int | None = None
+    rejected: int | None = None
+    points: int | None = None
+    parameters: int | None = None
+    optimizer: str | None = None
+    residual: float | None = None
+    scale: float | None = None
+    start: float | None = None
+    weights: dict[str, float] = field(default_factory=dict)
+    hard: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    seed: int | None = None
+    dtype: str | None = None
+    threads: int | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in NAMES or getattr(self, name) is None:
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in NAMES if getattr(self, name) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def to_json(self) -> dict[str, Any]:
+        """What is known, as JSON allows it: a number that is not finite is left out."""
+        return {
+            name: {k: v for k, v in value.items() if math.isfinite(v)} if isinstance(value, dict) else value
+            for name, value in self.items()
+            if not (isinstance(value, float) and not math.isfinite(value))
+        }
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Report:
+        """The report that :meth:`to_json` described; names that this version does not know are left out.
+
+        Raises:
+            ValueError: A value of another type than the field's.
+        """
+        if not isinstance(data, Mapping):
+            raise ValueError("the statistics are no dictionary")
+        hints = get_type_hints(cls)
+        known = {f.name: data[f.name] for f in fields(cls) if data.get(f.name) is not None}
+        for name, value in known.items():
+            if not _fits(value, hints[name]):
+                raise ValueError(f"the statistics hold {name} = {value!r:.80}")
+        return cls(**known)
+
+
+NAMES = tuple(f.name for f in fields(Report))
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value read from a file is of a field's type; an int may stand for a float."""
+    if hint == list[str]:
+        return isinstance(value, list) and all(isinstance(v, str) for v in value)
+    if hint == dict[str, float]:
+        return isinstance(value, dict) and all(type(v) in (int, float) for v in value.values())
+    kind = next((k for k in get_args(hint) if k is not NoneType), hint)
+    return type(value) in (int, float) if kind is float else type(value) is kind

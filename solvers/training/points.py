@@ -1,0 +1,120 @@
+"""Collocation points of every term, with the terms' weights in the loss."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from sciml.ansatz import Trial
+from sciml.problem import PDE
+from sciml.solvers.training.terms import Parts, Term, build_terms
+
+POOL = 8  # candidates for each point of an adaptive draw
+
+
+class Points:
+    """Where the terms of a problem are asked to vanish, and how much each part of them counts.
+
+    Args:
+        problem: What is to be solved.
+        trial: Its trial function.
+        interior, boundary: Points of the interior and of each penalty term.
+        seed: Of the points.
+        like: A tensor of the dtype and device to compute with.
+
+    Attributes:
+        terms: The equations first, then the penalty terms.
+        weights: Part -> weight in the loss.
+        factors: Part -> the weight that its condition was given, which a balance multiplies.
+    """
+
+    def __init__(self, problem: PDE, trial: Trial, interior: int, boundary: int, seed: int, like: Tensor):
+        self.problem, self.trial, self.like = problem, trial, like
+        self.terms = build_terms(problem, trial, interior, boundary)
+        for term in self.terms:
+            term.record(trial, problem, like)
+        given = {c.label: c.weight for c in trial.ansatz.soft}
+        self.factors = {
+            name: given.get(name.split("#")[0], 1.0) for term in self.terms for name in term.parts
+        }
+        self.weights = dict(self.factors)
+        self.redraw(seed)
+
+    @property
+    def offer_jets(self) -> bool:
+        """Whether every term's derivatives come from jets."""
+        return all(term.plan is not None for term in self.terms)
+
+    @property
+    def interior(self) -> Tensor:
+        """The equations' points, ``(n, d)``."""
+        return self.terms[0].x
+
+    @property
+    def count(self) -> int:
+        """How many interior points the next draw takes."""
+        return self.terms[0].count
+
+    def elsewhere(self, interior: int, boundary: int, seed: int) -> Points:
+        """The same terms and weights on other points: for looking at, not for training."""
+        twin = copy.copy(self)
+        twin.weights = dict(self.weights)
+        twin.terms = [
+            replace(term, count=interior if k == 0 else boundary) for k, term in enumerate(self.terms)
+        ]
+        twin.redraw(seed)
+        return twin
+
+    def redraw(self, seed: int) -> None:
+        """Take new quasi-random points everywhere."""
+        for k, term in enumerate(self.terms):
+            self._place(term, term.draw(term.count, _term_seed(seed, k)))
+
+    def resize(self, interior: int) -> None:
+        """Change how many interior points the next draw takes."""
+        self.terms[0].count = interior
+
+    @torch.no_grad()
+    def redraw_adaptively(self, seed: int, power: float = 1.0, floor: float = 1.0) -> None:
+        """Residual-based adaptive distribution: interior points with density ``|r|^power / mean + floor``.
+
+        Wu et al. (2023), "A comprehensive study of non-adaptive and residual-based adaptive sampling", RAD.
+        """
+        for k, term in enumerate(self.terms):
+            if not term.adaptive:
+                self._place(term, term.draw(term.count, _term_seed(seed, k)))
+                continue
+            candidates = term.draw(POOL * term.count, _term_seed(seed, k)).to(self.like)
+            self._place(term, candidates)
+            size = torch.zeros(len(candidates), dtype=torch.float64)
+            for part in self.evaluate(term).values():
+                size += part.detach().double().cpu().square().sum(1)
+            density = size.sqrt() ** power
+            density = density / density.mean().clamp(min=1e-300) + floor
+            if not bool(torch.isfinite(density).all()):
+                density = torch.ones_like(density)
+            rng = torch.Generator().manual_seed(seed)
+            chosen = torch.multinomial(density, term.count, replacement=False, generator=rng)
+            self._place(term, candidates[chosen.sort().values.to(candidates.device)])
+
+    def evaluate(self, term: Term) -> Parts:
+        """A term's parts at its points, with a graph where gradients are enabled."""
+        if term.plan is None:
+            with torch.enable_grad():  # autograd is how the derivatives are made
+                return term.evaluate(self.trial, self.problem)
+        return term.evaluate(self.trial, self.problem)
+
+    def scales(self, term: Term) -> dict[str, float]:
+        """Factor on the rows of each part: ``sqrt(weight / points)``."""
+        return {name: math.sqrt(self.weights[name] / term.x.shape[0]) for name in term.parts}
+
+    def _place(self, term: Term, x: Tensor) -> None:
+        term.place(self.trial, x.to(self.like))
+
+
+def _term_seed(seed: int, k: int) -> int:
+    return seed * 101 + k

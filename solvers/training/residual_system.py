@@ -1,0 +1,222 @@
+"""A problem on collocation points as one residual vector of a flat parameter vector, with its Jacobian."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import torch
+from torch import Tensor, nn
+
+from sciml.ansatz import Trial
+from sciml.errors import ArgumentError
+from sciml.jacobian.graph import GraphCurvature, GraphLinearization
+from sciml.jacobian.tape import TapeLinearization, mixing_error
+from sciml.problem import PDE
+from sciml.solvers.training.points import Points
+
+MIXING = 1e-3  # J v against a difference quotient: relative disagreement from which a residual counts as not pointwise
+
+
+class ResidualSystem:
+    """A least-squares problem ``f(theta) = 1/2 |r|^2`` for the optimisers.
+
+    ``r`` stacks all terms, each scaled by ``sqrt(weight / points)``, so that ``f = 1/2 sum_t weight_t mean(r_t^2)``.
+
+    Args:
+        problem: What is to be solved.
+        trial: Its trial function; its parameters are ``theta``.
+        interior, boundary: Points of the interior and of each penalty term.
+        seed: Of the points.
+        check: Whether to look for rows that mix points at once; False leaves it to the caller.
+
+    Attributes:
+        points: Collocation points and weights.
+        notes: What a user should know about the set-up (fallbacks taken).
+        pointwise: Whether a row depends on its own point alone, so that the Jacobian comes from jets.
+    """
+
+    def __init__(
+        self, problem: PDE, trial: Trial, interior: int, boundary: int, seed: int = 0, *, check: bool = True
+    ):
+        self.problem, self.trial = problem, trial
+        self.parameters = [p for p in trial.network.parameters() if p.requires_grad]
+        if not self.parameters:
+            raise ArgumentError("model needs at least one trainable parameter, got none.")
+        self.notes = list(trial.ansatz.notes)
+        like = self.parameters[0].detach().new_zeros(0)
+        self.points = Points(problem, trial, interior, boundary, seed, like)
+        self.pointwise = self.points.offer_jets
+        if not self.pointwise:
+            self.notes.append(
+                "derivatives by nested autograd: the model offers no jets or a term needs order > 2."
+            )
+        self._check_finite()
+        if check and self.pointwise:
+            self.check_pointwise()
+
+    def elsewhere(self, interior: int, boundary: int, seed: int) -> ResidualSystem:
+        """The same equations and trial function on other points: for looking at, not for training."""
+        twin = copy.copy(self)
+        twin.points = self.points.elsewhere(interior, boundary, seed)
+        return twin
+
+    # ---- the flat vector
+
+    @property
+    def size(self) -> int:
+        """P, the number of parameters."""
+        return sum(p.numel() for p in self.parameters)
+
+    @property
+    def theta(self) -> Tensor:
+        """A copy of the parameters as one vector ``(P,)``."""
+        return nn.utils.parameters_to_vector(self.parameters).detach().clone()
+
+    def load(self, theta: Tensor) -> None:
+        """Write ``theta (P,)`` into the network."""
+        start = 0
+        for p in self.parameters:
+            # `.data` avoids autograd's error about a leaf changed in place; a kept graph loads its own theta before use
+            p.data.copy_(theta[start : start + p.numel()].view_as(p))
+            start += p.numel()
+
+    def project(self, theta: Tensor) -> Tensor:
+        """``theta`` moved to where it is allowed to be: everywhere, for a network's own parameters."""
+        return theta
+
+    # ---- what the optimisers ask
+
+    def residual(self, theta: Tensor) -> Tensor:
+        """``r(theta)``, ``(M,)``."""
+        self.load(theta)
+        return self._rows(graph=False)
+
+    def value(self, theta: Tensor) -> float:
+        """``1/2 |r|^2``."""
+        r = self.residual(theta)
+        return 0.5 * float(r @ r)
+
+    def value_and_grad(self, theta: Tensor) -> tuple[float, Tensor]:
+        """``f`` and its gradient ``(P,)``, one ordinary backward pass."""
+        self.load(theta)
+        with torch.enable_grad():
+            r = self._rows(graph=True)
+            f = 0.5 * (r @ r)
+            grads = torch.autograd.grad(f, self.parameters, allow_unused=True, materialize_grads=True)
+        return float(f.detach()), torch.cat([g.reshape(-1) for g in grads])
+
+    def linearize(self, theta: Tensor) -> TapeLinearization | GraphLinearization:
+        """Residual and Jacobian at ``theta``."""
+        self.load(theta)
+        if not self.pointwise:
+            with torch.enable_grad():
+                return GraphLinearization(self._rows(graph=True), self.parameters, lambda: self.load(theta))
+        rows, blocks = [], []
+        for term in self.points.terms:
+            r, b = term.blocks(self.trial, self.problem, self.points.scales(term))
+            rows += r
+            blocks += b
+        return TapeLinearization(torch.cat(rows), blocks, self._offsets(), self.size)
+
+    def curvature(self, theta: Tensor) -> GraphCurvature:
+        """Gradient and exact Hessian of ``f`` at ``theta``, for methods that do not use the residual's structure."""
+        self.load(theta)
+        with torch.enable_grad():
+            r = self._rows(graph=True)
+            return GraphCurvature(0.5 * (r @ r), self.parameters, lambda: self.load(theta))
+
+    def silent_value(self) -> float:
+        """The loss with a network that is zero everywhere: what the conditions alone leave to be solved."""
+        kept = self.theta
+        loss = self.value(torch.zeros_like(kept))
+        self.load(kept)
+        return loss
+
+    # ---- weights
+
+    def balance(self, theta: Tensor) -> None:
+        """Weigh the parts so that each has the same mean squared row of J (the NTK's trace; Wang et al. 2022).
+
+        The equations' weight stays 1; a condition's own ``weight`` multiplies its share.
+        """
+        points = self.points
+        if len(points.weights) == 1:
+            return
+        points.weights = dict.fromkeys(points.weights, 1.0)
+        linearization = self.linearize(theta)
+        tape = isinstance(linearization, TapeLinearization)
+        norms = linearization.row_norms() if tape else linearization.dense().square().sum(1)
+        traces, start = {}, 0
+        for term in points.terms:
+            for name, columns in term.parts.items():
+                rows = columns * term.x.shape[0]
+                traces[name] = float(norms[start : start + rows].sum())
+                start += rows
+        first = list(points.terms[0].parts)
+        equation = sum(traces[n] for n in first) / len(first)
+        for name in points.weights:
+            share = 1.0 if name in first else equation / max(traces[name], 1e-300)
+            points.weights[name] = points.factors[name] * min(max(share, 1e-6), 1e6)
+
+    # ---- inside
+
+    def _rows(self, graph: bool) -> Tensor:
+        rows = []
+        with torch.set_grad_enabled(graph):
+            for term in self.points.terms:
+                scales = self.points.scales(term)
+                for name, part in self.points.evaluate(term).items():
+                    flat = part.T.reshape(-1) * scales[name]
+                    rows.append(flat if graph else flat.detach())
+        return torch.cat(rows)
+
+    def _offsets(self) -> dict[int, int]:
+        offsets, start = {}, 0
+        for module in self.trial.network.modules():
+            own = list(module.parameters(recurse=False))
+            if own:
+                offsets[id(module)] = start
+                start += sum(p.numel() for p in own)
+        return offsets
+
+    def _check_finite(self) -> None:
+        """Name what is not finite before training.
+
+        Raises:
+            ArgumentError: The source, an exact condition or a term, with a point.
+        """
+        if bool(torch.isfinite(self.residual(self.theta)).all()):
+            return
+        kind = type(self.problem).__name__
+        for term in self.points.terms:
+            exact = dict(zip(("seed", "offset", "factor"), term.frozen or (), strict=False))
+            found = {f"source of {kind}": self.problem.source(term.x)} if term is self.points.terms[0] else {}
+            for name, jet in exact.items():
+                if jet.ndim == 3:
+                    found[
+                        f"exact conditions of {kind} ({name} and its derivatives; hard=False: a penalty)"
+                    ] = jet
+            for name, part in self.points.evaluate(term).items():
+                found[f"term {name!r} of {kind}"] = part
+            for what, values in found.items():
+                bad = ~torch.isfinite(values).flatten(1).all(1)
+                if bad.any():
+                    got = values[bad][0].flatten().tolist()
+                    raise ArgumentError(
+                        f"{what} needs finite numbers, got {got} at {term.x[bad][0].tolist()}."
+                    )
+
+    def check_pointwise(self) -> None:
+        """Compare ``J v`` with a difference quotient; where they part, the Jacobian comes from autograd from now on."""
+        theta = self.theta
+        linearization = self.linearize(theta)
+        assert isinstance(linearization, TapeLinearization)
+        error = mixing_error(self.residual, linearization, theta) if linearization.complete else math.inf
+        self.load(theta)
+        if not error <= (MIXING if theta.dtype == torch.float64 else 0.1):
+            self.pointwise = False
+            self.notes.append(
+                "the residual at one point depends on other points (J v differs from a difference quotient by "
+                f"{error:.1e}): the Jacobian comes from autograd, which is slower."
+            )
