@@ -126,7 +126,7 @@ def test_source_of_another_dtype():
         ),
         ((sciml.Data([[0.5]], [1.0]),), "Data points need 2 columns"),
         ((sciml.Dirichlet(lambda x: x),), r"dirichlet must return shape"),
-        (("u = 0",), "conditions (needs|must hold)"),
+        (("u = 0",), r"conditions (needs|must hold)"),
     ],
     ids=["part", "mask", "initial", "periodic", "component", "data", "columns", "value", "text"],
 )
@@ -172,7 +172,7 @@ def test_parts_of_a_problem_that_are_missing():
 
     with pytest.raises(ArgumentTypeError, match="Empty needs a method residual"):
         sciml.solve(Empty(), small(), **SMALL)
-    with pytest.raises(ArgumentTypeError, match="domain (needs|must be) a sciml domain"):
+    with pytest.raises(ArgumentTypeError, match=r"domain (needs|must be) a sciml domain"):
         sciml.solve(Nowhere(), small(), **SMALL)
     with pytest.raises(ArgumentTypeError, match="Write Poisson"):
         sciml.solve(pdes.Poisson, **SMALL)
