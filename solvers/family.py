@@ -21,6 +21,7 @@ from sciml.solvers.answer import Answer
 from sciml.solvers.files import adapter_file
 from sciml.solvers.finetune import finetune
 from sciml.solvers.report import Report
+from sciml.solvers.training.interrupt import Interruption
 
 BACKENDS = ("serial", "ray")
 ON_ERROR = ("raise", "skip")
@@ -107,7 +108,7 @@ def finetune_family(
         place.mkdir(parents=True, exist_ok=True)
     run = FamilyRun(base, dict(members), get_config(adapter), options, place, on_error)
     todo = [name for name in members if not run.take_up(name)]
-    with _bar(progress, len(todo)) as bar:
+    with Interruption() as run.interruption, _bar(progress, len(todo)) as bar:
         if backend == "ray" and todo:
             run.parallel(todo, bar)
         else:
@@ -126,6 +127,7 @@ class FamilyRun:
         place: Folder of the members' files, or None.
         on_error: ``"raise"`` or ``"skip"``.
         result: What is done so far.
+        interruption: Tells when somebody asked to stop.
     """
 
     base: Answer
@@ -135,6 +137,7 @@ class FamilyRun:
     place: Path | None
     on_error: str
     result: FamilyResult[AdaptedAnswer] = field(default_factory=FamilyResult)
+    interruption: Interruption = field(default_factory=Interruption)
 
     @property
     def request(self) -> dict[str, Any]:
@@ -162,6 +165,11 @@ class FamilyRun:
     def serial(self, names: list[str], bar: Any) -> None:
         """Train members one after the other."""
         for name in names:
+            if self.interruption.asked:
+                self.result.notes.append(
+                    f"interrupted before {name!r}; the members that are finished are kept."
+                )
+                return
             try:
                 self._keep(_train(self.base, self.members[name], self.config, name, self.options))
             except Exception as error:
@@ -220,7 +228,9 @@ class FamilyRun:
 
     def _keep(self, tuned: AdaptedAnswer) -> None:
         file = self._file(tuned.name)
-        if file is not None:
+        if (
+            file is not None and not self.interruption.asked
+        ):  # a member that was broken off is trained anew next time
             adapter_file.save(tuned, file, self.request)
         self.result.solutions[tuned.name] = tuned
 

@@ -16,8 +16,9 @@ from sciml.problem import PDE
 from sciml.solvers.adapted import AdaptedAnswer
 from sciml.solvers.answer import Answer
 from sciml.solvers.training.adapted_system import check_compatible
+from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.phases import Phases
-from sciml.solvers.training.settings import Settings, held_out_system, training_system
+from sciml.solvers.training.settings import Settings, held_out_system, ordinary_modes, training_system
 
 POINTS_PER_UNKNOWN = 3  # of a linear least-squares solve, which cannot ask for more points on the way
 
@@ -65,13 +66,13 @@ def finetune(
     check_searchable(own)
     trial = Trial(problem, copy.deepcopy(base.network))
     flat = nn.utils.parameters_to_vector([p.reshape(-1) for p in base.network.parameters()]).detach()
-    with few_threads(flat.numel(), torch_too=True):
+    with Interruption() as interruption, ordinary_modes(), few_threads(flat.numel(), torch_too=True):
         closed = optimizer == "auto" and own.config.kind == "head"
         inner = training_system(
             settings, trial, POINTS_PER_UNKNOWN * own.size if closed else 0, check=not closed
         )
         outer = held_out_system(settings, inner)
-        phases = Phases(settings, inner, outer, flat, optimizer)
+        phases = Phases(settings, inner, outer, flat, optimizer, interruption)
         if not isinstance(own.config, LowRank) or own.config.rank_budget is None:
             phases.train(own)
         elif own.config.rank_schedule == "joint":

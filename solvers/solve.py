@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from sciml.optim.threads import few_threads
 from sciml.problem import PDE
 from sciml.solvers.solution import Solution
 from sciml.solvers.training.defaults import default_network
+from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.loop import Callback
 from sciml.solvers.training.resume import Saver, restore
 from sciml.solvers.training.settings import (
@@ -21,6 +23,7 @@ from sciml.solvers.training.settings import (
     held_out_system,
     make_run,
     method_for,
+    ordinary_modes,
     report_of,
     training_system,
 )
@@ -47,20 +50,20 @@ def solve(
     """Solve a problem.
 
     Args:
-        problem: From :mod:`sciml.pdes` or a subclass of :class:`sciml.PDE`.
-        model: ``nn.KAN``, ``nn.MLP`` or any module that maps ``(n, problem.inputs)`` to ``(n, problem.outputs)``; it is
-            trained in place. None takes a small sine or tanh MLP made for the problem.
-        optimizer: ``"auto"``, a name (see :func:`sciml.optim.method`), a step method, or a ``torch.optim`` class.
+        problem: From ``sciml.pdes`` or a subclass of ``sciml.PDE``.
+        model: ``nn.KAN``, ``nn.MLP`` or any module that maps ``(n, problem.inputs)`` to ``(n, problem.outputs)``; a
+            copy of it is trained, so it stays as it is. None takes a small sine or tanh MLP made for the problem.
+        optimizer: ``"auto"``, a name (see ``sciml.optim.method``), a step method, or a ``torch.optim`` class.
         points: Interior points to begin with; fixed unless None, else more are added when the held-out residual parts
             from the training residual.
-        max_time: Seconds; 300 unless given.
+        max_time: Seconds; 60 unless given.
         max_steps: Steps of the optimiser; unlimited unless given.
         tol: Residual on held-out points, relative to that of the trial function without a network, at which the solve
             is ``"converged"``; 1e-8 unless given.
         seed: Of weights, points and everything random. The same seed gives the same numbers on the same machine.
         dtype: ``torch.float64`` (right for second-order training) or ``torch.float32``.
         device: Where to compute; the CPU unless given.
-        callbacks: Called with an :class:`~sciml.solvers.training.loop.Event` at every look; returning True ends the run. An
+        callbacks: Called with an ``sciml.solvers.training.loop.Event`` at every look; returning True ends the run. An
             exception ends it, too: as ``"interrupted"``, with the best state, a warning and a note.
         progress: Whether to draw a progress bar.
         resume: A checkpoint's file name, to continue the run that wrote it as if it had not been broken.
@@ -69,7 +72,7 @@ def solve(
         every: Seconds between checkpoints.
 
     Returns:
-        A :class:`~sciml.solvers.solution.Solution` that can be fine-tuned; how it ended is in ``solution.stats["outcome"]``:
+        A ``Solution`` that can be fine-tuned; how it ended is in ``solution.stats["outcome"]``:
         ``"converged"``, ``"max_time"``, ``"max_steps"``, ``"stalled"`` (no more progress), ``"diverged"`` (the last good
         state is kept) or ``"interrupted"`` (Ctrl-C, a callback; the best state is kept).
 
@@ -79,27 +82,43 @@ def solve(
     settings = Settings(problem, points, max_time, max_steps, tol, seed, callbacks, progress)
     if dtype not in (torch.float32, torch.float64):
         raise ArgumentError(f"dtype needs torch.float32 or torch.float64, got {dtype!r}.")
-    problem.validate()
-    network = default_network(problem, seed, dtype) if model is None else model
-    if not isinstance(network, torch.nn.Module):
-        raise ArgumentTypeError(f"model needs a torch.nn.Module or None, got {type(network).__name__}.")
-    network.to(dtype=dtype, device=device)
-    trial = Trial(problem, network)
-    parameters = sum(p.numel() for p in network.parameters() if p.requires_grad)
-    with few_threads(parameters, torch_too=True):
-        system = training_system(settings, trial)
-        held_out = held_out_system(settings, system)
-        method = method_for(optimizer, settings, system, parameters)
-        run = make_run(settings, system, held_out, method, parameters)
-        if resume is not None:
-            restore(run, resume)
-        saver = None
-        if checkpoint is not None:
-            saver = Saver(run, checkpoint, every)
-            # first, so that what a user's callback does cannot keep it from saving
-            run.callbacks = [saver, *callbacks]
-        outcome = carry_out(run, settings)
-        if saver is not None:
-            saver.finish(outcome)
-        stats = report_of(run, outcome, optimizer, parameters)
+    if model is not None and not isinstance(model, torch.nn.Module):
+        raise ArgumentTypeError(f"model needs a torch.nn.Module or None, got {type(model).__name__}.")
+    with Interruption() as interruption, ordinary_modes():
+        problem.validate()
+        # a copy: what a user passes in stays as it is, and another solve may start from it
+        network = default_network(problem, settings.seed, dtype) if model is None else copy.deepcopy(model)
+        network.to(dtype=dtype, device=_device(device))
+        trial = Trial(problem, network)
+        parameters = sum(p.numel() for p in network.parameters() if p.requires_grad)
+        with few_threads(parameters, torch_too=True):
+            system = training_system(settings, trial)
+            held_out = held_out_system(settings, system)
+            method = method_for(optimizer, settings, system, parameters)
+            run = make_run(settings, system, held_out, method, parameters, interruption)
+            if resume is not None:
+                restore(run, resume)
+            saver = None
+            if checkpoint is not None:
+                saver = Saver(run, checkpoint, every)
+                # first, so that what a user's callback does cannot keep it from saving
+                run.callbacks = [saver, *callbacks]
+            outcome = carry_out(run, settings)
+            if saver is not None:
+                saver.finish(outcome)
+            stats = report_of(run, outcome, optimizer, parameters)
     return Solution(problem, trial, run.history, stats)
+
+
+def _device(device: Any) -> torch.device | None:
+    if device is None:
+        return None
+    try:
+        found = torch.device(device)
+        torch.zeros(1, device=found)
+    except (RuntimeError, TypeError, AssertionError) as error:
+        reason = str(error).splitlines()[0][:200]
+        raise ArgumentError(
+            f"device needs one that torch can use here, such as 'cpu', got {device!r}: {reason}"
+        ) from None
+    return found

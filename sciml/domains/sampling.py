@@ -33,6 +33,9 @@ class Sobol:
         mixed = int(np.random.SeedSequence(list(seed)).generate_state(1)[0])
         with torch._C._DisableFuncTorch():  # a set may be surveyed when it first meets a transform
             self._engine = torch.quasirandom.SobolEngine(dim, scramble=True, seed=mixed)
+            # torch keeps the first point in the global default dtype, on which no point may depend
+            first = self._engine.quasi.double() / 2**self._engine.MAXBIT
+            self._engine._first_point = first.float().reshape(1, -1)
 
     def draw(self, n: int) -> Tensor:
         """The next n points, (n, dim) float64; balanced when the first n is a power of two."""

@@ -199,7 +199,7 @@ def _training(parser: argparse.ArgumentParser) -> Any:
     group.add_argument(
         "--points", metavar="N", type=int, help="points inside; chosen and adapted unless given"
     )
-    group.add_argument("--max-time", metavar="SECONDS", type=float, help="(300)")
+    group.add_argument("--max-time", metavar="SECONDS", type=float, help="(60)")
     group.add_argument("--max-steps", metavar="N", type=int, help="(no limit)")
     group.add_argument("--tol", metavar="NUMBER", type=float, help="relative residual to reach (1e-8)")
     group.add_argument(

@@ -17,6 +17,7 @@ from sciml.optim import StepMethod, TorchMethod
 from sciml.problem import PDE
 from sciml.solvers.comparison import comparison, has_answer, relative_error
 from sciml.solvers.training.adapted_system import AdaptedSystem
+from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.residual_system import ResidualSystem
 
 System = ResidualSystem | AdaptedSystem
@@ -106,8 +107,9 @@ class Run:
         method: Makes the steps.
         limits: When to stop.
         seed: Of the points.
-        fixed_points: Whether the number of points stays as it is.
+        max_points: Interior points that the run may grow to.
         callbacks: Called at every look.
+        interruption: Tells when somebody asked to stop.
 
     Attributes:
         theta: The parameters now, ``(p,)``.
@@ -131,10 +133,12 @@ class Run:
         *,
         max_points: int,
         callbacks: Sequence[Callback] = (),
+        interruption: Interruption | None = None,
     ):
         self.problem, self.system, self.held_out = problem, system, held_out
         self.method, self.limits, self.seed = method, limits, seed
         self.max_points, self.callbacks = max_points, list(callbacks)
+        self.interruption = interruption or Interruption()
         self.second_order = not isinstance(method, TorchMethod)
         self.redraw_every = REDRAW_EVERY if self.second_order else FIRST_ORDER_REDRAW
         self.look_every = LOOK_EVERY if self.second_order else FIRST_ORDER_LOOK
@@ -183,6 +187,9 @@ class Run:
                 if ended:
                     return ended
                 self._count(decided=self.counters.step)
+            if self.interruption.asked:
+                self._measure(progress)
+                return "interrupted"
             if self._elapsed() >= self.limits.max_time:
                 self._measure(progress)
                 return "max_time"

@@ -14,6 +14,7 @@ from sciml.optim.methods.gauss_newton import GaussNewtonMethod
 from sciml.rank import CubicBudget
 from sciml.solvers.report import Report
 from sciml.solvers.training.adapted_system import AdaptedSystem, ScaledFactors, is_linear, linear_solve
+from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.loop import Run
 from sciml.solvers.training.residual_system import ResidualSystem
 from sciml.solvers.training.settings import Settings, carry_out, make_run, method_for, report_of
@@ -30,7 +31,8 @@ class Phases:
         settings: With the limits of all runs together; time is wall time since this was built.
         inner, outer: Residual systems of the base's copy, to train on and to look at.
         base: The base's parameters as one vector ``(P,)``.
-        optimizer: As in :func:`sciml.solve`.
+        optimizer: As in ``sciml.solve``.
+        interruption: Tells when somebody asked to stop.
 
     Attributes:
         history: Of all runs, steps and seconds counted through.
@@ -39,10 +41,16 @@ class Phases:
     """
 
     def __init__(
-        self, settings: Settings, inner: ResidualSystem, outer: ResidualSystem, base: Tensor, optimizer: Any
+        self,
+        settings: Settings,
+        inner: ResidualSystem,
+        outer: ResidualSystem,
+        base: Tensor,
+        optimizer: Any,
+        interruption: Interruption,
     ):
         self.settings, self.inner, self.outer = settings, inner, outer
-        self.base, self.optimizer = base, optimizer
+        self.base, self.optimizer, self.interruption = base, optimizer, interruption
         self.history: list[dict[str, float]] = []
         self.stats: Report | None = None
         self.stopped = False
@@ -117,7 +125,7 @@ class Phases:
         factors = ScaledFactors(adapter) if isinstance(method, optim.TorchMethod) else adapter
         system, held_out = (AdaptedSystem(part, factors, self.base) for part in (self.inner, self.outer))
         theta = factors.vector()
-        run = make_run(settings, system, held_out, method, adapter.size)
+        run = make_run(settings, system, held_out, method, adapter.size, self.interruption)
         before = self.stats
         if before is not None:
             run.counters = replace(run.counters, step=before.steps or 0, draws=self._draws)

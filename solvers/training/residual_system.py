@@ -166,7 +166,7 @@ class ResidualSystem:
         with torch.set_grad_enabled(graph):
             for term in self.points.terms:
                 scales = self.points.scales(term)
-                for name, part in self.points.evaluate(term).items():
+                for name, part in term.weighted(self.points.evaluate(term)).items():
                     flat = part.T.reshape(-1) * scales[name]
                     rows.append(flat if graph else flat.detach())
         return torch.cat(rows)

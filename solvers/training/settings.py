@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,12 +17,13 @@ from sciml.errors import ArgumentTypeError
 from sciml.problem import PDE
 from sciml.solvers.report import Report
 from sciml.solvers.training.defaults import default_method, default_points, most_points
+from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.loop import Callback, Limits, Run, System
 from sciml.solvers.training.progress import ProgressBar
 from sciml.solvers.training.residual_system import ResidualSystem
 
 TOLERANCE = 1e-8  # relative held-out residual at which a solve counts as converged
-MAX_TIME = 300.0  # seconds, so that a first try always comes back
+MAX_TIME = 60.0  # seconds, so that a first try always comes back
 HELD_OUT = 500  # points that training never sees
 HELD_OUT_SEED = 104_729  # added to the seed, so that they differ from the training points
 
@@ -98,7 +100,12 @@ def method_for(
 
 
 def make_run(
-    settings: Settings, system: System, held_out: System, method: optim.StepMethod, parameters: int
+    settings: Settings,
+    system: System,
+    held_out: System,
+    method: optim.StepMethod,
+    parameters: int,
+    interruption: Interruption,
 ) -> Run:
     """A run that has not started yet."""
     count = system.points.count
@@ -111,7 +118,15 @@ def make_run(
         settings.seed,
         max_points=count if settings.points else max(count, most_points(parameters)),
         callbacks=settings.callbacks,
+        interruption=interruption,
     )
+
+
+@contextmanager
+def ordinary_modes() -> Iterator[None]:
+    """Gradients are recorded inside, whatever mode the caller is in."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
 
 
 def carry_out(run: Run, settings: Settings) -> str:
@@ -137,17 +152,22 @@ def report_of(run: Run, outcome: str, optimizer: Any, parameters: int) -> Report
         threads=torch.get_num_threads(),
         weights=dict(run.system.points.weights),
         hard=[condition.label for condition in trial.ansatz.hard],
-        notes=[*run.system.notes, *run.notes, *_advice(outcome)],
+        notes=[*run.system.notes, *run.notes, *_advice(run, outcome)],
         seed=run.seed,
         dtype=str(run.theta.dtype).removeprefix("torch."),
     )
 
 
-def _advice(outcome: str) -> list[str]:
+def _advice(run: Run, outcome: str) -> list[str]:
     if outcome == "diverged":
         return [
             "the loss stopped being finite; the last good state is kept. Try dtype=torch.float64, a smaller network, "
             "or optimizer='lm'."
+        ]
+    if outcome == "max_time":
+        return [
+            f"stopped after {run.limits.max_time:g} s: max_time=... gives more, and the solution's network as the model of "
+            "another solve goes on from here."
         ]
     if outcome == "stalled":
         return ["no more progress: a wider network, a larger first-layer scale or more points may help."]

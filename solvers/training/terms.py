@@ -37,6 +37,8 @@ class Term:
         parts: Names and numbers of columns, known after ``record``.
         x: The points, ``(n, d)``.
         frozen: What does not change on them while training (``Trial.frozen_jets``).
+        importance: Factor on each point's rows, ``(n, 1)``, with a mean square of 1: the root of the reciprocal density that
+            the points were drawn with. None where they are drawn evenly.
     """
 
     label: str
@@ -48,6 +50,7 @@ class Term:
     parts: dict[str, int] = field(default_factory=dict)
     x: Tensor = field(default_factory=lambda: torch.zeros(0))
     frozen: tuple[Tensor, Tensor, Tensor] | None = None
+    importance: Tensor | None = None
 
     def record(self, trial: Trial, problem: PDE, like: Tensor) -> None:
         """Run the function once on a few points: make the plan, check shapes, dtypes and the jets themselves."""
@@ -77,9 +80,9 @@ class Term:
                 self.plan = self.frozen = None
                 return
 
-    def place(self, trial: Trial, x: Tensor) -> None:
+    def place(self, trial: Trial, x: Tensor, importance: Tensor | None = None) -> None:
         """Take new points and compute what stays fixed on them."""
-        self.x = x
+        self.x, self.importance = x, importance
         self.frozen = trial.frozen_jets(x, self.plan) if self.plan is not None else None
 
     def evaluate(self, trial: Trial, problem: PDE, tape: list[Record] | None = None) -> Parts:
@@ -89,13 +92,19 @@ class Term:
         jet = trial.jets(self.frozen, self.plan, tape)
         return self.function(problem.field(self.plan.source(jet)), self.x)
 
+    def weighted(self, parts: Parts) -> Parts:
+        """The parts times each point's importance."""
+        if self.importance is None:
+            return parts
+        return {name: part * self.importance for name, part in parts.items()}
+
     def blocks(
         self, trial: Trial, problem: PDE, scales: dict[str, float]
     ) -> tuple[list[Tensor], list[Block]]:
         """Residual columns and the factors of their Jacobian, one backward pass a column."""
         tape: list[Record] = []
         with torch.enable_grad():
-            parts = self.evaluate(trial, problem, tape)
+            parts = self.weighted(self.evaluate(trial, problem, tape))
             columns = [
                 (parts[name][:, k], scales[name]) for name in self.parts for k in range(self.parts[name])
             ]
