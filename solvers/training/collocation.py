@@ -120,9 +120,7 @@ class Collocation:
             r, b = site.blocks(self.trial, self.problem, self._scales(site))
             rows += r
             blocks += b
-        return TapeLinearization(
-            torch.cat(rows), blocks, self._offsets(), sum(p.numel() for p in self.parameters)
-        )
+        return TapeLinearization(torch.cat(rows), blocks, self.parameters)
 
     def curvature(self, theta: Tensor) -> GraphCurvature:
         """Gradient and exact Hessian of ``f`` at ``theta``, for methods that do not use the residual's structure."""
@@ -227,15 +225,6 @@ class Collocation:
                     rows = term.T.reshape(-1) * scales[name]
                     parts.append(rows if graph else rows.detach())
         return torch.cat(parts)
-
-    def _offsets(self) -> dict[int, int]:
-        offsets, start = {}, 0
-        for module in self.trial.network.modules():
-            own = list(module.parameters(recurse=False))
-            if own:
-                offsets[id(module)] = start
-                start += sum(p.numel() for p in own)
-        return offsets
 
     def _check_finite(self) -> None:
         if bool(torch.isfinite(self.residual(self.theta)).all()):
