@@ -8,7 +8,6 @@ than the model it came from. Our own derivation, after the abstract of SubLoRA (
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from sciml.rank.second_order import SecondOrder
 

@@ -31,11 +31,11 @@ def test_orthogonal_components_are_the_same_difference(net, config):
     for key, r in gates.sizes.items():
         strengths = gates.strengths()[start : start + r]
         name, mode = key.rsplit("/", 1)
-        site, delta = adapter.sites[name], adapter.delta(name).detach()
+        parameter, delta = adapter.adapted[name], adapter.delta(name).detach()
         if mode == "rank":
-            matrix = delta.reshape(matrix_shape(site))
+            matrix = delta.reshape(matrix_shape(parameter))
         else:
-            matrix = delta.movedim(site.roles.index(mode), 0).flatten(1)
+            matrix = delta.movedim(parameter.roles.index(mode), 0).flatten(1)
         spectrum = torch.linalg.svdvals(matrix)
         n = min(r, len(spectrum))
         torch.testing.assert_close(strengths[:n], spectrum[:n], rtol=0, atol=1e-10)

@@ -128,7 +128,7 @@ def test_unusable_budgets_are_refused(search):
     model = model_of(0, 3)
     with pytest.raises(ArgumentError, match="budget needs an int of at least 0, got -1"):
         search(model, -1)
-    with pytest.raises(ArgumentTypeError, match="budget needs an int of at least 0, got 1.5"):
+    with pytest.raises(ArgumentTypeError, match=r"budget needs an int of at least 0, got 1\.5"):
         search(model, 1.5)
 
 
