@@ -36,7 +36,7 @@ class Field:
     Args:
         source: Answers the questions for values and derivatives.
         names: Coordinate names, in the order of the points' columns.
-        space_axes: Indices of the coordinates that :meth:`laplacian` and :meth:`grad` run over.
+        space_axes: Indices of the coordinates that ``laplacian`` and ``grad`` run over.
         unknowns: Names of the ``m`` components.
     """
 

@@ -26,12 +26,12 @@ from sciml.derivatives import AutogradSource, Pairs
 class Plan:
     """The derivatives that a residual asks for, as directions and second-order weights.
 
-    Build it with :meth:`from_requests`.
+    Build it with ``from_requests``.
 
     Attributes:
         dim: Number of coordinates ``d``.
         firsts: Coordinates whose first derivative is asked for.
-        seconds: Sums of second derivatives asked for (see :mod:`sciml.derivatives`).
+        seconds: Sums of second derivatives asked for (see ``sciml.derivatives``).
     """
 
     dim: int
@@ -112,7 +112,7 @@ class Plan:
 
 
 class JetSource:
-    """Looks a jet's channels up for a :class:`~sciml.field.Field`."""
+    """Looks a jet's channels up for a ``sciml.field.Field``."""
 
     def __init__(self, plan: Plan, jet: Tensor):
         self._plan = plan
