@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from sciml.conditions import Condition, Data, Dirichlet, Initial, Periodic, evaluate
 from sciml.errors import ArgumentError
-from sciml.jets import Plan
+from sciml.jets import DerivativePlan as Plan
 from sciml.nn.base import JetNetwork, Record
 from sciml.nn.inputs import InputMap
 from sciml.problem import PDE

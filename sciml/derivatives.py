@@ -103,7 +103,7 @@ class DetachedSource:
 
 
 class RecordingSource:
-    """Answers through ``inner`` and keeps the questions, to make a ``sciml.jets.Plan`` from them."""
+    """Answers through ``inner`` and keeps the questions, to make a ``sciml.jets.DerivativePlan`` from them."""
 
     def __init__(self, inner: DerivativeSource):
         self._inner = inner

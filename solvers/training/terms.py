@@ -14,7 +14,7 @@ from sciml.derivatives import AutogradSource, RecordingSource
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.field import Field
 from sciml.jacobian.tape import Block
-from sciml.jets import Plan
+from sciml.jets import DerivativePlan as Plan
 from sciml.nn.base import Record
 from sciml.problem import PDE
 
