@@ -1,7 +1,7 @@
 """Products with J, Jᵀ and the Hessian from one kept autograd graph.
 
-Every product costs one backward pass (9 ms where a forward-over-reverse product that rebuilds the graph
-takes 25); dense matrices come from batches of such passes.
+Every product costs one backward pass, where a forward-over-reverse product builds the graph anew; dense matrices
+come from batches of such passes.
 """
 
 from __future__ import annotations

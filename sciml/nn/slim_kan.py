@@ -181,11 +181,10 @@ def _cut(layer: KANLayer, r: Ranks) -> SlimKANLayer:
 
 
 def _ranks(r: int | Sequence[int]) -> Ranks:
-    if not isinstance(r, (list, tuple)):
-        r = (r, r, r)
-    if len(r) != 3:
+    ranks = tuple(r) if isinstance(r, Sequence) else (r, r, r)
+    if len(ranks) != 3:
         raise ArgumentError(f"r needs an int or three, (r_in, r_out, r_basis), got {r!r}.")
-    a, b, c = (count("r", k) for k in r)
+    a, b, c = (count("r", k) for k in ranks)
     return a, b, c
 
 
