@@ -17,7 +17,7 @@ from sciml.errors import ArgumentError
 
 @dataclass(frozen=True, kw_only=True)
 class SVD(AdapterConfig):
-    """``delta = U diag(s - s0) V'`` for the base's ``weight = U diag(s0) V'``, with ``s`` (k,) trained.
+    """``delta = U diag(s - s0) Vᵀ`` for the base's ``weight = U diag(s0) Vᵀ``, with ``s`` (k,) trained.
 
     As in the paper the hidden layers get this and everything else is trained in full; a network without
     hidden layers has nothing to freeze. Coefficients (n_in, m, n_out) are laid out as for LoRA.
@@ -62,7 +62,7 @@ class SVD(AdapterConfig):
         return ((constants["U"] * change) @ constants["Vh"]).reshape(parameter.shape)
 
     def fit(self, parameter: AdaptedParameter, weight: Tensor, change: Tensor) -> Factors:
-        """Least squares: ``s0 + diag(U' change V)``."""
+        """Least squares: ``s0 + diag(Uᵀ change V)``."""
         c = self.constants(parameter, weight)
         matrix = change.reshape(matrix_shape(parameter))
         return self.project({"s": c["s0"] + ((c["U"].mT @ matrix) * c["Vh"]).sum(1)})
