@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from sciml.conditions import Condition, Data, Dirichlet, Initial, Periodic, evaluate
 from sciml.errors import ArgumentError
-from sciml.jets import Plan
+from sciml.jets import DerivativePlan
 from sciml.nn.base import JetNetwork, Record
 from sciml.nn.inputs import InputMap
 from sciml.problem import PDE
@@ -240,7 +240,7 @@ class Trial(nn.Module):
             return out
         return self.ansatz.offset(x) + self.ansatz.factor(x) * out
 
-    def frozen_jets(self, x: Tensor, plan: Plan) -> tuple[Tensor, Tensor, Tensor]:
+    def frozen_jets(self, x: Tensor, plan: DerivativePlan) -> tuple[Tensor, Tensor, Tensor]:
         """What does not change while training: the jets of the inputs, of ``A`` and of ``B`` at ``x``.
 
         Computed once a set of points.
@@ -253,7 +253,7 @@ class Trial(nn.Module):
         return seed, plan.jet_of(self.ansatz.offset, x), plan.jet_of(self.ansatz.factor, x)
 
     def jets(
-        self, frozen: tuple[Tensor, Tensor, Tensor], plan: Plan, tape: list[Record] | None = None
+        self, frozen: tuple[Tensor, Tensor, Tensor], plan: DerivativePlan, tape: list[Record] | None = None
     ) -> Tensor:
         """The jet of ``u``, ``(n, C, m)``, from :meth:`frozen_jets`."""
         seed, offset, factor = frozen

@@ -1,4 +1,4 @@
-"""Where a :class:`~sciml.field.Field` gets its derivatives from.
+"""Where a ``sciml.field.Field`` gets its derivatives from.
 
 Three sources answer the same three questions (value, first derivatives, sums of second derivatives):
 ``AutogradSource`` for any differentiable function and any order, ``JetSource`` for values that a network pushed through
@@ -103,7 +103,7 @@ class DetachedSource:
 
 
 class RecordingSource:
-    """Answers through ``inner`` and keeps the questions, to make a :class:`~sciml.jets.Plan` from them."""
+    """Answers through ``inner`` and keeps the questions, to make a ``sciml.jets.DerivativePlan`` from them."""
 
     def __init__(self, inner: DerivativeSource):
         self._inner = inner

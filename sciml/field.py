@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import Any, TypeAlias
 
 import torch
@@ -17,7 +18,7 @@ Operation: TypeAlias = Callable[["Field", Any], Tensor]
 
 def _binary(function: Callable[..., Any], swapped: bool = False) -> Operation:
     def method(self: Field, other: Any) -> Tensor:
-        other = _plain(other)
+        other = _value_of(other)
         return function(other, self.value) if swapped else function(self.value, other)
 
     return method
@@ -36,7 +37,7 @@ class Field:
     Args:
         source: Answers the questions for values and derivatives.
         names: Coordinate names, in the order of the points' columns.
-        space_axes: Indices of the coordinates that :meth:`laplacian` and :meth:`grad` run over.
+        space_axes: Indices of the coordinates that ``laplacian`` and ``grad`` run over.
         unknowns: Names of the ``m`` components.
     """
 
@@ -68,7 +69,7 @@ class Field:
         axes = tuple(sorted(self._axis(c) for c in coordinates))
         if not axes:
             raise ArgumentError(
-                f"d() needs at least one coordinate out of {', '.join(self._names)}; got none."
+                f"d() needs at least one coordinate out of {', '.join(self._names)}, got none."
             )
         if len(axes) == 1:
             return self._pick(self._source.first(axes[0]))
@@ -90,28 +91,24 @@ class Field:
         return values if self._component is None else values[:, self._component : self._component + 1]
 
     def _axis(self, coordinate: str | int) -> int:
+        known = ", ".join(self._names)
         if isinstance(coordinate, str):
-            if coordinate in self._names:
-                return self._names.index(coordinate)
-            raise ArgumentError(
-                f"unknown coordinate {coordinate!r}: the domain has {', '.join(self._names)}."
-            )
-        if isinstance(coordinate, bool) or not isinstance(coordinate, int):
-            raise ArgumentTypeError(
-                f"a coordinate is a name or an index; got {coordinate!r} of type {type(coordinate).__name__}."
-            )
+            if coordinate not in self._names:
+                raise ArgumentError(f"coordinate needs one of {known}, got {coordinate!r}.")
+            return self._names.index(coordinate)
+        if isinstance(coordinate, bool) or not isinstance(coordinate, Integral):
+            raise ArgumentTypeError(f"coordinate needs a name or an index, got {coordinate!r}.")
         if not 0 <= coordinate < len(self._names):
             raise ArgumentError(
-                f"coordinate index {coordinate} is outside 0..{len(self._names) - 1} "
-                f"({', '.join(self._names)})."
+                f"coordinate needs an index from 0 to {len(self._names) - 1} ({known}), got {coordinate}."
             )
-        return coordinate
+        return int(coordinate)
 
     def __getitem__(self, key: Any) -> Any:
         if not isinstance(key, str):
             return self.value[key]
         if key not in self._unknowns:
-            raise ArgumentError(f"unknown component {key!r}: the unknowns are {', '.join(self._unknowns)}.")
+            raise ArgumentError(f"component needs one of {', '.join(self._unknowns)}, got {key!r}.")
         return Field(self._source, self._names, self._space, self._unknowns, self._unknowns.index(key))
 
     def __getattr__(self, name: str) -> Any:
@@ -141,14 +138,14 @@ class Field:
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return func(*_plain(args), **_plain(kwargs or {}))
+        return func(*_value_of(args), **_value_of(kwargs or {}))
 
 
-def _plain(tree: Any) -> Any:
+def _value_of(tree: Any) -> Any:
     if isinstance(tree, Field):
         return tree.value
     if isinstance(tree, (tuple, list)):
-        return type(tree)(_plain(t) for t in tree)
+        return type(tree)(_value_of(t) for t in tree)
     if isinstance(tree, dict):
-        return {k: _plain(v) for k, v in tree.items()}
+        return {k: _value_of(v) for k, v in tree.items()}
     return tree

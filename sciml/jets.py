@@ -23,15 +23,15 @@ from sciml.derivatives import AutogradSource, Pairs
 
 
 @dataclass(frozen=True)
-class Plan:
+class DerivativePlan:
     """The derivatives that a residual asks for, as directions and second-order weights.
 
-    Build it with :meth:`from_requests`.
+    Build it with ``from_requests``.
 
     Attributes:
         dim: Number of coordinates ``d``.
         firsts: Coordinates whose first derivative is asked for.
-        seconds: Sums of second derivatives asked for (see :mod:`sciml.derivatives`).
+        seconds: Sums of second derivatives asked for (see ``sciml.derivatives``).
     """
 
     dim: int
@@ -42,7 +42,9 @@ class Plan:
     _channel: dict = field(repr=False, compare=False)
 
     @classmethod
-    def from_requests(cls, dim: int, firsts: Iterable[int] = (), seconds: Iterable[Pairs] = ()) -> Plan:
+    def from_requests(
+        cls, dim: int, firsts: Iterable[int] = (), seconds: Iterable[Pairs] = ()
+    ) -> DerivativePlan:
         """Collect requests into the fewest directions, one second-order channel for each distinct sum."""
         firsts, seconds = tuple(sorted(set(firsts))), tuple(sorted(set(seconds)))
         axes: dict[tuple[int, ...], int] = {}  # direction (sum of unit vectors) -> row
@@ -103,8 +105,8 @@ class Plan:
         for direction in self.directions.tolist():
             parts = [w * source.first(i) for i, w in enumerate(direction) if w != 0]
             along.append(torch.stack(parts).sum(0))
-        bent = [source.second(pairs) for pairs in self.seconds]
-        return torch.stack([value, *along, *bent], dim=1).detach()
+        sums = [source.second(pairs) for pairs in self.seconds]
+        return torch.stack([value, *along, *sums], dim=1).detach()
 
     def source(self, jet: Tensor) -> JetSource:
         """Answers for a Field from an output jet ``(n, C, m)``."""
@@ -112,9 +114,9 @@ class Plan:
 
 
 class JetSource:
-    """Looks a jet's channels up for a :class:`~sciml.field.Field`."""
+    """Looks a jet's channels up for a ``sciml.field.Field``."""
 
-    def __init__(self, plan: Plan, jet: Tensor):
+    def __init__(self, plan: DerivativePlan, jet: Tensor):
         self._plan = plan
         self._jet = jet
 
@@ -154,7 +156,7 @@ def elementwise(z: Tensor, weights: Tensor, f0: Tensor, f1: Tensor, f2: Tensor |
     squares = z[:, 1 : 1 + D].square()
     n, _, i = squares.shape
     if S == 1:
-        bend = torch.matmul(weights, squares.reshape(n, D, i))  # (n, 1, i)
+        quadratic = torch.matmul(weights, squares.reshape(n, D, i))  # (n, 1, i)
     else:
-        bend = torch.matmul(weights, squares)  # (n, S, i)
-    return torch.cat([f0[:, None], slopes[:, :D], slopes[:, D:] + f2[:, None] * bend], dim=1)
+        quadratic = torch.matmul(weights, squares)  # (n, S, i)
+    return torch.cat([f0[:, None], slopes[:, :D], slopes[:, D:] + f2[:, None] * quadratic], dim=1)

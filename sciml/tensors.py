@@ -1,4 +1,4 @@
-"""Higher-order singular value decomposition: Tucker factors of a tensor, and how fast its ranks decay.
+"""Tensors as small cores between matrices: unfoldings, their singular values, and the truncated HOSVD.
 
 De Lathauwer, De Moor & Vandewalle (2000). Truncation to ranks (r_1, ..., r_d) errs, in the squared Frobenius
 norm, by at most the sum over all modes of the squared singular values that were cut off, and by at most d

@@ -81,7 +81,7 @@ class AdaptedAnswer(Answer):
         if rank is None:
             return {}
         out = {}
-        for name, site in self.adapter.sites.items():
+        for name, site in self.adapter.adapted.items():
             if self.adapter.rules[name] is self.config:
                 found = rank(site)
                 out[name] = tuple(found.values()) if isinstance(found, dict) else found

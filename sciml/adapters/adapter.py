@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from sciml.adapters.base import AdapterConfig, Factors, get_config
 from sciml.adapters.full import Full
 from sciml.adapters.low_rank import LowRank
-from sciml.adapters.parameters import Site, named, resolve
+from sciml.adapters.parameters import AdaptedParameter, named, resolve
 from sciml.errors import ArgumentError
 
 Base = Mapping[str, Tensor] | nn.Module
@@ -32,7 +32,7 @@ class Adapter:
 
     Attributes:
         config: The configuration.
-        sites: The adapted parameters, in the order of the base.
+        adapted: The adapted parameters, in the order of the base.
         factors: ``{parameter name: {factor name: tensor}}``, leaves that require a gradient.
 
     The same numbers as one flat vector: ``theta`` (p,), parameter after parameter, factor after factor.
@@ -48,27 +48,27 @@ class Adapter:
         self.shapes = {name: tuple(p.shape) for name, p in parameters.items()}
         saved = resolve(self.config.modules_to_save, parameters, "modules_to_save")
         targets = resolve(self.config.target_modules, parameters, "target_modules")
-        self.sites: dict[str, Site] = {}
+        self.adapted: dict[str, AdaptedParameter] = {}
         self.rules: dict[str, AdapterConfig] = {}
         for name, p in parameters.items():
-            site = Site.of(name, p)
+            parameter = AdaptedParameter.of(name, p)
             if name in saved:
-                self.sites[name], self.rules[name] = site, Full()
-            elif name in targets and self.config.adapts(site):
-                self.sites[name], self.rules[name] = site, self.config
+                self.adapted[name], self.rules[name] = parameter, Full()
+            elif name in targets and self.config.adapts(parameter):
+                self.adapted[name], self.rules[name] = parameter, self.config
             elif name in targets and name in self.config.target_modules:
                 raise ArgumentError(
-                    f"target_modules: {self.config.kind!r} needs parameters with 2 or 3 axes, got {name!r} "
-                    f"of shape {site.shape}; name it in modules_to_save"
+                    f"target_modules needs parameters with 2 or 3 axes for {self.config.kind!r}, got {name!r} "
+                    f"of shape {parameter.shape}; name it in modules_to_save."
                 )
         self._check_targets()
         self.constants = {
-            name: rule.constants(self.sites[name], parameters[name]) for name, rule in self._rules()
+            name: rule.constants(self.adapted[name], parameters[name]) for name, rule in self._rules()
         }
         rng = torch.Generator().manual_seed(self.config.seed)
         self.factors: dict[str, Factors] = {}
         for name, rule in self._rules():
-            self._set(name, rule.start(self.sites[name], parameters[name], rng), parameters[name])
+            self._set(name, rule.start(self.adapted[name], parameters[name], rng), parameters[name])
 
     @classmethod
     def fit(cls, config: str | AdapterConfig, base: Base, changes: Mapping[str, Tensor]) -> Adapter:
@@ -81,13 +81,13 @@ class Adapter:
         adapter = cls(config, base)
         parameters = named(base)
         for name, change in changes.items():
-            if name not in adapter.sites or tuple(change.shape) != adapter.sites[name].shape:
+            if name not in adapter.adapted or tuple(change.shape) != adapter.adapted[name].shape:
                 raise ArgumentError(
                     f"changes needs the shapes of the adapted parameters, "
-                    f"{ {n: s.shape for n, s in adapter.sites.items()} }, got {name!r}: {tuple(change.shape)}"
+                    f"{ {n: s.shape for n, s in adapter.adapted.items()} }, got {name!r}: {tuple(change.shape)}."
                 )
             weight = parameters[name]
-            factors = adapter.rules[name].fit(adapter.sites[name], weight, change.detach().to(weight))
+            factors = adapter.rules[name].fit(adapter.adapted[name], weight, change.detach().to(weight))
             adapter._set(name, factors, weight)
         return adapter
 
@@ -101,11 +101,11 @@ class Adapter:
     @property
     def dense_size(self) -> int:
         """P, the number of entries of the base."""
-        return sum(Site(name, shape, ()).numel for name, shape in self.shapes.items())
+        return sum(AdaptedParameter(name, shape, ()).numel for name, shape in self.shapes.items())
 
     def count(self) -> dict[str, int]:
         """Trained entries of each adapted parameter."""
-        return {name: rule.count(self.sites[name]) for name, rule in self._rules()}
+        return {name: rule.count(self.adapted[name]) for name, rule in self._rules()}
 
     def parameters(self) -> list[Tensor]:
         """The trained tensors, for an optimiser."""
@@ -141,9 +141,9 @@ class Adapter:
 
     def delta(self, name: str, theta: Tensor | None = None) -> Tensor:
         """The difference of one adapted parameter; differentiable in ``theta``, or else in the factors."""
-        if name not in self.sites:
+        if name not in self.adapted:
             raise ArgumentError(
-                f"name needs one of the adapted parameters {', '.join(self.sites)}, got {name!r}"
+                f"name needs one of the adapted parameters {', '.join(self.adapted)}, got {name!r}."
             )
         return self.deltas(theta)[name]
 
@@ -154,7 +154,7 @@ class Adapter:
 
     def deltas_of(self, factors: Mapping[str, Factors]) -> dict[str, Tensor]:
         """The differences that some other factors of the same structure stand for."""
-        return {n: rule.delta(self.sites[n], factors[n], self.constants[n]) for n, rule in self._rules()}
+        return {n: rule.delta(self.adapted[n], factors[n], self.constants[n]) for n, rule in self._rules()}
 
     def apply(self, base: Base, theta: Tensor | None = None) -> dict[str, Tensor]:
         """Every parameter of the base by name, differences added; the base itself gets no gradient."""
@@ -183,7 +183,7 @@ class Adapter:
         other.config = config
         other.rules = {name: config if rule is self.config else rule for name, rule in self._rules()}
         other.factors = {}
-        for name in self.sites:
+        for name in self.adapted:
             other._set(name, factors[name], next(iter(self.factors[name].values())))
         return other
 
@@ -206,7 +206,7 @@ class Adapter:
                 yield name, key, factor
 
     def _rate(self, name: str, key: str) -> float:
-        return self.rules[name].rates(self.sites[name]).get(key, 1.0)
+        return self.rules[name].rates(self.adapted[name]).get(key, 1.0)
 
     def _set(self, name: str, factors: Factors, like: Tensor) -> None:
         # contiguous: factors of an SVD come column by column, and L-BFGS refuses those;
@@ -219,12 +219,12 @@ class Adapter:
     def _split(self, theta: Tensor) -> list[Tensor]:
         leaves = self.parameters()
         if theta.shape != (self.size,):
-            raise ArgumentError(f"theta needs shape ({self.size},), got {tuple(theta.shape)}")
+            raise ArgumentError(f"theta needs shape ({self.size},), got {tuple(theta.shape)}.")
         pieces = theta.split([f.numel() for f in leaves])
         return [piece.view(f.shape) for piece, f in zip(pieces, leaves, strict=True)]
 
     def _nested(self, theta: Tensor) -> dict[str, Factors]:
-        nested: dict[str, Factors] = {name: {} for name in self.sites}
+        nested: dict[str, Factors] = {name: {} for name in self.adapted}
         for (name, key, _), value in zip(self._leaves(), self._split(theta), strict=True):
             nested[name][key] = value
         return nested
@@ -234,20 +234,20 @@ class Adapter:
         if {name: tuple(p.shape) for name, p in parameters.items()} != self.shapes:
             raise ArgumentError(
                 f"base needs the parameters that the adapter was made for, {self.shapes}, got "
-                f"{ {name: tuple(p.shape) for name, p in parameters.items()} }"
+                f"{ {name: tuple(p.shape) for name, p in parameters.items()} }."
             )
         return parameters
 
     def _check_targets(self) -> None:
-        if not self.sites:
+        if not self.adapted:
             raise ArgumentError(
-                f"target_modules {list(self.config.target_modules)} and modules_to_save need to leave "
-                "something to train"
+                "target_modules and modules_to_save need to leave something to train, got "
+                f"{list(self.config.target_modules)} and {list(self.config.modules_to_save)}."
             )
         if isinstance(self.config, LowRank):
             adapted = [name for name, rule in self._rules() if rule is self.config]
             if unknown := sorted(set(self.config.rank_pattern) - set(adapted)):
-                raise ArgumentError(f"rank_pattern needs names among the targets {adapted}, got {unknown}")
+                raise ArgumentError(f"rank_pattern needs names among the targets {adapted}, got {unknown}.")
 
 
 def _flat(tensors: list[Tensor]) -> Tensor:

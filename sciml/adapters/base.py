@@ -7,6 +7,7 @@ a network.
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from sciml.adapters.parameters import Site
+from sciml.adapters.parameters import AdaptedParameter
+from sciml.arguments import one_of, seed_number
 from sciml.errors import ArgumentError, ArgumentTypeError
 
 Factors = dict[str, Tensor]
@@ -24,7 +26,7 @@ KINDS: dict[str, type[AdapterConfig]] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdapterConfig:
+class AdapterConfig(abc.ABC):
     """Base of the adapters' configurations.
 
     Args:
@@ -48,35 +50,35 @@ class AdapterConfig:
     def __post_init__(self) -> None:
         for argument in ("target_modules", "modules_to_save"):
             object.__setattr__(self, argument, names(getattr(self, argument), argument))
-        check_int(self.seed, "seed", 0)
+        object.__setattr__(self, "seed", seed_number(self.seed))
 
     # what a kind defines
 
-    def adapts(self, site: Site) -> bool:
+    def adapts(self, parameter: AdaptedParameter) -> bool:
         """Whether this kind has a difference for a parameter of that shape."""
         return True
 
-    def start(self, site: Site, weight: Tensor, rng: torch.Generator) -> Factors:
+    @abc.abstractmethod
+    def start(self, parameter: AdaptedParameter, weight: Tensor, rng: torch.Generator) -> Factors:
         """Trainable factors whose difference is exactly zero; drawn on the CPU in float64."""
-        raise ArgumentTypeError(f"{type(self).__name__} must define start(site, weight, rng).")
 
-    def constants(self, site: Site, weight: Tensor) -> Factors:
+    def constants(self, parameter: AdaptedParameter, weight: Tensor) -> Factors:
         """Tensors that are not trained and not saved, computed from the base's own ``weight``."""
         return {}
 
-    def delta(self, site: Site, factors: Factors, constants: Factors) -> Tensor:
+    @abc.abstractmethod
+    def delta(self, parameter: AdaptedParameter, factors: Factors, constants: Factors) -> Tensor:
         """The difference, in the shape of the parameter."""
-        raise ArgumentTypeError(f"{type(self).__name__} must define delta(site, factors, constants).")
 
-    def fit(self, site: Site, weight: Tensor, change: Tensor) -> Factors:
+    @abc.abstractmethod
+    def fit(self, parameter: AdaptedParameter, weight: Tensor, change: Tensor) -> Factors:
         """Factors whose difference approximates ``change`` (in the parameter's shape)."""
-        raise ArgumentTypeError(f"{type(self).__name__} must define fit(site, weight, change).")
 
-    def count(self, site: Site) -> int:
+    @abc.abstractmethod
+    def count(self, parameter: AdaptedParameter) -> int:
         """Number of trained entries for that parameter."""
-        raise ArgumentTypeError(f"{type(self).__name__} must define count(site).")
 
-    def rates(self, site: Site) -> dict[str, float]:
+    def rates(self, parameter: AdaptedParameter) -> dict[str, float]:
         """Learning-rate multiplier of each factor."""
         return {}
 
@@ -87,8 +89,8 @@ class AdapterConfig:
     # data
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able data that `from_dict` builds the same configuration from."""
-        fields = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        """JSON-able data that ``from_dict`` builds the same configuration from."""
+        fields = {f.name: _to_json(getattr(self, f.name)) for f in dataclasses.fields(self)}
         return {"kind": self.kind, **fields}
 
 
@@ -100,12 +102,11 @@ def from_dict(data: Mapping[str, Any]) -> AdapterConfig:
     """
     fields = dict(data)
     kind = fields.pop("kind", None)
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise ArgumentError(f"adapter kind needs one of {', '.join(KINDS)}, got {kind!r}")
+    one_of("adapter kind", kind, KINDS)
     known = {f.name for f in dataclasses.fields(KINDS[kind])}
     if unknown := sorted(set(fields) - known, key=str):
         raise ArgumentError(
-            f"adapter configuration of kind {kind!r} needs only {sorted(known)}, got also {unknown}"
+            f"adapter configuration of kind {kind!r} needs only {sorted(known)}, got also {unknown}."
         )
     return KINDS[kind](**fields)
 
@@ -115,7 +116,7 @@ def get_config(adapter: str | AdapterConfig) -> AdapterConfig:
     if isinstance(adapter, AdapterConfig):
         return adapter
     if not isinstance(adapter, str):
-        raise ArgumentTypeError(f"adapter needs a configuration or a name, got {type(adapter).__name__}")
+        raise ArgumentTypeError(f"adapter needs a configuration or a name, got {type(adapter).__name__}.")
     return from_dict({"kind": adapter})
 
 
@@ -123,22 +124,13 @@ def names(value: str | Iterable[str], argument: str) -> tuple[str, ...]:
     """One pattern or several as a tuple."""
     value = (value,) if isinstance(value, str) else value
     if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) and v for v in value):
-        raise ArgumentTypeError(f"{argument} needs a name or a list of names, got {value!r}")
+        raise ArgumentTypeError(f"{argument} needs a name or a list of names, got {value!r}.")
     return tuple(value)
 
 
-def check_int(value: object, argument: str, least: int) -> int:
-    """An int that is at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ArgumentTypeError(f"{argument} needs an int >= {least}, got {value!r}")
-    if value < least:
-        raise ArgumentError(f"{argument} needs an int >= {least}, got {value}")
-    return value
-
-
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     if isinstance(value, tuple):
-        return [_plain(v) for v in value]
+        return [_to_json(v) for v in value]
     if isinstance(value, Mapping):
-        return {k: _plain(v) for k, v in value.items()}
+        return {k: _to_json(v) for k, v in value.items()}
     return value

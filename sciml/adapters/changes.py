@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from sciml.adapters.parameters import Site, named
+from sciml.adapters.parameters import AdaptedParameter, named
 from sciml.errors import ArgumentError
 from sciml.tensors import spectra
 
@@ -29,14 +29,14 @@ def changes(
     before, after = named(pretrained), named(finetuned)
     shapes = [{name: tuple(p.shape) for name, p in side.items()} for side in (before, after)]
     if shapes[0] != shapes[1]:
-        raise ArgumentError(f"finetuned needs the parameters of pretrained, {shapes[0]}, got {shapes[1]}")
+        raise ArgumentError(f"finetuned needs the parameters of pretrained, {shapes[0]}, got {shapes[1]}.")
     if isinstance(pretrained, nn.Module) and isinstance(finetuned, nn.Module):
         fixed, also = dict(pretrained.named_buffers()), dict(finetuned.named_buffers())
         if differ := sorted(
             name for name in fixed.keys() | also.keys() if not _equal(fixed.get(name), also.get(name))
         ):
             raise ArgumentError(
-                f"finetuned needs the buffers of pretrained, got others in {', '.join(differ)}"
+                f"finetuned needs the buffers of pretrained, got others in {', '.join(differ)}."
             )
     return {name: after[name].to(p) - p for name, p in before.items()}
 
@@ -44,10 +44,10 @@ def changes(
 def change_spectra(
     pretrained: Mapping[str, Tensor] | nn.Module, finetuned: Mapping[str, Tensor] | nn.Module
 ) -> dict[str, dict[str, Tensor]]:
-    """:func:`normalised_spectra` of fine-tuned minus pretrained, for any two networks of one structure.
+    """``normalised_spectra`` of fine-tuned minus pretrained, for any two networks of one structure.
 
     Raises:
-        ArgumentError: As for :func:`changes`.
+        ArgumentError: As for ``changes``.
     """
     return normalised_spectra(changes(pretrained, finetuned))
 
@@ -65,12 +65,12 @@ def normalised_spectra(differences: Mapping[str, Tensor]) -> dict[str, dict[str,
     """
     out: dict[str, dict[str, Tensor]] = {}
     for name, difference in differences.items():
-        site = Site.of(name, difference)
-        if not site.roles:
+        parameter = AdaptedParameter.of(name, difference)
+        if not parameter.roles:
             continue
         norm = difference.detach().norm()
         scaled = difference.detach() / torch.where(norm > 0, norm, torch.ones_like(norm))
-        out[name] = dict(zip(site.roles, spectra(scaled), strict=True))
+        out[name] = dict(zip(parameter.roles, spectra(scaled), strict=True))
     return out
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sciml.adapters.base import AdapterConfig, Factors
-from sciml.adapters.parameters import Site
+from sciml.adapters.parameters import AdaptedParameter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,18 +21,18 @@ class Full(AdapterConfig):
 
     kind: ClassVar[str] = "full"
 
-    def start(self, site: Site, weight: Tensor, rng: torch.Generator) -> Factors:
+    def start(self, parameter: AdaptedParameter, weight: Tensor, rng: torch.Generator) -> Factors:
         """Zeros."""
-        return {"delta": torch.zeros(site.shape, dtype=torch.float64)}
+        return {"delta": torch.zeros(parameter.shape, dtype=torch.float64)}
 
-    def delta(self, site: Site, factors: Factors, constants: Factors) -> Tensor:
+    def delta(self, parameter: AdaptedParameter, factors: Factors, constants: Factors) -> Tensor:
         """The factor itself."""
         return factors["delta"]
 
-    def fit(self, site: Site, weight: Tensor, change: Tensor) -> Factors:
+    def fit(self, parameter: AdaptedParameter, weight: Tensor, change: Tensor) -> Factors:
         """Exact."""
         return {"delta": change.clone()}
 
-    def count(self, site: Site) -> int:
+    def count(self, parameter: AdaptedParameter) -> int:
         """Every entry."""
-        return site.numel
+        return parameter.numel

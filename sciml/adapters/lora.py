@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from sciml.adapters.base import Factors, check_int
-from sciml.adapters.low_rank import LowRank, fitting, single_rank
-from sciml.adapters.parameters import Site
-from sciml.errors import ArgumentError
+from sciml.adapters.base import Factors
+from sciml.adapters.low_rank import LowRank, fitting
+from sciml.adapters.parameters import AdaptedParameter
+from sciml.arguments import integer, positive
 
 MODE = "rank"
 
@@ -40,91 +40,90 @@ class LoRA(LowRank):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_int(self.r, "r", 0)
+        object.__setattr__(self, "r", self.check_rank(self.r, "r"))
         if self.alpha is not None:
-            if isinstance(self.alpha, bool) or not isinstance(self.alpha, (int, float)):
-                raise ArgumentError(f"alpha needs a positive number or None, got {self.alpha!r}")
-            if not (math.isfinite(self.alpha) and self.alpha > 0):
-                raise ArgumentError(f"alpha needs a positive number or None, got {self.alpha!r}")
+            object.__setattr__(self, "alpha", positive("alpha", self.alpha))
 
     @property
     def scale(self) -> float:
         """Factor on the product of the two matrices."""
         return 1.0 if self.alpha is None else self.alpha / max(self.r, 1)
 
-    def rank(self, site: Site) -> int:
+    def rank(self, parameter: AdaptedParameter) -> int:
         """Rank of the difference of that parameter."""
-        rank = self.rank_pattern.get(site.name, self.r)
-        return fitting(rank, min(matrix_shape(site)), site, site.name in self.rank_pattern)
+        rank = self.rank_pattern.get(parameter.name, self.r)
+        return fitting(rank, min(matrix_shape(parameter)), parameter, parameter.name in self.rank_pattern)
 
-    def start(self, site: Site, weight: Tensor, rng: torch.Generator) -> Factors:
+    def start(self, parameter: AdaptedParameter, weight: Tensor, rng: torch.Generator) -> Factors:
         """The inputs' side random, the outputs' side zero."""
-        rows, columns = matrix_shape(site)
-        r = self.rank(site)
-        spread = 1 / math.sqrt(site.size("in"))
-        if site.roles[0] == "out":
+        rows, columns = matrix_shape(parameter)
+        r = self.rank(parameter)
+        spread = 1 / math.sqrt(parameter.size("in"))
+        if parameter.roles[0] == "out":
             right = torch.randn(r, columns, generator=rng, dtype=torch.float64) * spread
             return {"left": torch.zeros(rows, r, dtype=torch.float64), "right": right}
         left = torch.randn(rows, r, generator=rng, dtype=torch.float64) * spread
         return {"left": left, "right": torch.zeros(r, columns, dtype=torch.float64)}
 
-    def delta(self, site: Site, factors: Factors, constants: Factors) -> Tensor:
+    def delta(self, parameter: AdaptedParameter, factors: Factors, constants: Factors) -> Tensor:
         """The product, in the parameter's shape."""
-        return (self.scale * (factors["left"] @ factors["right"])).reshape(site.shape)
+        return (self.scale * (factors["left"] @ factors["right"])).reshape(parameter.shape)
 
-    def fit(self, site: Site, weight: Tensor, change: Tensor) -> Factors:
+    def fit(self, parameter: AdaptedParameter, weight: Tensor, change: Tensor) -> Factors:
         """Truncated singular value decomposition (Eckart & Young): the best of that rank, split evenly."""
         left, s, right = torch.linalg.svd(
-            change.reshape(matrix_shape(site)) / self.scale, full_matrices=False
+            change.reshape(matrix_shape(parameter)) / self.scale, full_matrices=False
         )
-        return _balanced(left, s, right, self.rank(site))
+        return _balanced(left, s, right, self.rank(parameter))
 
-    def count(self, site: Site) -> int:
+    def count(self, parameter: AdaptedParameter) -> int:
         """``r (rows + columns)``."""
-        return self.rank(site) * sum(matrix_shape(site))
+        return self.rank(parameter) * sum(matrix_shape(parameter))
 
-    def rates(self, site: Site) -> dict[str, float]:
+    def rates(self, parameter: AdaptedParameter) -> dict[str, float]:
         """``1 / n_in`` for the inputs' side, 1 for the outputs' side (LoRA+, Hayou et al. 2024).
 
         Where the outputs' side also holds the m basis functions, its rate is ``m^-1/2`` (see LoTRA).
         """
-        inputs = 1 / site.size("in")
-        if site.roles[0] == "out":
+        inputs = 1 / parameter.size("in")
+        if parameter.roles[0] == "out":
             return {"left": 1.0, "right": inputs}
-        outputs = 1.0 if matrix_shape(site)[1] == site.size("out") else site.size("basis") ** -0.5
+        outputs = (
+            1.0 if matrix_shape(parameter)[1] == parameter.size("out") else parameter.size("basis") ** -0.5
+        )
         return {"left": inputs, "right": outputs}
 
     # components
 
     def check_rank(self, rank: Any, argument: str) -> int:
         """An int >= 0."""
-        return single_rank(rank, argument)
+        return integer(argument, rank, least=0)
 
-    def modes(self, site: Site) -> dict[str, int]:
+    def modes(self, parameter: AdaptedParameter) -> dict[str, int]:
         """One mode, of length r."""
-        return {MODE: self.rank(site)}
+        return {MODE: self.rank(parameter)}
 
-    def gated(self, site: Site, factors: Factors, gates: Mapping[str, Tensor]) -> Factors:
+    def gated(self, parameter: AdaptedParameter, factors: Factors, gates: Mapping[str, Tensor]) -> Factors:
         """The columns of ``left`` scaled."""
         return {"left": factors["left"] * gates[MODE], "right": factors["right"]}
 
-    def canonical(self, site: Site, factors: Factors) -> Factors:
+    def canonical(self, parameter: AdaptedParameter, factors: Factors) -> Factors:
         """Singular value decomposition of the product, through two thin QR factorisations."""
         left, upper = torch.linalg.qr(factors["left"])
         right, lower = torch.linalg.qr(factors["right"].mT)
         u, s, v = torch.linalg.svd(upper @ lower.mT)
         return _balanced(left @ u, s, v @ right.mT, len(s))
 
-    def strengths(self, site: Site, factors: Factors) -> dict[str, Tensor]:
+    def strengths(self, parameter: AdaptedParameter, factors: Factors) -> dict[str, Tensor]:
         """Singular values of the difference."""
         return {MODE: self.scale * factors["left"].norm(dim=0) * factors["right"].norm(dim=1)}
 
-    def keep(self, site: Site, factors: Factors, kept: Mapping[str, list[int]]) -> Factors:
+    def keep(self, parameter: AdaptedParameter, factors: Factors, kept: Mapping[str, list[int]]) -> Factors:
         """The kept columns and rows."""
         index = torch.as_tensor(kept[MODE], dtype=torch.long, device=factors["left"].device)
         return {"left": factors["left"][:, index].contiguous(), "right": factors["right"][index].contiguous()}
 
-    def silence(self, site: Site, factors: Factors, kept: Mapping[str, Tensor]) -> Factors:
+    def silence(self, parameter: AdaptedParameter, factors: Factors, kept: Mapping[str, Tensor]) -> Factors:
         """The other rows of ``right`` at zero, their columns of ``left`` of length one."""
         left, on = factors["left"], kept[MODE]
         unit = left / left.norm(dim=0).clamp(min=torch.finfo(left.dtype).tiny)
@@ -135,11 +134,11 @@ class LoRA(LowRank):
         return len(kept[MODE])
 
 
-def matrix_shape(site: Site) -> tuple[int, int]:
+def matrix_shape(parameter: AdaptedParameter) -> tuple[int, int]:
     """Rows and columns of the matrix that a parameter is laid out as (its memory order stays)."""
-    if len(site.shape) == 2:
-        return site.shape[0], site.shape[1]
-    a, b, c = site.shape
+    if len(parameter.shape) == 2:
+        return parameter.shape[0], parameter.shape[1]
+    a, b, c = parameter.shape
     return (a * b, c) if min(a * b, c) >= min(a, b * c) else (a, b * c)
 
 

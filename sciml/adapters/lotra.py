@@ -14,9 +14,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from sciml.adapters.base import Factors, check_int
-from sciml.adapters.low_rank import LowRank, fitting, single_rank
-from sciml.adapters.parameters import Site
+from sciml.adapters.base import Factors
+from sciml.adapters.low_rank import LowRank, fitting
+from sciml.adapters.parameters import AdaptedParameter
+from sciml.arguments import integer, one_of
 from sciml.errors import ArgumentError
 from sciml.tensors import hosvd, multiply
 
@@ -37,7 +38,7 @@ class LoTRA(LowRank):
             that is 0 makes the difference zero.
         zero: Which factor starts at zero, ``"core"`` or ``"out"``, so that the difference does. Only that
             factor moves in the first step. With two factors at zero every gradient would be zero for ever.
-        scaled_rates: Whether training uses the per-component multipliers of :meth:`rates`.
+        scaled_rates: Whether training uses the per-component multipliers of ``rates``.
     """
 
     kind: ClassVar[str] = "lotra"
@@ -49,64 +50,62 @@ class LoTRA(LowRank):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "r", self.check_rank(self.r, "r"))
-        if self.zero not in ZEROS:
-            raise ArgumentError(
-                f"zero needs exactly one of {', '.join(ZEROS)} (with two components at zero every gradient "
-                f"is zero), got {self.zero!r}"
-            )
+        one_of("zero", self.zero, ZEROS)
         if not isinstance(self.scaled_rates, bool):
-            raise ArgumentError(f"scaled_rates needs True or False, got {self.scaled_rates!r}")
+            raise ArgumentError(f"scaled_rates needs True or False, got {self.scaled_rates!r}.")
 
-    def rank(self, site: Site) -> dict[str, int]:
+    def rank(self, parameter: AdaptedParameter) -> dict[str, int]:
         """Rank of each mode that the parameter has; all zero when one is."""
-        given = self.check_rank(self.rank_pattern.get(site.name, self.r), "r")
-        explicit = site.name in self.rank_pattern
+        given = self.check_rank(self.rank_pattern.get(parameter.name, self.r), "r")
+        explicit = parameter.name in self.rank_pattern
         ranks = {
-            mode: fitting(rank, site.size(mode), site, explicit)
+            mode: fitting(rank, parameter.size(mode), parameter, explicit)
             for mode, rank in zip(MODES, given, strict=True)
-            if mode in site.roles
+            if mode in parameter.roles
         }
         return ranks if all(ranks.values()) else dict.fromkeys(ranks, 0)
 
-    def start(self, site: Site, weight: Tensor, rng: torch.Generator) -> Factors:
+    def start(self, parameter: AdaptedParameter, weight: Tensor, rng: torch.Generator) -> Factors:
         """Random factors of a signal of size one, the ``zero`` one at zero.
 
         Variances: in 1 / n_in; basis 1, because B-splines sum to one; core 1 / (r_in r_basis); out 1 / r_out.
         """
-        ranks = self.rank(site)
+        ranks = self.rank(parameter)
         factors = {
-            mode: torch.randn(site.size(mode), r, generator=rng, dtype=torch.float64)
+            mode: torch.randn(parameter.size(mode), r, generator=rng, dtype=torch.float64)
             for mode, r in ranks.items()
         }
         core = torch.randn(tuple(ranks.values()), generator=rng, dtype=torch.float64)
-        factors["in"] = factors["in"] / math.sqrt(site.size("in"))
+        factors["in"] = factors["in"] / math.sqrt(parameter.size("in"))
         factors["out"] = factors["out"] / math.sqrt(max(ranks["out"], 1))
         factors["core"] = core / math.sqrt(max(ranks["in"] * ranks.get("basis", 1), 1))
         factors[self.zero] = torch.zeros_like(factors[self.zero])
         return factors
 
-    def delta(self, site: Site, factors: Factors, constants: Factors) -> Tensor:
+    def delta(self, parameter: AdaptedParameter, factors: Factors, constants: Factors) -> Tensor:
         """The Tucker tensor, in the parameter's axis order."""
+        # products of matrices only: for three axes torch takes one routine where a gradient is asked for and another
+        # where none is, and the same factors would give two differences, apart by rounding
         inner = factors["in"] @ factors["core"].flatten(1)  # (i, b c)
-        if "basis" not in site.roles:
-            return inner @ factors["out"].mT if site.roles[0] == "in" else factors["out"] @ inner.mT
-        core = factors["core"]
-        by_mode = inner.view(len(inner), core.shape[1], core.shape[2])  # (i, b, c)
-        tensor = (by_mode @ factors["basis"].mT).mT @ factors["out"].mT  # (i, k, b) -> (i, k, o)
-        return tensor.permute([COMPUTED.index(role) for role in site.roles])
+        if "basis" not in parameter.roles:
+            return inner @ factors["out"].mT if parameter.roles[0] == "in" else factors["out"] @ inner.mT
+        (_, b, c), i, k = factors["core"].shape, len(inner), len(factors["basis"])
+        by_basis = (inner.reshape(i * b, c) @ factors["basis"].mT).view(i, b, k)
+        tensor = (by_basis.mT.reshape(i * k, b) @ factors["out"].mT).view(i, k, len(factors["out"]))
+        return tensor.permute([COMPUTED.index(role) for role in parameter.roles])
 
-    def fit(self, site: Site, weight: Tensor, change: Tensor) -> Factors:
+    def fit(self, parameter: AdaptedParameter, weight: Tensor, change: Tensor) -> Factors:
         """Truncated higher-order singular value decomposition, exact for full ranks."""
-        ranks = self.rank(site)
-        core, matrices = hosvd(_to_modes(site, change), list(ranks.values()))
+        ranks = self.rank(parameter)
+        core, matrices = hosvd(_to_modes(parameter, change), list(ranks.values()))
         return {"core": core, **dict(zip(ranks, matrices, strict=True))}
 
-    def count(self, site: Site) -> int:
+    def count(self, parameter: AdaptedParameter) -> int:
         """Core plus factors."""
-        ranks = self.rank(site)
-        return math.prod(ranks.values()) + sum(site.size(mode) * r for mode, r in ranks.items())
+        ranks = self.rank(parameter)
+        return math.prod(ranks.values()) + sum(parameter.size(mode) * r for mode, r in ranks.items())
 
-    def rates(self, site: Site) -> dict[str, float]:
+    def rates(self, parameter: AdaptedParameter) -> dict[str, float]:
         """``core : out : in : basis = 1 : 1 : 1 / n_in : m^-1/2``.
 
         With these, one Adam step of each factor changes the layer's output by an amount that does not depend
@@ -115,8 +114,13 @@ class LoTRA(LowRank):
         """
         if not self.scaled_rates:
             return {}
-        rates = {"core": 1.0, "out": 1.0, "in": 1 / site.size("in"), "basis": site.size("basis") ** -0.5}
-        return {name: rate for name, rate in rates.items() if name == "core" or name in site.roles}
+        rates = {
+            "core": 1.0,
+            "out": 1.0,
+            "in": 1 / parameter.size("in"),
+            "basis": parameter.size("basis") ** -0.5,
+        }
+        return {name: rate for name, rate in rates.items() if name == "core" or name in parameter.roles}
 
     # components
 
@@ -124,23 +128,25 @@ class LoTRA(LowRank):
         """Three ints >= 0, or one for all."""
         if isinstance(rank, (list, tuple)):
             if len(rank) != 3:
-                raise ArgumentError(f"{argument} needs an int or three, (r_in, r_out, r_basis), got {rank!r}")
-            a, b, c = (single_rank(r, argument) for r in rank)
+                raise ArgumentError(
+                    f"{argument} needs an int or three, (r_in, r_out, r_basis), got {rank!r}."
+                )
+            a, b, c = (integer(argument, r, least=0) for r in rank)
             return a, b, c
-        check_int(rank, argument, 0)
+        rank = integer(argument, rank, least=0)
         return rank, rank, rank
 
-    def modes(self, site: Site) -> dict[str, int]:
+    def modes(self, parameter: AdaptedParameter) -> dict[str, int]:
         """Rank of each Tucker mode."""
-        return self.rank(site)
+        return self.rank(parameter)
 
-    def gated(self, site: Site, factors: Factors, gates: Mapping[str, Tensor]) -> Factors:
+    def gated(self, parameter: AdaptedParameter, factors: Factors, gates: Mapping[str, Tensor]) -> Factors:
         """The columns of every factor matrix scaled."""
         return {name: f if name == "core" else f * gates[name] for name, f in factors.items()}
 
-    def canonical(self, site: Site, factors: Factors) -> Factors:
+    def canonical(self, parameter: AdaptedParameter, factors: Factors) -> Factors:
         """Orthonormal factors, and a core whose slices in each mode are orthogonal and fall in norm."""
-        modes = [mode for mode in MODES if mode in site.roles]
+        modes = [mode for mode in MODES if mode in parameter.roles]
         bases, uppers = zip(*(torch.linalg.qr(factors[mode]) for mode in modes), strict=True)
         core = multiply(factors["core"], uppers)
         small, rotations = hosvd(core, core.shape)
@@ -149,12 +155,12 @@ class LoTRA(LowRank):
         }
         return {"core": small, **turned}
 
-    def strengths(self, site: Site, factors: Factors) -> dict[str, Tensor]:
+    def strengths(self, parameter: AdaptedParameter, factors: Factors) -> dict[str, Tensor]:
         """Norms of the core's slices, which for canonical factors are the mode's singular values."""
-        core, ranks = factors["core"], self.rank(site)
+        core, ranks = factors["core"], self.rank(parameter)
         return {mode: core.movedim(k, 0).flatten(1).norm(dim=1) for k, mode in enumerate(ranks)}
 
-    def keep(self, site: Site, factors: Factors, kept: Mapping[str, list[int]]) -> Factors:
+    def keep(self, parameter: AdaptedParameter, factors: Factors, kept: Mapping[str, list[int]]) -> Factors:
         """The kept columns and core slices; nothing at all when a mode keeps none."""
         empty = not all(kept.values())
         out, core = {}, factors["core"]
@@ -164,7 +170,7 @@ class LoTRA(LowRank):
             out[mode] = factors[mode][:, index].contiguous()
         return {"core": core.contiguous(), **out}
 
-    def silence(self, site: Site, factors: Factors, kept: Mapping[str, Tensor]) -> Factors:
+    def silence(self, parameter: AdaptedParameter, factors: Factors, kept: Mapping[str, Tensor]) -> Factors:
         """The other slices of the core at zero."""
         core = factors["core"]
         return {**factors, "core": multiply(core, [torch.diag(on.to(core)) for on in kept.values()])}
@@ -177,6 +183,6 @@ class LoTRA(LowRank):
         return a, b, c
 
 
-def _to_modes(site: Site, tensor: Tensor) -> Tensor:
+def _to_modes(parameter: AdaptedParameter, tensor: Tensor) -> Tensor:
     """Axes of a parameter in the order of ``MODES``."""
-    return tensor.permute([site.roles.index(mode) for mode in MODES if mode in site.roles])
+    return tensor.permute([parameter.roles.index(mode) for mode in MODES if mode in parameter.roles])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from torch import Tensor
 
-from sciml.adapters.base import AdapterConfig, Factors, check_int
-from sciml.adapters.parameters import Site
+from sciml.adapters.base import AdapterConfig, Factors
+from sciml.adapters.parameters import AdaptedParameter
+from sciml.arguments import integer, one_of
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.rank.selectors import SELECTORS
 
@@ -39,26 +41,22 @@ class LowRank(AdapterConfig):
         super().__post_init__()
         if not isinstance(self.rank_pattern, Mapping):
             raise ArgumentTypeError(
-                f"rank_pattern needs a mapping of names to ranks, got {self.rank_pattern!r}"
+                f"rank_pattern needs a mapping of names to ranks, got {self.rank_pattern!r}."
             )
         pattern = {
             name: self.check_rank(rank, f"rank_pattern[{name!r}]") for name, rank in self.rank_pattern.items()
         }
         object.__setattr__(self, "rank_pattern", pattern)
         if self.rank_budget is not None:
-            check_int(self.rank_budget, "rank_budget", 0)
-        if not isinstance(self.rank_search, str) or self.rank_search not in SELECTORS:
-            raise ArgumentError(f"rank_search needs one of {', '.join(SELECTORS)}, got {self.rank_search!r}")
-        if self.rank_schedule not in SCHEDULES:
-            raise ArgumentError(
-                f"rank_schedule needs one of {', '.join(SCHEDULES)}, got {self.rank_schedule!r}"
-            )
+            object.__setattr__(self, "rank_budget", integer("rank_budget", self.rank_budget, least=0))
+        one_of("rank_search", self.rank_search, SELECTORS)
+        one_of("rank_schedule", self.rank_schedule, SCHEDULES)
         if self.rank_schedule == "joint" and self.rank_budget is None:
-            raise ArgumentError("rank_schedule 'joint' needs a rank_budget to fall to, got None")
+            raise ArgumentError("rank_schedule 'joint' needs a rank_budget to fall to, got None.")
 
-    def adapts(self, site: Site) -> bool:
+    def adapts(self, parameter: AdaptedParameter) -> bool:
         """Matrices and third-order tensors."""
-        return bool(site.roles)
+        return bool(parameter.roles)
 
     def with_ranks(self, pattern: Mapping[str, Any]) -> Self:
         """The same configuration with the ranks that a search found."""
@@ -66,48 +64,43 @@ class LowRank(AdapterConfig):
 
     # what a kind defines
 
+    @abc.abstractmethod
     def check_rank(self, rank: Any, argument: str) -> Any:
         """The rank of one parameter in its plain form, or an error that names the argument."""
-        raise ArgumentTypeError(f"{type(self).__name__} must define check_rank(rank, argument).")
 
-    def modes(self, site: Site) -> dict[str, int]:
+    @abc.abstractmethod
+    def modes(self, parameter: AdaptedParameter) -> dict[str, int]:
         """Components of a parameter, ``{mode: rank}``: one mode for a product, three for a Tucker tensor."""
-        raise ArgumentTypeError(f"{type(self).__name__} must define modes(site).")
 
-    def gated(self, site: Site, factors: Factors, gates: Mapping[str, Tensor]) -> Factors:
+    @abc.abstractmethod
+    def gated(self, parameter: AdaptedParameter, factors: Factors, gates: Mapping[str, Tensor]) -> Factors:
         """The factors with component i of a mode times ``gates[mode][i]``: 1 keeps it, 0 removes it."""
-        raise ArgumentTypeError(f"{type(self).__name__} must define gated(site, factors, gates).")
 
-    def canonical(self, site: Site, factors: Factors) -> Factors:
+    @abc.abstractmethod
+    def canonical(self, parameter: AdaptedParameter, factors: Factors) -> Factors:
         """The same difference from orthogonal components in falling order of strength; same ranks."""
-        raise ArgumentTypeError(f"{type(self).__name__} must define canonical(site, factors).")
 
-    def strengths(self, site: Site, factors: Factors) -> dict[str, Tensor]:
+    @abc.abstractmethod
+    def strengths(self, parameter: AdaptedParameter, factors: Factors) -> dict[str, Tensor]:
         """How large each component of canonical factors is, ``{mode: (rank,)}``, all >= 0."""
-        raise ArgumentTypeError(f"{type(self).__name__} must define strengths(site, factors).")
 
-    def keep(self, site: Site, factors: Factors, kept: Mapping[str, list[int]]) -> Factors:
+    @abc.abstractmethod
+    def keep(self, parameter: AdaptedParameter, factors: Factors, kept: Mapping[str, list[int]]) -> Factors:
         """The factors with only the kept components of each mode."""
-        raise ArgumentTypeError(f"{type(self).__name__} must define keep(site, factors, kept).")
 
-    def silence(self, site: Site, factors: Factors, kept: Mapping[str, Tensor]) -> Factors:
+    @abc.abstractmethod
+    def silence(self, parameter: AdaptedParameter, factors: Factors, kept: Mapping[str, Tensor]) -> Factors:
         """The factors of full size with the components outside the masks at zero but able to grow again."""
-        raise ArgumentTypeError(f"{type(self).__name__} must define silence(site, factors, kept).")
 
+    @abc.abstractmethod
     def rank_of(self, kept: Mapping[str, list[int]]) -> Any:
-        """The entry of ``rank_pattern`` for what `keep` leaves."""
-        raise ArgumentTypeError(f"{type(self).__name__} must define rank_of(kept).")
+        """The entry of ``rank_pattern`` for what ``keep`` leaves."""
 
 
-def single_rank(value: Any, argument: str) -> int:
-    """A single rank: an int >= 0."""
-    return check_int(value, argument, 0)
-
-
-def fitting(rank: int, limit: int, site: Site, explicit: bool) -> int:
+def fitting(rank: int, limit: int, parameter: AdaptedParameter, explicit: bool) -> int:
     """A rank cut to what the parameter has room for; one that was given for this very parameter must fit."""
     if explicit and rank > limit:
         raise ArgumentError(
-            f"rank_pattern[{site.name!r}] needs a rank <= {limit} for shape {site.shape}, got {rank}"
+            f"rank_pattern[{parameter.name!r}] needs a rank <= {limit} for shape {parameter.shape}, got {rank}."
         )
     return min(rank, limit)

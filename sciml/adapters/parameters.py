@@ -1,4 +1,4 @@
-"""What an adapter needs to know about a parameter: its shape and what each axis stands for.
+"""An adapted parameter: its shape and what each axis stands for; and how parameters are named.
 
 Four layouts occur in the networks here: ``weight`` (n_out, n_in) of a linear layer, ``coef`` (n_in, m,
 n_out) and ``base`` (n_in, n_out) of a KAN layer, ``core`` (r_in, r_out, r_basis) of a Slim KAN's. Other
@@ -26,7 +26,7 @@ GROUPS = ("first", "hidden", "head", "bias")
 
 
 @dataclass(frozen=True)
-class Site:
+class AdaptedParameter:
     """One adapted parameter: its name, its shape, the role of each axis (none for a vector)."""
 
     name: str
@@ -34,8 +34,8 @@ class Site:
     roles: tuple[str, ...]
 
     @classmethod
-    def of(cls, name: str, weight: Tensor) -> Site:
-        """The site of a parameter, its roles read off the last part of its name, or off its order."""
+    def of(cls, name: str, weight: Tensor) -> AdaptedParameter:
+        """Roles are read off the last part of the name, or else off the number of axes."""
         roles = ROLES.get(name.rpartition(".")[2], ())
         if len(roles) != weight.ndim:
             roles = ROLES_BY_ORDER.get(weight.ndim, ())
@@ -60,7 +60,7 @@ def named(parameters: Mapping[str, Tensor] | nn.Module) -> dict[str, Tensor]:
         parameters = dict(parameters.named_parameters())
     if not isinstance(parameters, Mapping):
         raise ArgumentTypeError(
-            f"base needs a torch.nn.Module or a mapping of tensors, got {type(parameters)}"
+            f"base needs a torch.nn.Module or a mapping of tensors, got {type(parameters).__name__}."
         )
     return {name: p.detach() for name, p in parameters.items()}
 
@@ -102,8 +102,8 @@ def resolve(patterns: Iterable[str], parameters: Mapping[str, Tensor], argument:
         # a shallow network has no hidden layer, and a KAN no bias: nothing to do there is no mistake
         if not hits and pattern not in ("hidden", "bias"):
             raise ArgumentError(
-                f"{argument} needs names of parameters or layers, or one of {', '.join(GROUPS)}; {pattern!r} "
-                f"matches none of {', '.join(parameters)}"
+                f"{argument} needs names of parameters or layers ({', '.join(parameters)}), or one of "
+                f"{', '.join(GROUPS)}, got {pattern!r}, which matches nothing."
             )
         chosen |= hits
     return [name for name in parameters if name in chosen]

@@ -18,6 +18,7 @@ from sciml import rank
 from sciml.adapters.adapter import Adapter
 from sciml.adapters.base import Factors
 from sciml.adapters.low_rank import LowRank
+from sciml.arguments import one_of
 from sciml.errors import ArgumentError
 from sciml.jacobian.factors import AdaptedProblem
 from sciml.rank.greedy import BRUTE_FORCE_LIMIT
@@ -35,7 +36,7 @@ class Gates:
 
     Attributes:
         sizes: Components of each mode of each parameter, ``{"name/mode": rank}``.
-        site_of_mode: For each entry of ``sizes``, the number of its parameter.
+        parameter_of_mode: For each entry of ``sizes``, the number of its parameter.
         adapter: The adapter with orthogonal components.
     """
 
@@ -43,19 +44,19 @@ class Gates:
         config = adapter.config
         if not isinstance(config, LowRank):
             raise ArgumentError(
-                f"adapter needs a low-rank kind with components to choose, got {config.kind!r}"
+                f"adapter needs a low-rank kind with components to choose, got {config.kind!r}."
             )
         self.config = config
         self._names = [name for name, rule in adapter.rules.items() if rule is config]
         factors = {
-            name: config.canonical(adapter.sites[name], detached(f)) if name in self._names else detached(f)
+            name: config.canonical(adapter.adapted[name], detached(f)) if name in self._names else detached(f)
             for name, f in adapter.factors.items()
         }
         self.adapter = adapter.replace_factors(config, factors)
         self.shapes = adapter.shapes
-        modes = {name: config.modes(adapter.sites[name]) for name in self._names}
+        modes = {name: config.modes(adapter.adapted[name]) for name in self._names}
         self.sizes = {f"{name}/{mode}": r for name in self._names for mode, r in modes[name].items()}
-        self.site_of_mode = torch.tensor([k for k, own in enumerate(modes.values()) for _ in own])
+        self.parameter_of_mode = torch.tensor([k for k, own in enumerate(modes.values()) for _ in own])
 
     @property
     def size(self) -> int:
@@ -74,16 +75,16 @@ class Gates:
     def deltas(self, theta: Tensor) -> dict[str, Tensor]:
         """The differences with the components multiplied by gates ``theta`` (R,)."""
         factors = {name: detached(f) for name, f in self.adapter.factors.items()}
-        for name, modes in self._by_site(theta).items():
-            factors[name] = self.config.gated(self.adapter.sites[name], factors[name], modes)
+        for name, modes in self._by_parameter(theta).items():
+            factors[name] = self.config.gated(self.adapter.adapted[name], factors[name], modes)
         return self.adapter.deltas_of(factors)
 
     def strengths(self) -> Tensor:
         """Singular values of the components, (R,)."""
         parts = []
         for name in self._names:
-            site = self.adapter.sites[name]
-            parts += self.config.strengths(site, detached(self.adapter.factors[name])).values()
+            parameter = self.adapter.adapted[name]
+            parts += self.config.strengths(parameter, detached(self.adapter.factors[name])).values()
         return torch.cat(parts) if parts else self.vector()
 
     def prune(self, keep: Tensor) -> Adapter:
@@ -92,27 +93,27 @@ class Gates:
         factors = dict(self.adapter.factors)
         ranks = {}
         for name in self._names:
-            site = self.adapter.sites[name]
-            kept = {mode: pattern[f"{name}/{mode}"] for mode in self.config.modes(site)}
-            factors[name] = self.config.keep(site, factors[name], kept)
+            parameter = self.adapter.adapted[name]
+            kept = {mode: pattern[f"{name}/{mode}"] for mode in self.config.modes(parameter)}
+            factors[name] = self.config.keep(parameter, factors[name], kept)
             ranks[name] = self.config.rank_of(kept)
         return self.adapter.replace_factors(self.config.with_ranks(ranks), factors)
 
     def silence(self, keep: Tensor) -> Adapter:
         """The adapter at full size, the other components at zero but able to come back in training."""
         factors = dict(self.adapter.factors)
-        for name, modes in self._by_site(keep).items():
-            factors[name] = self.config.silence(self.adapter.sites[name], factors[name], modes)
+        for name, modes in self._by_parameter(keep).items():
+            factors[name] = self.config.silence(self.adapter.adapted[name], factors[name], modes)
         return self.adapter.replace_factors(self.config, factors)
 
     @property
     def _like(self) -> Tensor:
         return self.adapter.parameters()[0]
 
-    def _by_site(self, values: Tensor) -> dict[str, Mapping[str, Tensor]]:
+    def _by_parameter(self, values: Tensor) -> dict[str, Mapping[str, Tensor]]:
         pieces = dict(zip(self.sizes, values.split(list(self.sizes.values())), strict=True))
         return {
-            name: {mode: pieces[f"{name}/{mode}"] for mode in self.config.modes(self.adapter.sites[name])}
+            name: {mode: pieces[f"{name}/{mode}"] for mode in self.config.modes(self.adapter.adapted[name])}
             for name in self._names
         }
 
@@ -135,8 +136,7 @@ def choose(
         selector: One of ``sciml.rank.SELECTORS``.
         curvature: ``"hessian"``, by differences of 2 R gradients, or ``"gauss_newton"``, from one Jacobian.
     """
-    if curvature not in CURVATURES:
-        raise ArgumentError(f"curvature needs one of {', '.join(CURVATURES)}, got {curvature!r}")
+    one_of("curvature", curvature, CURVATURES)
     ones = gates.vector()
     gated = AdaptedProblem(problem, gates, base)
     if curvature == "hessian":
@@ -154,15 +154,15 @@ def check_searchable(adapter: Adapter) -> None:
         return
     if (size := Gates(adapter).size) > BRUTE_FORCE_LIMIT:
         raise ArgumentError(
-            f"rank_search 'brute_force' needs at most {BRUTE_FORCE_LIMIT} components, got {size}"
+            f"rank_search 'brute_force' needs at most {BRUTE_FORCE_LIMIT} components, got {size}."
         )
 
 
 def search_ranks(adapter: Adapter, problem: Any, base: Tensor, curvature: str = "hessian") -> Adapter:
-    """The adapter cut to its ``rank_budget`` by its ``rank_search``; arguments as for `choose`."""
+    """The adapter cut to its ``rank_budget`` by its ``rank_search``; arguments as for ``choose``."""
     gates = Gates(adapter)
     if gates.config.rank_budget is None:
-        raise ArgumentError("adapter needs a rank_budget to search ranks for, got None")
+        raise ArgumentError("adapter needs a rank_budget to search ranks for, got None.")
     keep = choose(gates, problem, base, gates.config.rank_budget, gates.config.rank_search, curvature)
     return gates.prune(keep)
 
@@ -176,7 +176,7 @@ def _select(gates: Gates, found: rank.Derivatives, budget: int, selector: str) -
     strength, ones = gates.strengths(), gates.vector()
     lengths = torch.tensor(list(gates.sizes.values()), device=ones.device)
     mode = torch.arange(len(lengths), device=ones.device).repeat_interleave(lengths)  # of each component
-    site = gates.site_of_mode.to(ones.device)
+    owner = gates.parameter_of_mode.to(ones.device)
     room = torch.ones_like(mode, dtype=torch.bool)  # components that may be kept
     while True:
         counts = torch.bincount(mode[room], minlength=len(lengths)).tolist()
@@ -190,11 +190,11 @@ def _select(gates: Gates, found: rank.Derivatives, budget: int, selector: str) -
         keep = torch.zeros_like(room)
         keep[room] = rank.select(selector, known, budget)
         filled = torch.bincount(mode[keep], minlength=len(lengths)) > 0
-        broken = [k for k in site[filled].unique() if not bool(filled[site == k].all())]
+        broken = [k for k in owner[filled].unique() if not bool(filled[owner == k].all())]
         if not broken:
             return keep
         for k in broken:
-            room &= site[mode] != k
+            room &= owner[mode] != k
 
 
 def detached(factors: Mapping[str, Tensor]) -> Factors:

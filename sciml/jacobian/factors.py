@@ -1,4 +1,4 @@
-"""A problem in the base's parameters seen as one in the adapter's factors: the chain rule, nothing else.
+"""A problem in the base's parameters as one in the factors of an adapter: the chain rule.
 
 With ``change(theta)`` the flat difference that the factors ``theta`` (p,) stand for, the problem is
 ``f(base + change(theta))``. The difference is a polynomial in few numbers, so its derivative costs next to
@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from sciml.errors import ArgumentError
+from sciml.jacobian.graph import adjoint, vjp
+from sciml.jacobian.protocols import Linearization
 
 ROWS_AT_ONCE = 1024  # rows of a Jacobian that are mapped together
 
@@ -46,7 +48,7 @@ class ChangeOfVariables:
 
     def __init__(self, adapter: Differences, base: Tensor):
         if base.shape != (adapter.dense_size,):
-            raise ArgumentError(f"base needs shape ({adapter.dense_size},), got {tuple(base.shape)}")
+            raise ArgumentError(f"base needs shape ({adapter.dense_size},), got {tuple(base.shape)}.")
         self.adapter, self.base = adapter, base.detach()
         self._slices: dict[str, slice] = {}
         start = 0
@@ -67,13 +69,11 @@ class ChangeOfVariables:
         with torch.enable_grad():
             theta = theta.detach().requires_grad_()
             deltas = self.adapter.deltas(theta)
-            # J'w is linear in w: differentiating it by w along v gives J v without forward-mode rules
-            ws = [torch.zeros_like(d).requires_grad_() for d in deltas.values()]
-            (pulled,) = torch.autograd.grad(list(deltas.values()), theta, ws, create_graph=True)
-            pushed = torch.autograd.grad(pulled, ws, v, allow_unused=True, materialize_grads=True)
+            w, pulled = adjoint(torch.cat([d.reshape(-1) for d in deltas.values()]), (theta,))
+        pushed = vjp(pulled, (w,), v).split([d.numel() for d in deltas.values()])
         out = torch.zeros_like(self.base)
         for name, direction in zip(deltas, pushed, strict=True):
-            out[self._slices[name]] = direction.reshape(-1)
+            out[self._slices[name]] = direction
         return out
 
     def pull(self, theta: Tensor, w: Tensor) -> Tensor:
@@ -99,29 +99,10 @@ class ChangeOfVariables:
         return min(s.start for s in own), max(s.stop for s in own)
 
 
-class LinearProblem(Protocol):
-    """What is asked of a linearisation (see ``sciml.optim``)."""
-
-    residual: Tensor
-    shape: tuple[int, int]
-
-    def dense(self) -> Tensor:
-        """J, (M, P)."""
-        ...
-
-    def mv(self, v: Tensor) -> Tensor:
-        """``J v``, (M,)."""
-        ...
-
-    def rmv(self, w: Tensor) -> Tensor:
-        """``J' w``, (P,)."""
-        ...
-
-
 class FactorLinearization:
     """The residual's Jacobian in the factors: ``J change'(theta)``, shape (M, p)."""
 
-    def __init__(self, inner: LinearProblem, variables: ChangeOfVariables, theta: Tensor):
+    def __init__(self, inner: Linearization, variables: ChangeOfVariables, theta: Tensor):
         self._inner, self._variables, self._theta = inner, variables, theta
         self.residual = inner.residual
         self.shape = (inner.shape[0], theta.numel())
@@ -132,10 +113,13 @@ class FactorLinearization:
         if self._dense is None:
             start, stop = self._variables.span(self._theta)
             # a head alone needs a few columns of the full Jacobian
-            some = getattr(self._inner, "columns", None)
-            rows = self._inner.dense()[:, start:stop] if some is None else some(start, stop)
+            rows = self._inner.columns(start, stop)
             self._dense = self._variables.pull_rows(self._theta, rows, start)
         return self._dense
+
+    def columns(self, start: int, stop: int) -> Tensor:
+        """``J[:, start:stop]``, of the dense J."""
+        return self.dense()[:, start:stop]
 
     def mv(self, v: Tensor) -> Tensor:
         """(p,) -> (M,)."""
@@ -150,7 +134,7 @@ class FactorLinearization:
         return self._variables.pull(self._theta, self._inner.rmv(w))
 
     def gram(self) -> Tensor:
-        """``J J'``, (M, M)."""
+        """``J Jᵀ``, (M, M)."""
         J = self.dense()
         return J @ J.mT
 

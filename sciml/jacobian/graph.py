@@ -1,7 +1,7 @@
-"""Products with J, J' and the Hessian from one kept autograd graph.
+"""Products with J, Jᵀ and the Hessian from one kept autograd graph.
 
-Every product costs one backward pass (9 ms where a forward-over-reverse product that rebuilds the graph
-takes 25); dense matrices come from batches of such passes.
+Every product costs one backward pass, where a forward-over-reverse product builds the graph anew; dense matrices
+come from batches of such passes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def vjp(output: Tensor, inputs: Sequence[Tensor], weight: Tensor, create_graph: 
     """``d(output . weight)/d(inputs)`` as one flat vector; zeros where ``output`` does not depend on an
     input.
     """
-    if output.grad_fn is None:
+    if not output.requires_grad:
         return torch.cat([torch.zeros_like(x).reshape(-1) for x in inputs])
     grads = torch.autograd.grad(
         output, inputs, weight, retain_graph=True, create_graph=create_graph, materialize_grads=True
@@ -33,13 +33,12 @@ def rows(output: Tensor, inputs: Sequence[Tensor]) -> Tensor:
     """The Jacobian of a vector ``output`` (n,), shape (n, total size of the inputs), one chunk of rows a
     pass.
     """
+    size = sum(x.numel() for x in inputs)
+    if not output.requires_grad or len(output) == 0:
+        return output.new_zeros(len(output), size)
     eye = torch.eye(len(output), dtype=output.dtype, device=output.device)
     blocks = []
-    for start in range(0, len(eye), CHUNK):
-        chunk = eye[start : start + CHUNK]
-        if output.grad_fn is None:
-            blocks.append(chunk.new_zeros(len(chunk), sum(x.numel() for x in inputs)))
-            continue
+    for chunk in eye.split(CHUNK):
         try:
             grads = torch.autograd.grad(
                 output, inputs, chunk, retain_graph=True, is_grads_batched=True, materialize_grads=True
@@ -48,6 +47,17 @@ def rows(output: Tensor, inputs: Sequence[Tensor]) -> Tensor:
         except RuntimeError:  # an operation without a batching rule
             blocks.append(torch.stack([vjp(output, inputs, row) for row in chunk]))
     return torch.cat(blocks)
+
+
+def adjoint(output: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """``(w, Jᵀ w)`` with a graph, for J (n, P) the Jacobian of a vector ``output`` (n,) by the inputs.
+
+    ``Jᵀ w`` is linear in w, so that its own vjp by w along v is ``J v``, and its rows are J's columns: forward
+    products from backward passes alone, which every operation of autograd has.
+    """
+    with torch.enable_grad():
+        w = torch.zeros_like(output, requires_grad=True)
+        return w, vjp(output, inputs, w, create_graph=True)
 
 
 class GraphLinearization:
@@ -68,18 +78,15 @@ class GraphLinearization:
         self._adjoint: tuple[Tensor, Tensor] | None = None
 
     def rmv(self, w: Tensor) -> Tensor:
-        """``J' w``."""
+        """``Jᵀ w``."""
         if self._dense is not None:
             return self._dense.T @ w
         self._enter()
         return vjp(self._r, self._inputs, w)
 
-    def _linear_adjoint(self) -> tuple[Tensor, Tensor]:
-        """``(w, J' w)`` as a graph: linear in w, so its own vjp is ``J v``."""
+    def _kept_adjoint(self) -> tuple[Tensor, Tensor]:
         if self._adjoint is None:
-            with torch.enable_grad():
-                w = torch.zeros_like(self._r, requires_grad=True)
-                self._adjoint = w, vjp(self._r, self._inputs, w, create_graph=True)
+            self._adjoint = adjoint(self._r, self._inputs)
         return self._adjoint
 
     def mv(self, v: Tensor) -> Tensor:
@@ -87,8 +94,8 @@ class GraphLinearization:
         if self._dense is not None:
             return self._dense @ v
         self._enter()
-        w, adjoint = self._linear_adjoint()
-        return vjp(adjoint, (w,), v)
+        w, pulled = self._kept_adjoint()
+        return vjp(pulled, (w,), v)
 
     def dense(self) -> Tensor:
         """J, shape (M, P), by min(M, P) backward passes in batches."""
@@ -97,12 +104,16 @@ class GraphLinearization:
             if self.shape[0] <= self.shape[1]:
                 self._dense = rows(self._r, self._inputs)
             else:
-                w, adjoint = self._linear_adjoint()
-                self._dense = rows(adjoint, (w,)).T.contiguous()
+                w, pulled = self._kept_adjoint()
+                self._dense = rows(pulled, (w,)).T.contiguous()
         return self._dense
 
+    def columns(self, start: int, stop: int) -> Tensor:
+        """``J[:, start:stop]``, of the dense J."""
+        return self.dense()[:, start:stop]
+
     def gram(self) -> Tensor:
-        """``J J'``."""
+        """``J Jᵀ``."""
         return outer_gram(self.dense())
 
 

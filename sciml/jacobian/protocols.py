@@ -18,16 +18,20 @@ class Linearization(Protocol):
         """J, shape (M, P)."""
         ...
 
+    def columns(self, start: int, stop: int) -> Tensor:
+        """``J[:, start:stop]``, without the others where that is possible."""
+        ...
+
     def mv(self, v: Tensor) -> Tensor:
         """``J v``: (P,) -> (M,)."""
         ...
 
     def rmv(self, w: Tensor) -> Tensor:
-        """``J' w``: (M,) -> (P,)."""
+        """``Jᵀ w``: (M,) -> (P,)."""
         ...
 
     def gram(self) -> Tensor:
-        """``J J'``, shape (M, M)."""
+        """``J Jᵀ``, shape (M, M)."""
         ...
 
 

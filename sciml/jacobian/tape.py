@@ -2,7 +2,7 @@
 
 Points are independent, so the backward pass of ``r.sum()`` carries every point's own cotangents. For a layer with input
 jet ``z`` and cotangent ``g`` of its output jet, row ``n`` of the Jacobian is a contraction of ``z[n]`` and ``g[n]`` alone
-(for a linear layer their outer product, summed over the channels). The same factors give ``J v``, ``J' w`` and ``J J'``.
+(for a linear layer their outer product, summed over the channels). The same factors give ``J v``, ``Jᵀ w`` and ``J Jᵀ``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sciml.nn.base import Record
 
-GRAM_BYTES = 256 << 20  # of the Jacobian's columns that exist at a time while J J' is summed
+GRAM_BYTES = 256 << 20  # of the Jacobian's columns that exist at a time while J Jᵀ is summed
 
 
 class Block:
@@ -32,28 +32,22 @@ class Block:
         ]
         self.rows = self.parts[0][1].shape[0]
 
-    def fill(self, out: Tensor, offsets: dict[int, int]) -> None:
-        """Write the rows into ``out (n, P)``."""
-        for layer, z, g, weights in self.parts:
-            rows = layer.jacobian(z, g, weights)
-            start = offsets[id(layer)]
-            out[:, start : start + rows.shape[1]] = rows
+    def fill(self, out: Tensor, spans: Sequence[slice]) -> None:
+        """Write the rows into ``out (n, P)``; ``spans`` holds the columns of each layer."""
+        for (layer, z, g, weights), span in zip(self.parts, spans, strict=True):
+            out[:, span] = layer.jacobian(z, g, weights)
 
-    def mv(self, v: Tensor, offsets: dict[int, int]) -> Tensor:
+    def mv(self, v: Tensor, spans: Sequence[slice]) -> Tensor:
         """``J v`` for these rows, ``(n,)``."""
         total = v.new_zeros(self.rows)
-        for layer, z, g, weights in self.parts:
-            start = offsets[id(layer)]
-            direction = v[start : start + sum(p.numel() for p in layer.parameters())]
-            total += (layer.tangent(z, direction, weights) * g).sum((1, 2))
+        for (layer, z, g, weights), span in zip(self.parts, spans, strict=True):
+            total += (layer.tangent(z, v[span], weights) * g).sum((1, 2))
         return total
 
-    def rmv(self, w: Tensor, out: Tensor, offsets: dict[int, int]) -> None:
-        """Add ``J' w`` of these rows to ``out (P,)``."""
-        for layer, z, g, weights in self.parts:
-            part = layer.cotangent(z, g * w[:, None, None], weights)
-            start = offsets[id(layer)]
-            out[start : start + part.numel()] += part
+    def rmv(self, w: Tensor, out: Tensor, spans: Sequence[slice]) -> None:
+        """Add ``Jᵀ w`` of these rows to ``out (P,)``."""
+        for (layer, z, g, weights), span in zip(self.parts, spans, strict=True):
+            out[span] += layer.cotangent(z, g * w[:, None, None], weights)
 
     def columns(self) -> int:
         """Number of parameters ``P``."""
@@ -63,22 +57,27 @@ class Block:
 class TapeLinearization:
     """Residual and Jacobian of a system whose network offers jets.
 
-    Attributes:
+    Args:
         residual: ``(M,)``, scaled.
+        blocks: Its rows; every block went through the same layers.
+        parameters: What the columns stand for, in their order.
+
+    Attributes:
+        residual: As given.
         shape: ``(M, P)``.
     """
 
-    def __init__(self, residual: Tensor, blocks: Sequence[Block], offsets: dict[int, int], columns: int):
+    def __init__(self, residual: Tensor, blocks: Sequence[Block], parameters: Sequence[Tensor]):
         self.residual = residual
-        self.shape = (residual.numel(), columns)
         self._blocks = list(blocks)
-        self._offsets = offsets
+        self.shape = (residual.numel(), sum(p.numel() for p in parameters))
+        self._spans = _columns_of_layers(self._blocks[0], parameters)
         self._dense: Tensor | None = None
 
     @property
     def complete(self) -> bool:
         """Whether the layers account for every parameter; False for a network with others, or with frozen ones."""
-        return all(block.columns() == self.shape[1] for block in self._blocks)
+        return bool(self._spans) and all(block.columns() == self.shape[1] for block in self._blocks)
 
     @torch.no_grad()
     def dense(self) -> Tensor:
@@ -87,7 +86,7 @@ class TapeLinearization:
             out = self.residual.new_empty(self.shape)
             start = 0
             for block in self._blocks:
-                block.fill(out[start : start + block.rows], self._offsets)
+                block.fill(out[start : start + block.rows], self._spans)
                 start += block.rows
             self._dense = out
         return self._dense
@@ -98,12 +97,10 @@ class TapeLinearization:
         out = self.residual.new_zeros(self.shape[0], stop - start)
         row = 0
         for block in self._blocks:
-            for layer, z, g, weights in block.parts:
-                first = self._offsets[id(layer)]
-                last = first + sum(p.numel() for p in layer.parameters())
-                low, high = max(first, start), min(last, stop)
+            for (layer, z, g, weights), span in zip(block.parts, self._spans, strict=True):
+                low, high = max(span.start, start), min(span.stop, stop)
                 if low < high:
-                    part = layer.jacobian(z, g, weights)[:, low - first : high - first]
+                    part = layer.jacobian(z, g, weights)[:, low - span.start : high - span.start]
                     out[row : row + block.rows, low - start : high - start] = part
             row += block.rows
         return out
@@ -113,23 +110,23 @@ class TapeLinearization:
         """``J v``, ``(M,)``."""
         if self._dense is not None:
             return self._dense @ v
-        return torch.cat([block.mv(v, self._offsets) for block in self._blocks])
+        return torch.cat([block.mv(v, self._spans) for block in self._blocks])
 
     @torch.no_grad()
     def rmv(self, w: Tensor) -> Tensor:
-        """``J' w``, ``(P,)``."""
+        """``Jᵀ w``, ``(P,)``."""
         if self._dense is not None:
             return self._dense.T @ w
         out = w.new_zeros(self.shape[1])
         start = 0
         for block in self._blocks:
-            block.rmv(w[start : start + block.rows], out, self._offsets)
+            block.rmv(w[start : start + block.rows], out, self._spans)
             start += block.rows
         return out
 
     @torch.no_grad()
     def gram(self) -> Tensor:
-        """``J J'``, ``(M, M)``, from the columns of some outputs of one layer at a time: ``GRAM_BYTES`` of them, or
+        """``J Jᵀ``, ``(M, M)``, from the columns of some outputs of one layer at a time: ``GRAM_BYTES`` of them, or
         those of one output where that is more.
         """
         if self._dense is not None:
@@ -149,7 +146,7 @@ class TapeLinearization:
 
     @torch.no_grad()
     def row_norms(self) -> Tensor:
-        """Squared norm of every row, ``(M,)``: the diagonal of ``J J'``."""
+        """Squared norm of every row, ``(M,)``: the diagonal of ``J Jᵀ``."""
         if self._dense is not None:
             return self._dense.square().sum(1)
         parts = []
@@ -162,13 +159,25 @@ class TapeLinearization:
         return torch.cat(parts)
 
 
+def _columns_of_layers(block: Block, parameters: Sequence[Tensor]) -> list[slice]:
+    """The columns of each layer; none at all where a layer has parameters that are not among those given."""
+    starts, stop = {}, 0
+    for p in parameters:
+        starts[id(p)] = stop  # by identity, because tensors compare entry by entry
+        stop += p.numel()
+    layers = [list(layer.parameters()) for layer, *_ in block.parts]
+    if not all(id(p) in starts for own in layers for p in own):
+        return []
+    return [slice(starts[id(own[0])], starts[id(own[0])] + sum(p.numel() for p in own)) for own in layers]
+
+
 def mixing_error(
     residual: Callable[[Tensor], Tensor], linearization: TapeLinearization, theta: Tensor, seed: int = 0
 ) -> float:
     """How far ``J v`` is from a central difference along a random ``v``, relative; above about 1e-4 they disagree.
 
     A residual in which one point's row depends on another point (a mean over points, a BatchNorm) breaks the rule that
-    :class:`TapeLinearization` rests on; this is the test for it.
+    ``TapeLinearization`` rests on; this is the test for it.
 
     Args:
         residual: ``theta (P,) -> (M,)``.

@@ -1,4 +1,4 @@
-"""Networks: :class:`KAN`, :class:`SlimKAN` and :class:`MLP` offer jets.
+"""Networks: ``KAN``, ``SlimKAN`` and ``MLP`` offer jets.
 
 Any other ``torch.nn.Module`` works as a model through autograd.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sciml.arguments import one_of
 from sciml.errors import ArgumentError
 from sciml.nn.activation import Activation, FourierFeatures
 from sciml.nn.base import JetLayer, JetNetwork, Record
@@ -41,9 +42,8 @@ def from_config(config: dict[str, Any]) -> JetNetwork:
     """
     arguments = dict(config)
     kind = arguments.pop("kind", None)
-    if kind not in KINDS:
-        raise ArgumentError(f"network kind must be one of {', '.join(KINDS)}; got {kind!r}.")
+    one_of("network kind", kind, KINDS)
     try:
         return KINDS[kind](**arguments)
     except TypeError as error:
-        raise ArgumentError(f"network configuration for {kind} does not fit: {error}.") from error
+        raise ArgumentError(f"config needs the arguments of {kind}, got others: {error}") from error

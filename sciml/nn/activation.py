@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from sciml.errors import ArgumentError
+from sciml.arguments import one_of
 from sciml.jets import elementwise
 from sciml.nn.base import JetLayer
 
@@ -31,43 +32,43 @@ def _silu(x: Tensor) -> Triple:
     return x * p, p + x * q, q * (2 + x * (1 - 2 * p))
 
 
-def _relu_cubed(x: Tensor) -> Triple:
+def _relu_cubed(x: Tensor) -> Tensor:
+    return torch.relu(x) ** 3 / 6
+
+
+def _relu_cubed_triple(x: Tensor) -> Triple:
     r = torch.relu(x)
     return r * r * r / 6, r * r / 2, r
 
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Triple]] = {
-    "tanh": _tanh,
-    "sine": _sine,
-    "silu": _silu,
-    "relu3": _relu_cubed,
-}
-"""Name -> function that returns ``f, f', f''``; ``relu3`` is ``max(x, 0)^3 / 6``."""
+class Function(NamedTuple):
+    """An elementwise function, with and without its derivatives."""
 
-VALUES: dict[str, Callable[[Tensor], Tensor]] = {
-    "tanh": torch.tanh,
-    "sine": torch.sin,
-    "silu": nn.functional.silu,
-    "relu3": lambda x: torch.relu(x) ** 3 / 6,
+    value: Callable[[Tensor], Tensor]
+    derivatives: Callable[[Tensor], Triple]  # f, f', f''
+
+
+ACTIVATIONS: dict[str, Function] = {
+    "tanh": Function(torch.tanh, _tanh),
+    "sine": Function(torch.sin, _sine),
+    "silu": Function(nn.functional.silu, _silu),
+    "relu3": Function(_relu_cubed, _relu_cubed_triple),
 }
-"""Name -> ``f`` alone, for looking at a solution."""
 
 
 class Activation(JetLayer):
-    """An elementwise function by name (a key of :data:`ACTIVATIONS`)."""
+    """An elementwise function by name (a key of ``ACTIVATIONS``)."""
 
     def __init__(self, name: str):
         super().__init__()
-        if name not in ACTIVATIONS:
-            raise ArgumentError(f"activation must be one of {', '.join(ACTIVATIONS)}; got {name!r}.")
-        self.name = name
-        self._function, self._value = ACTIVATIONS[name], VALUES[name]
+        self.name = one_of("activation", name, ACTIVATIONS)
+        self._function = ACTIVATIONS[name]
 
     def jet(self, z: Tensor, weights: Tensor) -> Tensor:
         """``(n, C, i) -> (n, C, i)``."""
         if z.shape[1] == 1:
-            return self._value(z)
-        return elementwise(z, weights, *self._function(z[:, 0]))
+            return self._function.value(z)
+        return elementwise(z, weights, *self._function.derivatives(z[:, 0]))
 
     def extra_repr(self) -> str:
         """The function's name."""

@@ -2,48 +2,34 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from sciml import kernels
+from sciml.arguments import number
 from sciml.errors import ArgumentError
-from sciml.kernels.bspline import bspline_basis, refine, uniform_knots
-from sciml.nn.base import JetLayer, JetNetwork, check_degree, check_grids, check_widths, generator
+from sciml.kernels.bspline import refine
+from sciml.nn.base import generator
+from sciml.nn.splines import SplineLayer, SplineNetwork, layer_grids
 
-SILU_POWER = 0.0903  # E[silu(x)^2] for x uniform on [-1, 1]
 
-
-class KANLayer(JetLayer):
+class KANLayer(SplineLayer):
     """``y_o = sum_i [ base[i, o] silu(x_i) + sum_k coef[i, k, o] B_k(x_i) ]``.
 
     Attributes:
         coef: Spline coefficients ``(n_in, m, n_out)`` with ``m = grid + degree``.
         base: Weights of ``silu``, ``(n_in, n_out)``; absent (None) for a pure spline.
-        knots: ``(n_in, grid + 2 degree + 1)``, a buffer; ``degree`` cells lie on either side of the grid, in which the
-            spline falls to zero smoothly. Further out it is zero and only the base acts.
+        knots: See ``SplineLayer``.
     """
 
     by_output = True
-    knots: Tensor
 
     def __init__(self, coef: Tensor, base: Tensor | None, knots: Tensor, degree: int):
-        super().__init__()
-        self.degree = degree
+        super().__init__(knots, degree)
         self.coef = nn.Parameter(coef)
         self.base = nn.Parameter(base) if base is not None else None
-        self.register_buffer("knots", knots)
-
-    @property
-    def grid(self) -> int:
-        """Number of cells of the grid proper."""
-        return self.knots.shape[1] - 2 * self.degree - 1
-
-    def jet(self, z: Tensor, weights: Tensor) -> Tensor:
-        """``(n, C, n_in) -> (n, C, n_out)``."""
-        return kernels.kan_jets(z, [self.arguments()], weights)
 
     def arguments(self) -> kernels.LayerWeights:
         """What the kernels take."""
@@ -74,7 +60,7 @@ class KANLayer(JetLayer):
         return f"{n_in} -> {n_out}, grid={self.grid}, degree={self.degree}, base={self.base is not None}"
 
 
-class KAN(JetNetwork):
+class KAN(SplineNetwork):
     """A Kolmogorov-Arnold network ``[n_0, ..., n_L]`` (Liu et al. 2024) with B-splines on every edge.
 
     Args:
@@ -84,7 +70,7 @@ class KAN(JetNetwork):
             4 or 5 suit Gauss-Newton training.
         base: Whether ``silu`` is added on every edge.
         domain: Interval that the grid of every layer covers at first; inputs outside it are legal (see
-            :class:`KANLayer`). ``sciml.solve`` scales its coordinates to [-1, 1].
+            ``KANLayer``). ``sciml.solve`` scales its coordinates to [-1, 1].
         seed: Of the initial weights.
         dtype: Floating dtype.
 
@@ -106,43 +92,19 @@ class KAN(JetNetwork):
         seed: int = 0,
         dtype: torch.dtype = torch.float64,
     ):
-        super().__init__()
-        self.widths = check_widths(widths, "KAN")
-        grids, degree = check_grids(grid, len(self.widths) - 1), check_degree(degree)
-        lower, upper = (float(e) for e in domain)
-        if not (math.isfinite(lower) and math.isfinite(upper) and lower < upper):
-            raise ArgumentError(f"domain must be (lower, upper) with lower < upper; got {domain!r}.")
-        self.degree, self.domain, self.seed = degree, (lower, upper), seed
-        rng = generator(seed)
+        super().__init__(widths, degree, base, domain, seed)
+        rng = generator(self.seed)
         chain: list[nn.Module] = []
+        grids = layer_grids(grid, len(self.widths) - 1)
         for g, n_in, n_out in zip(grids, self.widths[:-1], self.widths[1:], strict=True):
-            knots = uniform_knots(lower, upper, g, degree).expand(n_in, -1).clone()
-            coef = random_polynomials(n_in, n_out, knots, degree, rng) * math.sqrt(
-                (0.5 if base else 1.0) / n_in
-            )
-            weight = None
-            if base:
-                size = math.sqrt(0.5 / 3.0 / SILU_POWER / n_in)
-                weight = torch.randn(n_in, n_out, generator=rng, dtype=torch.float64) * size
-            # inputs uniform on [-1, 1] have variance 1/3; keep it whatever the interval's length
-            scale = (upper - lower) / 2
-            chain.append(
-                KANLayer(
-                    (coef * scale).to(dtype),
-                    None if weight is None else weight.to(dtype),
-                    knots.to(dtype),
-                    degree,
-                )
-            )
+            knots = self._start_knots(g, n_in)
+            coef, weight = self._random_edges(n_in, n_out, knots, rng, terms=n_in)
+            weight = None if weight is None else weight.to(dtype)
+            chain.append(KANLayer(coef.to(dtype), weight, knots.to(dtype), self.degree))
         self.layers = nn.ModuleList(chain)
 
-    @property
-    def grids(self) -> list[int]:
-        """Cells of each layer's grid."""
-        return [layer.grid for layer in self._kan_layers()]
-
     def jets(self, z: Tensor, weights: Tensor, tape: list | None = None) -> Tensor:
-        """See :meth:`JetNetwork.jets`; without a tape the whole network is one fused call."""
+        """See ``JetNetwork.jets``; without a tape the whole network is one fused call."""
         if tape is not None:
             return super().jets(z, weights, tape)
         return kernels.kan_jets(z, [layer.arguments() for layer in self._kan_layers()], weights)
@@ -161,7 +123,7 @@ class KAN(JetNetwork):
             The network itself.
         """
         layers = self._kan_layers()
-        grids = check_grids(grid, len(layers))
+        grids = layer_grids(grid, len(layers))
         for layer, g in zip(layers, grids, strict=True):
             inner = layer.knots[:, self.degree : layer.knots.shape[1] - self.degree].double()
             _regrid(layer, _knots_through(_resample(inner, g), self.degree))
@@ -182,11 +144,10 @@ class KAN(JetNetwork):
             The network itself.
         """
         if x.ndim != 2 or x.shape[1] != self.widths[0] or x.shape[0] < 2:
-            raise ArgumentError(f"x needs shape (n, {self.widths[0]}) with n >= 2; got {tuple(x.shape)}.")
-        if not 0.0 <= mix <= 1.0 or not margin >= 0:
-            raise ArgumentError(
-                f"mix needs 0 <= mix <= 1 and margin >= 0; got mix={mix!r}, margin={margin!r}."
-            )
+            raise ArgumentError(f"x needs shape (n, {self.widths[0]}) with n >= 2, got {tuple(x.shape)}.")
+        if not bool(torch.isfinite(x).all()):
+            raise ArgumentError("x needs finite numbers, got nan or infinity.")
+        mix, margin = number("mix", mix, 0, 1), number("margin", margin, 0)
         empty = x.new_zeros(0, 0)
         for layer in self._kan_layers():
             y = layer.jet(x[:, None], empty)[:, 0]  # by the old splines: every layer sees what it saw before
@@ -203,34 +164,10 @@ class KAN(JetNetwork):
 
     def config(self) -> dict:
         """Plain data that rebuilds the architecture (the knots are stored with the weights)."""
-        layers = self._kan_layers()
-        return {
-            "kind": "KAN",
-            "widths": self.widths,
-            "grid": self.grids,
-            "degree": self.degree,
-            "base": layers[0].base is not None,
-            "domain": list(self.domain),
-            "seed": self.seed,
-        }
+        return {"kind": "KAN", "grid": self.grids, **self._spline_config()}
 
     def _kan_layers(self) -> list[KANLayer]:
         return [layer for layer in self.layers if isinstance(layer, KANLayer)]
-
-
-def random_polynomials(n_in: int, n_out: int, knots: Tensor, degree: int, rng: torch.Generator) -> Tensor:
-    """Spline coefficients ``(n_in, m, n_out)`` of random polynomials with mean square 1/3 on the grid."""
-    order = min(degree, 3)
-    coarse = uniform_knots(-1.0, 1.0, 1, order)
-    weights = torch.randn(n_in, order + 1, n_out, generator=rng, dtype=torch.float64)
-    points = torch.linspace(-1, 1, 101, dtype=torch.float64)
-    power = (
-        bspline_basis(points, coarse, order).square().sum(-1).mean()
-    )  # E of the square for white coefficients
-    low, high = knots[0, degree], knots[0, -degree - 1]
-    values = bspline_basis(points, coarse, order) @ weights / (3 * power).sqrt()  # (n_in, 101, n_out)
-    basis = bspline_basis(low + (high - low) * (points + 1) / 2, knots[0], degree)  # (101, m)
-    return torch.linalg.lstsq(basis.expand(n_in, -1, -1), values, driver="gelsd").solution.contiguous()
 
 
 def _knots_through(inner: Tensor, degree: int) -> Tensor:

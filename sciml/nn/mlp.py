@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from sciml.errors import ArgumentError
+from sciml.arguments import integer, one_of, positive
 from sciml.nn.activation import ACTIVATIONS, Activation, FourierFeatures
-from sciml.nn.base import JetNetwork, check_widths, generator
+from sciml.nn.base import JetNetwork, generator, layer_widths
 from sciml.nn.linear import Linear
 
 
@@ -46,17 +47,11 @@ class MLP(JetNetwork):
         dtype: torch.dtype = torch.float64,
     ):
         super().__init__()
-        self.widths = check_widths(widths, "MLP")
-        if activation not in ACTIVATIONS:
-            raise ArgumentError(f"activation must be one of {', '.join(ACTIVATIONS)}; got {activation!r}.")
-        for name, value in (("scale", scale), ("fourier_scale", fourier_scale)):
-            if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
-                raise ArgumentError(f"{name} must be a positive number; got {value!r}.")
-        if not isinstance(fourier, int) or fourier < 0:
-            raise ArgumentError(f"fourier must be a count of features >= 0; got {fourier!r}.")
-        self.activation, self.scale = activation, float(scale)
-        self.fourier, self.fourier_scale, self.seed = fourier, float(fourier_scale), seed
-        rng = generator(seed)
+        self.widths = layer_widths(widths)
+        self.activation = one_of("activation", activation, ACTIVATIONS)
+        self.scale, self.fourier_scale = positive("scale", scale), positive("fourier_scale", fourier_scale)
+        self.fourier, self.seed = integer("fourier", fourier, least=0), integer("seed", seed)
+        rng = generator(self.seed)
 
         def normal(rows: int, columns: int) -> Tensor:
             return torch.randn(rows, columns, generator=rng, dtype=torch.float64)
@@ -78,7 +73,7 @@ class MLP(JetNetwork):
                 chain.append(Activation(activation))
         self.layers = nn.ModuleList(chain)
 
-    def config(self) -> dict:
+    def config(self) -> dict[str, Any]:
         """Plain data that rebuilds the architecture."""
         return {
             "kind": "MLP",

@@ -15,16 +15,17 @@ import torch
 from torch import Tensor, nn
 
 from sciml import kernels
+from sciml.arguments import count
 from sciml.errors import ArgumentError, ArgumentTypeError
-from sciml.kernels.bspline import uniform_knots
-from sciml.nn.base import JetLayer, JetNetwork, check_degree, check_grids, check_widths, generator
-from sciml.nn.kan import KAN, SILU_POWER, KANLayer, random_polynomials
+from sciml.nn.base import generator
+from sciml.nn.kan import KAN, KANLayer
+from sciml.nn.splines import SplineLayer, SplineNetwork, layer_grids
 from sciml.tensors import hosvd
 
 Ranks = tuple[int, int, int]  # in, out, basis: the order of LoTRA
 
 
-class SlimKANLayer(JetLayer):
+class SlimKANLayer(SplineLayer):
     """A KAN layer with Tucker coefficients; ``r1 r2 r3 + n_in r1 + n_out r2 + (m + 1) r3`` numbers.
 
     Attributes:
@@ -33,25 +34,13 @@ class SlimKANLayer(JetLayer):
         knots: ``(n_in, m + degree + 1)``, a buffer.
     """
 
-    knots: Tensor
-
     def __init__(self, core: Tensor, U: Tensor, V: Tensor, W: Tensor, knots: Tensor, degree: int, base: bool):
-        super().__init__()
+        super().__init__(knots, degree)
         self.core, self.U, self.V, self.W = (nn.Parameter(t.contiguous()) for t in (core, U, V, W))
-        self.degree, self.has_base = degree, base
-        self.register_buffer("knots", knots)
-
-    @property
-    def grid(self) -> int:
-        """Number of cells of the grid proper."""
-        return self.knots.shape[1] - 2 * self.degree - 1
-
-    def jet(self, z: Tensor, weights: Tensor) -> Tensor:
-        """``(n, C, n_in) -> (n, C, n_out)``, through the dense coefficients: at these sizes the quicker way."""
-        return kernels.kan_jets(z, [self.arguments()], weights)
+        self.has_base = base
 
     def arguments(self) -> kernels.LayerWeights:
-        """What the kernels take, formed from the factors."""
+        """The dense coefficients, formed from the factors: at these sizes quicker than to contract the factors."""
         return self._split(self._tensor(self.core, self.U, self.V, self.W))
 
     def jacobian(self, z: Tensor, cotangent: Tensor, weights: Tensor) -> Tensor:
@@ -106,16 +95,16 @@ class SlimKANLayer(JetLayer):
         return f"{self.U.shape[0]} -> {self.V.shape[0]}, r={tuple(self.core.shape)}, grid={self.grid}"
 
 
-class SlimKAN(JetNetwork):
+class SlimKAN(SplineNetwork):
     """A KAN with Tucker coefficients in every layer.
 
     Args:
         widths: Layer widths, input and output included.
         r: Ranks ``(r_in, r_out, r_basis)`` or one for all; each is cut to the length of its axis.
-        grid, degree, base, domain, seed, dtype: As for :class:`KAN`.
+        grid, degree, base, domain, seed, dtype: As for ``KAN``.
 
     Starts with ``U ~ N(0, 1/n_in)``, ``core ~ N(0, 1/(r1 r3))``, ``V ~ N(0, 1/r2)``. A column of ``W`` is an edge of a
-    :class:`KAN` at its start, a random polynomial of degree <= 3 (plus ``silu``): smooth whatever the grid, and scaled so
+    ``KAN`` at its start, a random polynomial of degree <= 3 (plus ``silu``): smooth whatever the grid, and scaled so
     that a hidden value has the variance of an input that is uniform on ``domain``.
 
     Raises:
@@ -134,50 +123,38 @@ class SlimKAN(JetNetwork):
         seed: int = 0,
         dtype: torch.dtype = torch.float64,
     ):
-        super().__init__()
-        self.widths = check_widths(widths, "SlimKAN")
-        self.r = _ranks(r)
-        grid, degree = check_grids(grid, 1)[0], check_degree(degree)
-        self.degree, self.base, self.domain, self.seed = (
-            degree,
-            base,
-            (float(domain[0]), float(domain[1])),
-            seed,
-        )
-        rng = generator(seed)
+        super().__init__(widths, degree, base, domain, seed)
+        self.r, grid = _ranks(r), layer_grids(grid, 1)[0]
+        rng = generator(self.seed)
 
         def normal(*shape: int) -> Tensor:
             return torch.randn(*shape, generator=rng, dtype=torch.float64)
 
         chain: list[nn.Module] = []
         for n_in, n_out in zip(self.widths[:-1], self.widths[1:], strict=True):
-            knots = uniform_knots(*self.domain, grid, degree).expand(n_in, -1).clone()
-            rows = grid + degree + base
-            r1, r2, r3 = _fitting(self.r, n_in, n_out, rows)
+            knots = self._start_knots(grid, n_in)
+            r1, r2, r3 = _fitting(self.r, n_in, n_out, grid + self.degree + base)
             core = normal(r1, r2, r3) / math.sqrt(r1 * r3)
             U, V = normal(n_in, r1) / math.sqrt(n_in), normal(n_out, r2) / math.sqrt(r2)
             # white noise in W would put the noise's second derivatives into a PDE's residual
-            W = random_polynomials(1, r3, knots, degree, rng)[0] * math.sqrt(0.5 if base else 1.0)
-            if base:
-                W = torch.cat([W, normal(1, r3) * math.sqrt(0.5 / 3.0 / SILU_POWER)])
-            # inputs uniform on [-1, 1] have variance 1/3; keep it whatever the interval's length
-            W = W * (self.domain[1] - self.domain[0]) / 2
+            edges, weight = self._random_edges(1, r3, knots, rng)
+            W = edges[0] if weight is None else torch.cat([edges[0], weight])
             core, U, V, W, knots = (t.to(dtype) for t in (core, U, V, W, knots))
-            chain.append(SlimKANLayer(core, U, V, W, knots, degree, base))
+            chain.append(SlimKANLayer(core, U, V, W, knots, self.degree, base))
         self.layers = nn.ModuleList(chain)
 
     @classmethod
     def from_kan(cls, kan: KAN, r: int | Sequence[int]) -> SlimKAN:
         """Cut a KAN to ranks ``r`` by a truncated HOSVD of every layer; full ranks keep it exactly."""
         if not isinstance(kan, KAN):
-            raise ArgumentTypeError(f"kan must be a KAN; got {type(kan).__name__}.")
+            raise ArgumentTypeError(f"kan needs a KAN, got {type(kan).__name__}.")
         like = next(kan.parameters())
         slim = cls(
             kan.widths,
             r,
             max(kan.grids),
             kan.degree,
-            base=kan.config()["base"],
+            base=kan.base,
             domain=kan.domain,
             dtype=like.dtype,
         ).to(like.device)
@@ -188,19 +165,10 @@ class SlimKAN(JetNetwork):
 
     def config(self) -> dict:
         """Plain data that rebuilds the architecture, where all layers have one grid."""
-        grids = {layer.grid for layer in self.layers if isinstance(layer, SlimKANLayer)}
+        grids = set(self.grids)
         if len(grids) != 1:
-            raise ArgumentError(f"a SlimKAN with different grids {sorted(grids)} has no plain configuration.")
-        return {
-            "kind": "SlimKAN",
-            "widths": self.widths,
-            "r": list(self.r),
-            "grid": grids.pop(),
-            "degree": self.degree,
-            "base": self.base,
-            "domain": list(self.domain),
-            "seed": self.seed,
-        }
+            raise ArgumentError(f"config() needs one grid for all layers, got {self.grids}.")
+        return {"kind": "SlimKAN", "r": list(self.r), "grid": grids.pop(), **self._spline_config()}
 
 
 def _cut(layer: KANLayer, r: Ranks) -> SlimKANLayer:
@@ -213,10 +181,11 @@ def _cut(layer: KANLayer, r: Ranks) -> SlimKANLayer:
 
 
 def _ranks(r: int | Sequence[int]) -> Ranks:
-    ranks = (r, r, r) if isinstance(r, int) else tuple(r)
-    if len(ranks) != 3 or any(isinstance(k, bool) or not isinstance(k, int) or k < 1 for k in ranks):
-        raise ArgumentError(f"r must be an int >= 1 or three of them (r_in, r_out, r_basis); got {r!r}.")
-    return ranks[0], ranks[1], ranks[2]
+    ranks = tuple(r) if isinstance(r, Sequence) else (r, r, r)
+    if len(ranks) != 3:
+        raise ArgumentError(f"r needs an int or three, (r_in, r_out, r_basis), got {r!r}.")
+    a, b, c = (count("r", k) for k in ranks)
+    return a, b, c
 
 
 def _fitting(r: Ranks, n_in: int, n_out: int, rows: int) -> Ranks:

@@ -1,6 +1,6 @@
 """Maximising the gain under a budget: greedy, random greedy, backward elimination, every subset.
 
-All take a `SecondOrder` model and a budget b and return a boolean mask (R,) with at most b members. For the
+All take a ``SecondOrder`` model and a budget b and return a boolean mask (R,) with at most b members. For the
 quadratic gain, taking i lowers every other marginal by ``Q[:, i]``, so each step is one vector operation on
 exact marginals and the whole search costs O(b R); a priority queue of stale upper bounds has nothing left to
 save.
@@ -8,24 +8,14 @@ save.
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import torch
 from torch import Tensor
 
-from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.arguments import integer
+from sciml.errors import ArgumentError
 from sciml.rank.second_order import SecondOrder
 
 BRUTE_FORCE_LIMIT = 20  # 2^20 subsets: seconds and tens of megabytes
-
-
-def check_budget(budget: int, size: int) -> int:
-    """The budget as an int in [0, size]; more than ``size`` means keep everything."""
-    if isinstance(budget, bool) or not isinstance(budget, Integral):
-        raise ArgumentTypeError(f"budget needs an integer, got {budget!r}")
-    if budget < 0:
-        raise ArgumentError(f"budget needs an integer >= 0, got {budget}")
-    return min(int(budget), size)
 
 
 def greedy(model: SecondOrder, budget: int) -> Tensor:
@@ -35,7 +25,7 @@ def greedy(model: SecondOrder, budget: int) -> Tensor:
     model the gain is at least (1 - 1/e) of the best under the budget (Nemhauser, Wolsey & Fisher 1978). Ties
     take the lowest index.
     """
-    b = check_budget(budget, model.size)
+    b = min(integer("budget", budget, least=0), model.size)
     keep = torch.zeros(model.size, dtype=torch.bool, device=model.c.device)
     gains = model.marginals(keep)
     for _ in range(b):
@@ -54,7 +44,7 @@ def random_greedy(model: SecondOrder, budget: int, seed: int = 0, draws: int = 8
     For a non-negative submodular gain that need not be monotone, one run has in expectation at least 1/e of
     the best (Buchbinder, Feldman, Naor & Schwartz 2014).
     """
-    b = check_budget(budget, model.size)
+    b = min(integer("budget", budget, least=0), model.size)
     generator = torch.Generator().manual_seed(seed)
     best = torch.zeros(model.size, dtype=torch.bool, device=model.c.device)
     if b == 0:
@@ -82,7 +72,7 @@ def backward_elimination(model: SecondOrder, budget: int) -> Tensor:
 
     No guarantee, and no condition on the model either: it also takes a ``Q`` that is not submodular.
     """
-    b = check_budget(budget, model.size)
+    b = min(integer("budget", budget, least=0), model.size)
     keep = torch.ones(model.size, dtype=torch.bool, device=model.c.device)
     worth = model.marginals(keep)
     for kept in range(model.size, 0, -1):
@@ -97,10 +87,10 @@ def backward_elimination(model: SecondOrder, budget: int) -> Tensor:
 
 def brute_force(model: SecondOrder, budget: int) -> Tensor:
     """The best of all subsets with at most ``budget`` members; R up to ``BRUTE_FORCE_LIMIT``."""
-    b = check_budget(budget, model.size)
+    b = min(integer("budget", budget, least=0), model.size)
     if model.size > BRUTE_FORCE_LIMIT:
         raise ArgumentError(
-            f"brute force needs at most {BRUTE_FORCE_LIMIT} components, got {model.size}: 2^R subsets"
+            f"brute_force needs at most {BRUTE_FORCE_LIMIT} components for its 2^R subsets, got {model.size}."
         )
     bits = torch.arange(model.size)
     best, best_gain = torch.zeros(model.size, dtype=torch.bool), torch.tensor(0.0, dtype=model.c.dtype)

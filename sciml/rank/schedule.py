@@ -16,8 +16,7 @@ class CubicBudget:
     """Budget after each of ``total`` steps: ``start`` until ``warmup``, ``end`` from ``total - settle`` on.
 
     Between them ``end + (start - end) (1 - (step - warmup) / (total - settle - warmup))^3``, rounded up.
-    Needs ``start >= end >= 0``, ``warmup, settle >= 0`` and ``warmup + settle < total``. ``interval`` says
-    after how many steps the kept set is chosen anew.
+    Needs ``start >= end >= 0``, ``warmup, settle >= 0`` and ``warmup + settle < total``.
     """
 
     start: int
@@ -25,20 +24,17 @@ class CubicBudget:
     total: int
     warmup: int = 0
     settle: int = 0
-    interval: int = 1
 
     def __post_init__(self) -> None:
         if not 0 <= self.end <= self.start:
             raise ArgumentError(
-                f"start and end need 0 <= end <= start, got start={self.start}, end={self.end}"
+                f"start and end need 0 <= end <= start, got start={self.start}, end={self.end}."
             )
         if self.warmup < 0 or self.settle < 0 or self.warmup + self.settle >= self.total:
             raise ArgumentError(
                 "warmup and settle need to be >= 0 and leave steps in between, got "
-                f"warmup={self.warmup}, settle={self.settle}, total={self.total}"
+                f"warmup={self.warmup}, settle={self.settle}, total={self.total}."
             )
-        if self.interval < 1:
-            raise ArgumentError(f"interval needs an integer >= 1, got {self.interval}")
 
     def __call__(self, step: int) -> int:
         """The budget after ``step`` steps, never rising with ``step``."""
@@ -50,12 +46,3 @@ class CubicBudget:
         left = self.total - self.settle - step
         # whole numbers throughout, so that the rounding up is exact
         return self.end + -((self.end - self.start) * left**3 // span**3)
-
-    def due(self, step: int) -> bool:
-        """True when the kept set is chosen anew: on the interval, and once at the end of the descent."""
-        last = self.total - self.settle
-        return step == last or (self.warmup <= step < last and (step - self.warmup) % self.interval == 0)
-
-    def frozen(self, step: int) -> bool:
-        """True in the final phase, when the kept set does not change any more."""
-        return step > self.total - self.settle

@@ -2,10 +2,10 @@
 
 A low-rank update is written with a vector of component strengths ``sigma`` (all layers, end to end). With the
 gradient ``g`` and the Hessian ``H`` of the loss in ``sigma``, setting the components outside a kept set S to
-zero changes the loss by about
+zero changes the loss by about::
 
-    D(S) = - sum_{i not in S} c_i + 1/2 sum_{i, j not in S} Q_ij,     c_i = g_i sigma_i,   Q_ij = sigma_i H_ij
-    sigma_j
+    D(S) = - sum_{i not in S} c_i + 1/2 sum_{i, j not in S} Q_ij
+    c_i = g_i sigma_i,    Q_ij = sigma_i H_ij sigma_j
 
 and F(S) = D(nothing kept) - D(S) is what keeping S is worth. Choosing S with at most b members to maximise F
 is the rank-determination problem of SubLoRA (Gao & Tan, arXiv 2507.01841); the formulas here are our own
@@ -32,12 +32,12 @@ class SecondOrder:
     def __post_init__(self) -> None:
         if self.c.ndim != 1 or self.Q.shape != (self.c.numel(), self.c.numel()):
             raise ArgumentError(
-                f"c and Q need shapes (R,) and (R, R), got {tuple(self.c.shape)} and {tuple(self.Q.shape)}"
+                f"c and Q need shapes (R,) and (R, R), got {tuple(self.c.shape)} and {tuple(self.Q.shape)}."
             )
         for name, value in (("c", self.c), ("Q", self.Q)):
             if not bool(torch.isfinite(value).all()):
                 raise ArgumentError(
-                    f"{name} needs finite entries; {int((~torch.isfinite(value)).sum())} are not"
+                    f"{name} needs finite entries, got {int((~torch.isfinite(value)).sum())} that are not."
                 )
 
     @classmethod
@@ -46,7 +46,7 @@ class SecondOrder:
         if g.shape != sigma.shape or sigma.ndim != 1 or H.shape != (sigma.numel(), sigma.numel()):
             raise ArgumentError(
                 "g, H and sigma need shapes (R,), (R, R) and (R,), got "
-                f"{tuple(g.shape)}, {tuple(H.shape)} and {tuple(sigma.shape)}"
+                f"{tuple(g.shape)}, {tuple(H.shape)} and {tuple(sigma.shape)}."
             )
         H = (H + H.mT) / 2
         return cls(g * sigma, sigma[:, None] * H * sigma)
@@ -94,6 +94,6 @@ class SecondOrder:
     def _outside(self, keep: Tensor) -> Tensor:
         if keep.dtype != torch.bool or keep.shape[-1:] != (self.size,):
             raise ArgumentError(
-                f"keep needs a boolean mask of shape (..., {self.size}), got {keep.dtype} {tuple(keep.shape)}"
+                f"keep needs a boolean mask of shape (..., {self.size}), got {keep.dtype} {tuple(keep.shape)}."
             )
         return (~keep).to(self.c)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sciml.arguments import integer, one_of
 from sciml.errors import ArgumentError
-from sciml.rank.greedy import backward_elimination, brute_force, check_budget, greedy, random_greedy
+from sciml.rank.greedy import backward_elimination, brute_force, greedy, random_greedy
 from sciml.rank.projection import project
 from sciml.rank.second_order import SecondOrder
 
@@ -28,7 +29,7 @@ class Components:
         sizes: Components per layer, in the order of ``sigma``: ``{layer name: r_l}``, summing to R.
         g: Gradient of the loss in sigma.
         H: Its Hessian, or a Gauss-Newton matrix.
-        score: A running importance, such as that of `SmoothedSensitivity`.
+        score: A running importance, such as that of ``SmoothedSensitivity``.
         strength: How large each component is, where ``sigma`` does not say it; ``|sigma|`` if left out.
     """
 
@@ -43,18 +44,18 @@ class Components:
         R = self.sigma.numel()
         if self.sigma.ndim != 1 or sum(self.sizes.values()) != R or min(self.sizes.values(), default=0) < 0:
             raise ArgumentError(
-                f"sizes needs counts >= 0 that sum to the length of sigma, {R}, got {dict(self.sizes)}"
+                f"sizes needs counts >= 0 that sum to the length of sigma, {R}, got {dict(self.sizes)}."
             )
         for name, shape in (("g", (R,)), ("H", (R, R)), ("score", (R,)), ("strength", (R,))):
             value = getattr(self, name)
             if value is not None and value.shape != shape:
-                raise ArgumentError(f"{name} needs shape {shape}, got {tuple(value.shape)}")
+                raise ArgumentError(f"{name} needs shape {shape}, got {tuple(value.shape)}.")
 
     def need(self, name: str) -> Tensor:
         """The tensor of that name, or an error that says which is missing."""
         value = getattr(self, name)
         if value is None:
-            raise ArgumentError(f"this selector needs {name}, got None")
+            raise ArgumentError(f"Components needs {name} for this selector, got None.")
         return value
 
     def size(self) -> Tensor:
@@ -72,10 +73,12 @@ Selector = Callable[[Components, int], Tensor]
 def top(score: Tensor, budget: int) -> Tensor:
     """Mask (R,) of the ``budget`` largest scores; ties go to the lowest index."""
     if not bool(torch.isfinite(score).all()):
-        raise ArgumentError("score needs finite entries")
+        raise ArgumentError(
+            f"score needs finite entries, got {int((~torch.isfinite(score)).sum())} that are not."
+        )
     keep = torch.zeros(score.numel(), dtype=torch.bool, device=score.device)
     order = torch.sort(score, descending=True, stable=True).indices
-    keep[order[: check_budget(budget, score.numel())]] = True
+    keep[order[: integer("budget", budget, least=0)]] = True
     return keep
 
 
@@ -131,7 +134,7 @@ def _brute_force(known: Components, budget: int) -> Tensor:
 
 def uniform_ranks(sizes: Mapping[str, int], budget: int) -> dict[str, int]:
     """Split the budget evenly: one rank to each layer in turn while it has room, until nothing is left."""
-    left = check_budget(budget, sum(sizes.values()))
+    left = min(integer("budget", budget, least=0), sum(sizes.values()))
     ranks = dict.fromkeys(sizes, 0)
     while left:
         for name in sizes:
@@ -156,6 +159,4 @@ SELECTORS: dict[str, Selector] = {
 
 def select(name: str, known: Components, budget: int) -> Tensor:
     """Mask (R,) of the components that the selector called ``name`` keeps, at most ``budget`` of them."""
-    if name not in SELECTORS:
-        raise ArgumentError(f"selector needs one of {', '.join(SELECTORS)}, got {name!r}")
-    return SELECTORS[name](known, budget)
+    return SELECTORS[one_of("selector", name, SELECTORS)](known, budget)

@@ -18,7 +18,7 @@ class SmoothedSensitivity:
     def __init__(self, beta1: float = 0.85, beta2: float = 0.85):
         for name, beta in (("beta1", beta1), ("beta2", beta2)):
             if not 0 <= beta < 1:
-                raise ArgumentError(f"{name} needs a value in [0, 1), got {beta}")
+                raise ArgumentError(f"{name} needs a value in [0, 1), got {beta}.")
         self.beta1, self.beta2 = beta1, beta2
         self.mean: Tensor | None = None
         self.uncertainty: Tensor | None = None
@@ -27,7 +27,7 @@ class SmoothedSensitivity:
         """Take in one training step; return the score, shaped like ``value``. Both means start at 0."""
         if value.shape != gradient.shape:
             raise ArgumentError(
-                f"gradient needs the shape of value, {tuple(value.shape)}, got {tuple(gradient.shape)}"
+                f"gradient needs the shape of value, {tuple(value.shape)}, got {tuple(gradient.shape)}."
             )
         now = (value * gradient).detach().abs()
         nothing = torch.zeros_like(now)
@@ -36,11 +36,3 @@ class SmoothedSensitivity:
         self.mean = mean
         self.uncertainty = self.beta2 * before + (1 - self.beta2) * (now - mean).abs()
         return mean * self.uncertainty
-
-
-def triplet_score(sigma: Tensor, left: Tensor, right: Tensor) -> Tensor:
-    """Score (r,) of each component: its strength's (r,), plus the means over the entries of its two vectors.
-
-    ``left`` (n_out, r) and ``right`` (r, n_in) hold the scores of the entries.
-    """
-    return sigma + left.mean(dim=0) + right.mean(dim=1)

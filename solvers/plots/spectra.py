@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sciml.adapters.changes import changes, normalised_spectra
 from sciml.adapters.lora import matrix_shape
-from sciml.adapters.parameters import Site, named
+from sciml.adapters.parameters import AdaptedParameter, named
 from sciml.errors import ArgumentError
 from sciml.solvers.adapted import AdaptedAnswer
 from sciml.solvers.plots.panels import LINES
@@ -123,7 +123,7 @@ def _lines(
 def _cuts(solution: Answer, name: str) -> dict[str, int]:
     """Largest rank of each unfolding that an adapter's configuration allows."""
     assert isinstance(solution, AdaptedAnswer)
-    site, rank = solution.adapter.sites[name], solution.ranks().get(name)
+    site, rank = solution.adapter.adapted[name], solution.ranks().get(name)
     if rank is None:
         return {}
     if isinstance(rank, int):  # a product of two matrices: the unfolding that they make up
@@ -131,7 +131,7 @@ def _cuts(solution: Answer, name: str) -> dict[str, int]:
     return dict(zip([mode for mode in ("in", "out", "basis") if mode in site.roles], rank, strict=True))
 
 
-def _lone_mode(site: Site) -> str:
+def _lone_mode(site: AdaptedParameter) -> str:
     """The mode that stands alone on one side of the matrix that a parameter is laid out as."""
     return site.roles[-1] if matrix_shape(site)[1] == site.shape[-1] else site.roles[0]
 

@@ -64,11 +64,6 @@ class ResidualSystem:
     # ---- the flat vector
 
     @property
-    def size(self) -> int:
-        """P, the number of parameters."""
-        return sum(p.numel() for p in self.parameters)
-
-    @property
     def theta(self) -> Tensor:
         """A copy of the parameters as one vector ``(P,)``."""
         return nn.utils.parameters_to_vector(self.parameters).detach().clone()
@@ -117,7 +112,7 @@ class ResidualSystem:
             r, b = term.blocks(self.trial, self.problem, self.points.scales(term))
             rows += r
             blocks += b
-        return TapeLinearization(torch.cat(rows), blocks, self._offsets(), self.size)
+        return TapeLinearization(torch.cat(rows), blocks, self.parameters)
 
     def curvature(self, theta: Tensor) -> GraphCurvature:
         """Gradient and exact Hessian of ``f`` at ``theta``, for methods that do not use the residual's structure."""
@@ -170,15 +165,6 @@ class ResidualSystem:
                     flat = part.T.reshape(-1) * scales[name]
                     rows.append(flat if graph else flat.detach())
         return torch.cat(rows)
-
-    def _offsets(self) -> dict[int, int]:
-        offsets, start = {}, 0
-        for module in self.trial.network.modules():
-            own = list(module.parameters(recurse=False))
-            if own:
-                offsets[id(module)] = start
-                start += sum(p.numel() for p in own)
-        return offsets
 
     def _check_finite(self) -> None:
         """Name what is not finite before training.

@@ -14,7 +14,7 @@ from sciml.derivatives import AutogradSource, RecordingSource
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.field import Field
 from sciml.jacobian.tape import Block
-from sciml.jets import Plan
+from sciml.jets import DerivativePlan
 from sciml.nn.base import Record
 from sciml.problem import PDE
 
@@ -46,7 +46,7 @@ class Term:
     draw: Callable[[int, int], Tensor]
     count: int
     adaptive: bool = False
-    plan: Plan | None = None
+    plan: DerivativePlan | None = None
     parts: dict[str, int] = field(default_factory=dict)
     x: Tensor = field(default_factory=lambda: torch.zeros(0))
     frozen: tuple[Tensor, Tensor, Tensor] | None = None
@@ -71,7 +71,7 @@ class Term:
         self.parts = {name: part.shape[1] for name, part in expected.items()}
         if source.highers or not trial.offers_jets:
             return
-        self.plan = Plan.from_requests(problem.domain.dim, source.firsts, source.seconds)
+        self.plan = DerivativePlan.from_requests(problem.domain.dim, source.firsts, source.seconds)
         self.x, self.frozen = x, trial.frozen_jets(x, self.plan)
         got = self.evaluate(trial, problem)
         for name, part in expected.items():

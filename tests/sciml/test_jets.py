@@ -14,8 +14,7 @@ from sciml.ansatz import Trial
 from sciml.conditions import Dirichlet, Initial, Periodic
 from sciml.derivatives import AutogradSource, RecordingSource
 from sciml.domains import Ball, Box, Disk, Interval, TimeInterval
-from sciml.errors import ArgumentError, ArgumentTypeError
-from sciml.jets import Plan
+from sciml.jets import DerivativePlan
 from sciml.problem import PDE
 
 
@@ -74,7 +73,7 @@ def both_ways(problem: PDE, net: torch.nn.Module, x: torch.Tensor):
     trial = Trial(problem, net)
     recording = RecordingSource(AutogradSource(trial, x))
     slow = problem.residual(problem.field(recording), x)
-    plan = Plan.from_requests(problem.domain.dim, recording.firsts, recording.seconds)
+    plan = DerivativePlan.from_requests(problem.domain.dim, recording.firsts, recording.seconds)
     fast = problem.residual(problem.field(plan.source(trial.jets(trial.frozen_jets(x, plan), plan))), x)
     parameters = list(net.parameters())
     slow_grad = torch.autograd.grad(slow.square().mean(), parameters)
@@ -113,7 +112,7 @@ def test_jets_agree_with_finite_differences(kind):
     problem = PROBLEMS["dirichlet"]
     trial = Trial(problem, network(kind, problem))
     x = problem.domain.sample(9, seed=1)
-    plan = Plan.from_requests(2, [0, 1], [((0, 0),), ((0, 1),), ((0, 0), (1, 1))])
+    plan = DerivativePlan.from_requests(2, [0, 1], [((0, 0),), ((0, 1),), ((0, 0), (1, 1))])
     source = plan.source(trial.jets(trial.frozen_jets(x, plan), plan))
     h = 1e-4
     e = torch.eye(2, dtype=torch.float64) * h
@@ -132,12 +131,12 @@ def test_jets_agree_with_finite_differences(kind):
 
 
 def test_plan_uses_one_channel_for_each_sum_and_no_spare_directions():
-    heat = Plan.from_requests(4, [0], [((1, 1), (2, 2), (3, 3))])
+    heat = DerivativePlan.from_requests(4, [0], [((1, 1), (2, 2), (3, 3))])
     assert heat.channels == 1 + 4 + 1
-    mixed = Plan.from_requests(2, [], [((0, 1),)])
+    mixed = DerivativePlan.from_requests(2, [], [((0, 1),)])
     assert mixed.channels == 1 + 3 + 1
-    assert Plan.from_requests(3, []).channels == 1
-    assert Plan.from_requests(2, [1], []).channels == 2
+    assert DerivativePlan.from_requests(3, []).channels == 1
+    assert DerivativePlan.from_requests(2, [1], []).channels == 2
 
 
 @given(
@@ -152,7 +151,7 @@ def test_any_sum_of_second_derivatives_of_a_polynomial(pairs, seed):
     rng = torch.Generator().manual_seed(seed)
     A = torch.randn(3, 3, generator=rng, dtype=torch.float64)
     x = torch.randn(5, 3, generator=rng, dtype=torch.float64)
-    plan = Plan.from_requests(3, [], [tuple(pairs)])
+    plan = DerivativePlan.from_requests(3, [], [tuple(pairs)])
     jet = plan.jet_of(lambda y: ((y @ A) * y).sum(1, keepdim=True), x)
     expected = sum(float((A + A.T)[i, j]) for i, j in pairs)
     got = plan.source(jet).second(tuple(pairs))
@@ -160,7 +159,7 @@ def test_any_sum_of_second_derivatives_of_a_polynomial(pairs, seed):
 
 
 def test_product_rule_matches_the_jet_of_the_product():
-    plan = Plan.from_requests(2, [0], [((0, 1),), ((0, 0), (1, 1))])
+    plan = DerivativePlan.from_requests(2, [0], [((0, 1),), ((0, 0), (1, 1))])
     x = torch.rand(6, 2, dtype=torch.float64)
 
     def f(y):
@@ -171,26 +170,3 @@ def test_product_rule_matches_the_jet_of_the_product():
 
     product = plan.product(plan.jet_of(f, x), plan.jet_of(g, x))
     assert torch.allclose(product, plan.jet_of(lambda y: f(y) * g(y), x), atol=1e-12)
-
-
-def test_field_behaves_like_its_value_and_names_bad_coordinates():
-    problem = PROBLEMS["system"]
-    x = problem.domain.sample(4)
-    u = problem.field(AutogradSource(lambda y: torch.cat([y[:, :1] ** 2, y[:, 1:] ** 3], 1), x))
-    assert torch.equal(u + 1, u.value + 1) and torch.equal(2 / u, 2 / u.value) and torch.equal(-u, -u.value)
-    assert torch.equal(torch.sin(u), torch.sin(u.value)) and torch.equal(u**2 * u, u.value**3)
-    assert u.shape == (4, 2) and u["v"].value.shape == (4, 1)
-    assert torch.allclose(u["v"].d("y"), 3 * x[:, 1:] ** 2)
-    assert torch.allclose(u["u"].d("x", "x"), torch.full((4, 1), 2.0, dtype=torch.float64))
-    assert torch.allclose(u["v"].d("y", "y", "y"), torch.full((4, 1), 6.0, dtype=torch.float64))
-    assert u.grad().shape == (4, 2, 2) and u["u"].grad().shape == (4, 2)
-    with pytest.raises(ArgumentError, match="unknown coordinate 'z': the domain has x, y"):
-        u.d("z")
-    with pytest.raises(ArgumentError, match=r"outside 0\.\.1"):
-        u.d(2)
-    with pytest.raises(ArgumentTypeError, match="name or an index"):
-        u.d(1.0)
-    with pytest.raises(ArgumentError, match="at least one coordinate"):
-        u.d()
-    with pytest.raises(ArgumentError, match="unknown component 'w'"):
-        u["w"]

@@ -158,7 +158,7 @@ def test_families_resume_and_survive_a_bad_member(host, tmp_path):
 def test_members_of_a_catalogue_family():
     members = Burgers().family(nu=[0.1, 0.02])
     assert list(members) == ["nu=0.1", "nu=0.02"] and members["nu=0.02"].nu == 0.02
-    with pytest.raises(ArgumentError, match=r"family needs parameters of Burgers \(nu\), got mu"):
+    with pytest.raises(ArgumentError, match=r"family needs parameters of Burgers \(nu\).*got mu"):
         Burgers().family(mu=[1.0])
 
 

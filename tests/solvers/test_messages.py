@@ -63,9 +63,9 @@ def no_training(monkeypatch):
         (lambda self, u, x: {}, ArgumentError, "at least one term"),
         (lambda self, u, x: 1.0, ArgumentTypeError, "must return tensors.*float"),
         (lambda self, u, x: x[:, :1] - 1.0, ArgumentError, "needs to depend on the unknown"),
-        (lambda self, u, x: u.d("z"), ArgumentError, "unknown coordinate 'z': the domain has x, y"),
-        (lambda self, u, x: u.d(2), ArgumentError, "coordinate index 2"),
-        (lambda self, u, x: u["v"], ArgumentError, "unknown component 'v'"),
+        (lambda self, u, x: u.d("z"), ArgumentError, "coordinate needs one of x, y, got 'z'"),
+        (lambda self, u, x: u.d(2), ArgumentError, "coordinate needs an index from 0 to 1"),
+        (lambda self, u, x: u["v"], ArgumentError, "component needs one of u, got 'v'"),
         (
             lambda self, u, x: u.laplacian().float(),
             ArgumentTypeError,

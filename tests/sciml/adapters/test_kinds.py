@@ -127,7 +127,7 @@ def test_full_ranks_represent_any_change_exactly(network, config):
         if p.ndim >= 2
     }
     adapter = Adapter.fit(config, net, changes)
-    assert list(adapter.sites) == list(changes)
+    assert list(adapter.adapted) == list(changes)
     for name, change in changes.items():
         torch.testing.assert_close(adapter.delta(name).detach(), change, rtol=0, atol=1e-12)
 
@@ -159,7 +159,7 @@ def test_svd_trains_singular_values_between_the_base_s_own_vectors():
     assert list(adapter.factors[name]) == ["s"]
     torch.testing.assert_close(adapter.factors[name]["s"].detach(), torch.linalg.svdvals(weight))
     # everything else is trained in full, as in the paper
-    assert all(list(adapter.factors[n]) == ["delta"] for n in adapter.sites if n != name)
+    assert all(list(adapter.factors[n]) == ["delta"] for n in adapter.adapted if n != name)
     shaken(adapter, size=0.05)
     merged = adapter.merge(net).get_parameter(name).detach()
     u, _, vh = torch.linalg.svd(weight, full_matrices=False)

@@ -1,50 +1,15 @@
-"""Higher-order singular values, and how one step of each factor changes a layer's output with its size."""
+"""How one step of each factor changes a layer's output with its size."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from sciml import tensors as hosvd
-from sciml.adapters import Adapter, LoRA, LoTRA, spectra
+from sciml.adapters import Adapter, LoRA, LoTRA
 from sciml.kernels.bspline import bspline_basis, uniform_knots
 
 F64 = torch.float64
-
-
-def reconstruct(core: torch.Tensor, factors: list[torch.Tensor]) -> torch.Tensor:
-    return torch.einsum("abc,ia,jb,kc->ijk", core, *factors)
-
-
-@settings(max_examples=50, deadline=None)
-@given(
-    shape=st.tuples(*[st.integers(1, 6)] * 3),
-    cut=st.tuples(*[st.integers(0, 6)] * 3),
-    seed=st.integers(0, 99),
-)
-def test_hosvd_errs_by_no_more_than_the_singular_values_it_cuts(shape, cut, seed):
-    tensor = torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=F64)
-    ranks = [min(r, n) for r, n in zip(cut, shape, strict=True)]
-    core, factors = hosvd(tensor, ranks)
-    assert core.shape == tuple(ranks)
-    for f, n, r in zip(factors, shape, ranks, strict=True):
-        assert f.shape == (n, r)
-        torch.testing.assert_close(f.mT @ f, torch.eye(r, dtype=F64), rtol=0, atol=1e-12)
-    error = (tensor - reconstruct(core, factors)).square().sum()
-    cut_off = [s[r:].square().sum() for s, r in zip(spectra(tensor), ranks, strict=True)]
-    assert error <= sum(cut_off) + 1e-12
-    # nobody does better in one mode than its own spectrum allows
-    assert error >= max(cut_off) - 1e-12
-
-
-def test_spectra_show_the_rank_of_each_mode():
-    rng = torch.Generator().manual_seed(0)
-    core = torch.randn(2, 3, 1, generator=rng, dtype=F64)
-    factors = [torch.randn(n, r, generator=rng, dtype=F64) for n, r in [(5, 2), (6, 3), (7, 1)]]
-    assert [int((s > 1e-10 * s[0]).sum()) for s in spectra(reconstruct(core, factors))] == [2, 2, 1]
 
 
 def response(config, n_in: int, m: int, n_out: int, scaled: bool, seeds: int = 40) -> dict[str, float]:
@@ -52,7 +17,7 @@ def response(config, n_in: int, m: int, n_out: int, scaled: bool, seeds: int = 4
     knots = uniform_knots(-1.0, 1.0, m - 1, 1)
     adapter = Adapter(config, {"l.coef": torch.zeros(n_in, m, n_out, dtype=F64)})
     names = list(adapter.factors["l.coef"])
-    rates = config.rates(adapter.sites["l.coef"]) if scaled else {}
+    rates = config.rates(adapter.adapted["l.coef"]) if scaled else {}
     spread = {"in": n_in**-0.5, "left": n_in**-0.5, "core": 1 / 6, "out": 6**-0.5}
     change: dict[str, list[float]] = {name: [] for name in names}
     for seed in range(seeds):

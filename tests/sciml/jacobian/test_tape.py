@@ -204,7 +204,7 @@ def test_adaptive_redraw_puts_points_where_the_residual_is():
         (lambda u, x: x[:, :1], ArgumentError, "needs to depend on the unknown"),
         (lambda u, x: u.laplacian().float(), ArgumentTypeError, "needs dtype torch.float64"),
         (lambda u, x: u * torch.nan, ArgumentError, "needs finite numbers"),
-        (lambda u, x: u.d("t"), ArgumentError, "unknown coordinate 't': the domain has x, y"),
+        (lambda u, x: u.d("t"), ArgumentError, "coordinate needs one of x, y, got 't'"),
     ],
 )
 def test_bad_residuals_are_named_before_training(residual, error, words):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 import torch
 from scipy.interpolate import BSpline
@@ -99,23 +101,51 @@ def test_configurations_rebuild_the_same_network(net):
     "make, words",
     [
         (lambda: nn.KAN([2]), "at least input and output width"),
-        (lambda: nn.KAN([2, 0, 1]), "positive ints; got 0"),
-        (lambda: nn.KAN([2, 3, 1], grid=0), "grid must be one int >= 1, or 2 of them"),
-        (lambda: nn.KAN([2, 3, 1], grid=[3]), "or 2 of them"),
-        (lambda: nn.KAN([2, 3, 1], degree=8), "degree must be an int from 1 to 7; got 8"),
-        (lambda: nn.KAN([2, 3, 1], domain=(1, 1)), "lower < upper"),
-        (lambda: nn.MLP([2, 3, 1], "relu6"), "activation must be one of tanh"),
-        (lambda: nn.MLP([2, 3, 1], scale=0.0), "scale must be a positive number"),
-        (lambda: nn.MLP([2, 3, 1], fourier=-1), "count of features"),
+        (lambda: nn.KAN([2, 0, 1]), r"widths\[1\] needs an int of at least 1, got 0"),
+        (lambda: nn.KAN([2, 3, 1], grid=0), "grid needs an int of at least 1, got 0"),
+        (lambda: nn.KAN([2, 3, 1], grid=[3]), r"grid needs one int or 2 of them .*got \[3\]"),
+        (lambda: nn.KAN([2, 3, 1], grid=[3, -1]), r"grid\[1\] needs an int of at least 1, got -1"),
+        (lambda: nn.KAN([2, 3, 1], degree=8), "degree needs an int from 1 to 7, got 8"),
+        (lambda: nn.KAN([2, 3, 1], domain=(1, 1)), r"lower < upper, got \(1, 1\)"),
+        (lambda: nn.MLP([2, 3, 1], "relu6"), "activation needs one of tanh, .*got 'relu6'"),
+        (lambda: nn.MLP([2, 3, 1], scale=0.0), r"scale needs a number above 0, got 0\.0"),
+        (lambda: nn.MLP([2, 3, 1], fourier=-1), "fourier needs an int of at least 0, got -1"),
         (lambda: nn.KAN([2, 3, 1]).update_grid(torch.zeros(5, 3)), r"x needs shape \(n, 2\)"),
+        (lambda: nn.KAN([2, 3, 1]).update_grid(torch.full((5, 2), torch.nan)), "x needs finite numbers"),
+        (
+            lambda: nn.KAN([2, 3, 1]).update_grid(torch.zeros(5, 2), mix=2),
+            "mix needs a number from 0 to 1, got 2",
+        ),
         (lambda: nn.KAN([2, 3, 1]).refine([4]), "or 2 of them"),
-        (lambda: nn.from_config({"kind": "Transformer"}), "kind must be one of KAN, MLP"),
-        (lambda: nn.from_config({"kind": "MLP", "widths": [1, 1], "depth": 3}), "does not fit"),
+        (lambda: nn.from_config({"kind": "Transformer"}), "network kind needs one of KAN, MLP"),
+        (
+            lambda: nn.from_config({"kind": "MLP", "widths": [1, 1], "depth": 3}),
+            "config needs the arguments of MLP",
+        ),
     ],
 )
 def test_bad_arguments_are_named(make, words):
     with pytest.raises(ArgumentError, match=words):
         make()
+
+
+def test_a_part_without_its_map_cannot_be_built():
+    class Layer(nn.JetLayer):
+        pass
+
+    class Network(nn.JetNetwork):
+        pass
+
+    for part, method in ((Layer, "jet"), (Network, "config")):
+        with pytest.raises(TypeError, match=f"abstract method.*{method}"):
+            part()
+
+
+@pytest.mark.parametrize("name", ["tanh", "sine", "silu", "relu3"])
+def test_a_network_of_any_activation_survives_a_pickle(name):
+    net = nn.MLP([2, 3, 1], name)
+    x = torch.rand(5, 2, dtype=torch.float64) - 0.5
+    assert torch.equal(pickle.loads(pickle.dumps(net))(x), net(x))
 
 
 def test_inputs_far_outside_the_grid_are_legal_and_nan_stays_nan():

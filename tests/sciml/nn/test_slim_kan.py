@@ -65,10 +65,24 @@ def test_the_start_keeps_the_variance_of_the_inputs(base, domain):
     assert 0.25 < float(power) / half**2 < 0.42  # 1/3, as of uniform inputs
 
 
+@pytest.mark.parametrize("domain", [(-1.0, 1.0), (-3.0, 3.0), (0.0, 0.5)])
+def test_the_start_is_as_large_as_a_kan_s(domain):
+    x = domain[0] + (domain[1] - domain[0]) * torch.rand(
+        300, 8, generator=torch.Generator().manual_seed(1), dtype=torch.float64
+    )
+
+    def power(make) -> float:
+        return float(torch.stack([make(seed)(x) for seed in range(30)]).detach().square().mean())
+
+    slim = power(lambda seed: nn.SlimKAN([8, 30], r=8, domain=domain, seed=seed))
+    kan = power(lambda seed: nn.KAN([8, 30], domain=domain, seed=seed))
+    assert 0.7 < slim / kan < 1.4
+
+
 def test_bad_arguments_are_named():
-    with pytest.raises(ArgumentError, match="r must be an int >= 1 or three"):
+    with pytest.raises(ArgumentError, match=r"r needs an int or three.*got \(2, 2\)"):
         nn.SlimKAN([2, 3, 1], r=(2, 2))
-    with pytest.raises(ArgumentTypeError, match="kan must be a KAN"):
+    with pytest.raises(ArgumentTypeError, match="kan needs a KAN, got MLP"):
         nn.SlimKAN.from_kan(nn.MLP([2, 3, 1]), r=2)
 
 

@@ -95,6 +95,19 @@ def test_without_interactions_every_search_takes_the_largest_single_gains():
     assert torch.equal(random_greedy(model, 5, draws=64), single > 0)
 
 
+@pytest.mark.parametrize("search", SEARCHES)
+@pytest.mark.parametrize("seed", range(6))
+def test_harm_is_never_taken_however_much_budget_is_left(search, seed):
+    """One good component among bad ones, which the good one makes worse."""
+    single = torch.tensor([-1.0, -0.5, 3.0, -0.1], dtype=F64)
+    Q = torch.full((4, 4), 0.2, dtype=F64)
+    Q.diagonal().fill_(0.0)
+    model = SecondOrder(Q.sum(1) - single, Q)
+    options = {"seed": seed, "draws": 1} if search is random_greedy else {}
+    assert search(model, 4, **options).nonzero().flatten().tolist() in ([[2]] if not options else [[2], []])
+    assert search(model, 1, **options).nonzero().flatten().tolist() in ([[2]] if not options else [[2], []])
+
+
 def test_components_worth_nothing_still_fill_the_budget():
     model = SecondOrder(torch.zeros(4, dtype=F64), torch.zeros(4, 4, dtype=F64))
     assert greedy(model, 2).tolist() == [True, True, False, False]
@@ -113,9 +126,9 @@ def test_random_greedy_escapes_where_greedy_is_short_sighted():
 @pytest.mark.parametrize("search", SEARCHES)
 def test_unusable_budgets_are_refused(search):
     model = model_of(0, 3)
-    with pytest.raises(ArgumentError, match="budget needs an integer >= 0"):
+    with pytest.raises(ArgumentError, match="budget needs an int of at least 0, got -1"):
         search(model, -1)
-    with pytest.raises(ArgumentTypeError, match="budget needs an integer"):
+    with pytest.raises(ArgumentTypeError, match=r"budget needs an int of at least 0, got 1\.5"):
         search(model, 1.5)
 
 
