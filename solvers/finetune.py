@@ -61,24 +61,31 @@ def finetune(
     settings = Settings(problem, points, max_time, max_steps, tol, seed, callbacks, progress)
     problem.validate()
     check_compatible(base.problem, problem)
-    started = time.perf_counter()
-    own = adapter.copy() if isinstance(adapter, Adapter) else Adapter(adapter, base.network)
-    check_searchable(own)
-    trial = Trial(problem, copy.deepcopy(base.network))
-    flat = nn.utils.parameters_to_vector([p.reshape(-1) for p in base.network.parameters()]).detach()
-    with Interruption() as interruption, ordinary_modes(), few_threads(flat.numel(), torch_too=True):
-        closed = optimizer == "auto" and own.config.kind == "head"
-        inner = training_system(
-            settings, trial, POINTS_PER_UNKNOWN * own.size if closed else 0, check=not closed
-        )
-        outer = held_out_system(settings, inner)
-        phases = Phases(settings, inner, outer, flat, optimizer, interruption)
-        if not isinstance(own.config, LowRank) or own.config.rank_budget is None:
-            phases.train(own)
-        elif own.config.rank_schedule == "joint":
-            own = phases.joint(own, own.config.rank_budget, own.config.rank_search)
-        else:
-            own = phases.cut(own)
+    with Interruption() as interruption, ordinary_modes():
+        started = time.perf_counter()
+        own = adapter.copy() if isinstance(adapter, Adapter) else Adapter(adapter, base.network)
+        check_searchable(own)
+        trial = Trial(problem, copy.deepcopy(base.network))
+        flat = nn.utils.parameters_to_vector([p.reshape(-1) for p in base.network.parameters()]).detach()
+        with few_threads(flat.numel(), torch_too=True):
+            closed = optimizer == "auto" and own.config.kind == "head"
+            # a closed form cannot ask for more points on the way
+            least = POINTS_PER_UNKNOWN * own.size if closed else 0
+            inner = training_system(settings, trial, least, check=not closed)
+            outer = held_out_system(settings, inner)
+            phases = Phases(settings, inner, outer, flat, optimizer, interruption)
+            own = _train(phases, own)
     assert phases.stats is not None
     phases.stats.seconds = time.perf_counter() - started
     return AdaptedAnswer(base, problem, own, name, phases.history, phases.stats)
+
+
+def _train(phases: Phases, adapter: Adapter) -> Adapter:
+    """Train in one run, or with a choice of ranks; the trained adapter."""
+    config = adapter.config
+    if not isinstance(config, LowRank) or config.rank_budget is None:
+        phases.train(adapter)
+        return adapter
+    if config.rank_schedule == "joint":
+        return phases.joint(adapter, config.rank_budget, config.rank_search)
+    return phases.cut(adapter)

@@ -87,7 +87,7 @@ def solve(
     with Interruption() as interruption, ordinary_modes():
         problem.validate()
         # a copy: what a user passes in stays as it is, and another solve may start from it
-        network = default_network(problem, settings.seed, dtype) if model is None else copy.deepcopy(model)
+        network = default_network(problem, settings.seed, dtype) if model is None else _copy(model)
         network.to(dtype=dtype, device=_device(device))
         trial = Trial(problem, network)
         parameters = sum(p.numel() for p in network.parameters() if p.requires_grad)
@@ -108,6 +108,19 @@ def solve(
                 saver.finish(outcome)
             stats = report_of(run, outcome, optimizer, parameters)
     return Solution(problem, trial, run.history, stats)
+
+
+def _copy(model: torch.nn.Module) -> torch.nn.Module:
+    """A network of its own, whose tensors can be trained even where the model was built in inference mode."""
+    network = copy.deepcopy(model)
+    for module in network.modules():
+        for name, p in module._parameters.items():
+            if p is not None and p.is_inference():
+                module._parameters[name] = torch.nn.Parameter(p.detach().clone(), p.requires_grad)
+        for name, b in module._buffers.items():
+            if b is not None and b.is_inference():
+                module._buffers[name] = b.clone()
+    return network
 
 
 def _device(device: Any) -> torch.device | None:

@@ -1,4 +1,4 @@
-"""The residual Jacobian from one backward pass against row-by-row autograd, with its products; the fallbacks."""
+"""A problem on collocation points: its Jacobian against row-by-row autograd, balance, redraws, bad residuals."""
 
 from __future__ import annotations
 
