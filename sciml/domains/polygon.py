@@ -13,6 +13,7 @@ from torch import Tensor
 from sciml import arguments as arguments
 from sciml.domains.base import Domain
 from sciml.domains.boundary import Piece
+from sciml.domains.edgeproduct import Factor, factors, product
 from sciml.domains.halfplanes import Formula, formula
 from sciml.domains.rfunctions import conjunction, disjunction, within
 from sciml.domains.triangulate import area, crossing, ears, without_flat_vertices
@@ -70,8 +71,9 @@ class Polygon(Domain):
     """A simple polygon, convex or not.
 
     Its boundary's parts are its edges, ``"edge0"`` from vertex 0 to vertex 1, and so on, in the order given.
-    The distance is an R-function of the edges' half-planes, analytic away from the vertices, scaled to a
-    maximum of about one; for a part of the boundary, of the chosen edges.
+    The distance is a product over the edges' lines, with a factor of its own for each re-entrant vertex, scaled
+    to a maximum of about one (``sciml.domains.edgeproduct``); for a part of the boundary, of the chosen edges.
+    Where a line enters the polygon elsewhere, it is an R-function of the edges' half-planes.
 
     Args:
         vertices: At least 3 pairs of numbers, in either orientation.
@@ -162,6 +164,22 @@ class Polygon(Domain):
             return (conjunction if join == "and" else disjunction)(value(one), value(two))
 
         return value(tree)
+
+    @cached_property
+    def _products(self) -> dict[tuple[int, ...], list[Factor] | None]:
+        """Factors of the distance to some edges, once they have been asked for."""
+        return {}
+
+    def _distance(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
+        key = tuple(sorted(set(chosen)))
+        if key not in self._products:
+            v = np.array(self._vertices)
+            picked = [i in key for i in range(len(v))]
+            # edge i of the reversed list runs from vertex n - 1 - i to n - 2 - i: it is edge n - 2 - i as given
+            turned = [picked[(len(v) - 2 - i) % len(v)] for i in range(len(v))]
+            self._products[key] = factors(v, picked) if area(v) > 0 else factors(v[::-1], turned)
+        terms = self._products[key]
+        return self._partial(x, chosen) if terms is None else product(terms, x)
 
     @cached_property
     def _pieces(self) -> tuple[Piece, ...]:
