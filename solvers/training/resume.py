@@ -75,6 +75,8 @@ def capture(run: Run, seconds: float) -> tuple[dict[str, Any], dict[str, np.ndar
     points, counters = run.system.points, asdict(run.counters)
     for k, term in enumerate(points.terms):
         tensors[f"points.{k}"] = term.x
+        if term.importance is not None:
+            tensors[f"importance.{k}"] = term.importance[:, 0]
     arrays = {name: _array(t) for name, t in tensors.items()}
     reals = counters | {"seconds_before": seconds, "scale": run.scale}
     columns, rows = history_arrays(run.history)
@@ -157,7 +159,9 @@ def _put(run: Run, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> 
 
     for k, term in enumerate(points.terms):
         term.count = int(config["counts"][k])
-        term.place(system.trial, tensor(f"points.{k}").to(points.like))
+        importance = f"importance.{k}"
+        factors = tensor(importance).to(points.like)[:, None] if importance in arrays else None
+        term.place(system.trial, tensor(f"points.{k}").to(points.like), factors)
     for weights, saved in ((points.weights, "weights"), (held_out.weights, "held_out_weights")):
         for name in weights:
             weights[name] = float(config[saved][name])
