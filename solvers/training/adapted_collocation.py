@@ -11,7 +11,7 @@ from torch import Tensor
 from sciml.adapters import AdaptedProblem, Adapter
 from sciml.ansatz import Trial
 from sciml.errors import ArgumentError
-from sciml.optim.protocols import Linearization
+from sciml.jacobian.protocols import Linearization
 from sciml.problem import PDE
 from sciml.solvers.training.collocation import Collocation
 

@@ -14,7 +14,7 @@ from sciml.errors import ArgumentError
 from sciml.jacobian.graph import GraphLinearization
 from sciml.optim import GaussNewtonMethod, ResidualFunction
 from sciml.optim.steps.bidiagonal import KrylovSystem
-from sciml.optim.steps.corrections import Model, proximal, straight
+from sciml.optim.steps.corrections import DampedModel, proximal, straight
 from sciml.optim.steps.damped import CholeskySystem, SpectralSystem
 
 FORMS = ("primal", "dual", "qr", "krylov")
@@ -151,7 +151,7 @@ def test_steps_do_not_depend_on_the_form(model):
     )
 
 
-def gently_bent(damping, form="primal"):
+def gently_curved(damping, form="primal"):
     """A residual with a little curvature and its damped model at the origin."""
     lin = random_matrix(6, 15, seed=7)
     problem = ResidualFunction(
@@ -161,25 +161,25 @@ def gently_bent(damping, form="primal"):
     at_start = problem.linearize(start)
     solver = system(at_start, form)
     v = solver.solve(damping, at_start.residual)
-    return problem, Model(
+    return problem, DampedModel(
         start, at_start, lambda q: solver.solve(damping, q), v, at_start.mv(v), damping, 0.0
     )
 
 
 @pytest.mark.parametrize("damping", [0.03, 0.3])
 def test_one_correction_is_half_the_geodesic_acceleration(damping):
-    problem, model = gently_bent(damping)
+    problem, model = gently_curved(damping)
     start, v = model.theta, model.v
     along = torch.func.jvp(lambda t: torch.func.jvp(problem._vector, (t,), (v,))[1], (start,), (v,))[1]
     j = model.lin.dense()
     a = -torch.linalg.solve(j.T @ j + damping * torch.eye(len(v), dtype=v.dtype), j.T @ along)
-    bent = proximal(problem, model, 1).step
-    assert float((bent - v - 0.5 * a).norm()) <= 0.15 * float((0.5 * a).norm())
+    corrected = proximal(problem, model, 1).step
+    assert float((corrected - v - 0.5 * a).norm()) <= 0.15 * float((0.5 * a).norm())
 
 
 @pytest.mark.parametrize("form", ["primal", "dual", "qr"])
 def test_proximal_corrections_end_at_the_implicit_step(form):
-    problem, model = gently_bent(0.1, form)
+    problem, model = gently_curved(0.1, form)
     trials = [straight(problem, model), *(proximal(problem, model, k) for k in (1, 3, 10))]
     j = model.lin.dense()
     slopes = [float((j.T @ t.residual + 0.1 * t.step).norm()) for t in trials]
@@ -232,7 +232,7 @@ def test_convergence_is_quadratic_where_the_residual_vanishes():
     assert errors[-1] <= 1e-12
 
 
-def test_bent_steps_save_iterations():
+def test_corrected_steps_save_iterations():
     problem, start = network(points=60)
     counts = {}
     for corrections in (0, 1, 10):
@@ -337,12 +337,12 @@ def test_a_hundred_thousand_parameters_need_no_matrix():
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"model": "newton"}, "model: needs one of"),
-        ({"form": "lu"}, "form: needs one of"),
-        ({"corrections": 0}, "corrections: needs at least 1"),
-        ({"momentum": "nesterov"}, "momentum: needs one of"),
-        ({"weight": -1.0}, "weight: needs a positive"),
-        ({"decay": 1.0}, "decay: needs a number in"),
+        ({"model": "newton"}, "model needs one of"),
+        ({"form": "lu"}, "form needs one of"),
+        ({"corrections": 0}, "corrections needs an int of at least 1"),
+        ({"momentum": "nesterov"}, "momentum needs one of"),
+        ({"weight": -1.0}, "weight needs a number above 0"),
+        ({"decay": 1.0}, "decay needs a number in"),
     ],
 )
 def test_bad_options_are_refused(options, message):

@@ -17,7 +17,7 @@ from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.optim import METHODS, CubicMethod, LossFunction, ResidualFunction
 from sciml.optim.steps.linesearch import strong_wolfe
 
-GAUSS_NEWTON = ("gn-arc", "gn-arcm", "lm", "dual", "krylov", "spring")
+GAUSS_NEWTON = ("gn-arc", "gn-arcm", "lm", "lm-dual", "gn-krylov", "spring")
 CUBIC = ("arc", "arcm", "arc-krylov", "arcm-krylov", "cr", "crm")
 QUASI = ("lbfgs", "ssbroyden", "ssbfgs", "bfgs")
 
@@ -145,9 +145,9 @@ def test_a_resumed_run_is_identical(name):
 def test_a_foreign_state_is_refused():
     problem, exact = quadratic()
     state = optim.method("arc").init(problem, exact)
-    with pytest.raises(ArgumentError, match="got also"):
+    with pytest.raises(ArgumentError, match="saved state needs .* got also"):
         state.load_state_dict(optim.method("gn-arc").init(problem, exact).state_dict())
-    with pytest.raises(ArgumentError, match="needs 'loss'"):
+    with pytest.raises(ArgumentError, match="saved state needs 'loss'"):
         state.load_state_dict({})
 
 
@@ -303,20 +303,20 @@ def test_as_method_takes_what_a_user_may_pass():
     assert optim.as_method(optim.ARC([parameter], sigma=3.0)).sigma == 3.0
     assert optim.as_method(torch.optim.SGD, lr=0.1).make is torch.optim.SGD
     for wrong in (3, None, torch.optim.SGD([parameter], lr=0.1), object):
-        with pytest.raises(ArgumentTypeError, match="optimizer: needs a name"):
+        with pytest.raises(ArgumentTypeError, match="optimizer needs a name"):
             optim.as_method(wrong)
 
 
 def test_unknown_names_and_options_say_what_is_known():
-    with pytest.raises(ArgumentError, match=r"method: needs one of gn-arc, .*got 'newton'"):
+    with pytest.raises(ArgumentError, match=r"method needs one of gn-arc, .*got 'newton'"):
         optim.method("newton")
-    with pytest.raises(ArgumentError, match=r"method 'arc': cannot use the options \['radius'\]"):
+    with pytest.raises(ArgumentError, match=r"method 'arc' needs options that it knows, got \['radius'\]"):
         optim.method("arc", radius=1.0)
-    with pytest.raises(ArgumentError, match="solver: needs one of"):
+    with pytest.raises(ArgumentError, match="solver needs one of"):
         optim.method("arc", solver="gmres")
-    with pytest.raises(ArgumentError, match="sigma: needs a positive"):
+    with pytest.raises(ArgumentError, match="sigma needs a number above 0"):
         optim.method("arc", sigma=0.0)
-    with pytest.raises(ArgumentError, match="history: needs at least 1"):
+    with pytest.raises(ArgumentError, match="history needs an int of at least 1"):
         optim.method("lbfgs", history=0)
 
 
@@ -329,11 +329,11 @@ def test_a_problem_without_the_needed_derivatives_is_refused(name):
         def value_and_grad(self, theta):
             return 0.0, theta
 
-    with pytest.raises(ArgumentError, match=r"problem: .* got Plain"):
+    with pytest.raises(ArgumentError, match=r"problem needs .* got Plain"):
         optim.method(name).init(Plain(), torch.zeros(2))
 
 
 def test_quasi_newton_refuses_what_does_not_fit_in_memory():
     problem = LossFunction(lambda t: t.square().sum())
-    with pytest.raises(ArgumentError, match="takes up to 20000 parameters, got 20001"):
+    with pytest.raises(ArgumentError, match="theta needs at most 20000 parameters .* got 20001"):
         optim.method("ssbroyden").init(problem, torch.zeros(20_001))

@@ -15,6 +15,7 @@ from torch import nn
 
 from sciml import optim
 from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.optim.iterate import OUTCOMES
 
 X = torch.linspace(-1.0, 1.0, 40, dtype=torch.float64)[:, None]
 Y = torch.sin(3.0 * X)
@@ -176,7 +177,9 @@ def test_a_closure_that_calls_backward_is_told_so(cls):
         out.sum().backward()
         return out
 
-    with pytest.raises(ArgumentError, match=r"closure: must only return .* must not call backward\(\)"):
+    with pytest.raises(
+        ArgumentError, match=r"closure needs to return the loss .* got a call of backward\(\)"
+    ):
         optimizer.step(closure)
     assert torch.equal(flat(net), before)
 
@@ -186,9 +189,9 @@ def test_closures_of_the_wrong_kind_are_refused(cls):
     net = network()
     optimizer = cls(net.parameters())
     inner = closure_for(cls, net)
-    with pytest.raises(ArgumentError, match="closure: needs a function"):
+    with pytest.raises(ArgumentError, match="closure needs a function"):
         optimizer.step()
-    with pytest.raises(ArgumentError, match="closure: needs to return a tensor that autograd can follow"):
+    with pytest.raises(ArgumentError, match="closure needs to return a tensor that autograd can follow"):
         optimizer.step(lambda: inner().detach())
     with pytest.raises(ArgumentTypeError, match=r"needs to .*torch tensor, got float"):
         optimizer.step(lambda: 1.0)
@@ -278,7 +281,7 @@ def test_minimize_against_scipy(method):
 
 
 @pytest.mark.parametrize(
-    "method", ["gn-arc", "gn-arcm", "lm", "dual", "krylov", optim.GaussNewtonMethod(form="qr")]
+    "method", ["gn-arc", "gn-arcm", "lm", "lm-dual", "gn-krylov", optim.GaussNewtonMethod(form="qr")]
 )
 def test_least_squares_against_scipy(method):
     def residual(x):
@@ -326,7 +329,7 @@ def test_the_result_looks_like_the_start(start):
 def test_every_rule_of_stopping_has_its_name(options, outcome):
     got = optim.minimize(rosenbrock, [-1.2, 1.0, 0.5], method="arc", options=options)
     assert got.outcome == outcome
-    assert got.message == optim.iterate.OUTCOMES[outcome][1]
+    assert got.message == OUTCOMES[outcome][1]
 
 
 def test_a_loss_that_lies_about_its_gradient_ends_as_stalled():
@@ -374,30 +377,30 @@ def test_products_come_from_one_graph_an_iteration():
 @pytest.mark.parametrize(
     "call, error, message",
     [
-        (lambda: optim.minimize(rosenbrock, [1.0, math.nan]), ArgumentError, "x0: needs finite"),
-        (lambda: optim.minimize(rosenbrock, []), ArgumentError, "x0: needs at least one"),
-        (lambda: optim.minimize(rosenbrock, ["a"]), ArgumentTypeError, "x0: needs real numbers"),
+        (lambda: optim.minimize(rosenbrock, [1.0, math.nan]), ArgumentError, "x0 needs finite"),
+        (lambda: optim.minimize(rosenbrock, []), ArgumentError, "x0 needs at least one"),
+        (lambda: optim.minimize(rosenbrock, ["a"]), ArgumentTypeError, "x0 needs real numbers"),
         (
             lambda: optim.minimize(rosenbrock, torch.ones(2, dtype=torch.int64)),
             ArgumentTypeError,
             "real floating",
         ),
-        (lambda: optim.minimize(3, [1.0]), ArgumentTypeError, "fun: needs a function"),
+        (lambda: optim.minimize(3, [1.0]), ArgumentTypeError, "fun needs a function"),
         (lambda: optim.minimize(lambda x: x, [1.0, 2.0]), ArgumentError, "one number, got shape"),
         (lambda: optim.minimize(lambda x: 1.0, [1.0]), ArgumentTypeError, "torch tensor, got float"),
         (lambda: optim.minimize(lambda x: x.sum().detach(), [1.0]), ArgumentError, "autograd can follow"),
-        (lambda: optim.minimize(rosenbrock, [1.0, 2.0], "sgdd"), ArgumentError, "method: needs one of"),
+        (lambda: optim.minimize(rosenbrock, [1.0, 2.0], "sgdd"), ArgumentError, "method needs one of"),
         (
             lambda: optim.minimize(rosenbrock, [1.0, 2.0], options={"gtoll": 1}),
             ArgumentError,
-            "cannot use the options",
+            "needs options that it knows",
         ),
         (
             lambda: optim.minimize(rosenbrock, [1.0, 2.0], tol=-1.0),
             ArgumentError,
-            "gtol: needs a number >= 0",
+            "gtol needs a number of at least 0",
         ),
-        (lambda: optim.minimize(rosenbrock, [1.0, 2.0], "lm"), ArgumentError, "needs a residual problem"),
+        (lambda: optim.minimize(rosenbrock, [1.0, 2.0], "lm"), ArgumentError, "problem needs residual"),
         (lambda: optim.least_squares(lambda x: {}, [1.0]), ArgumentError, "at least one term"),
         (lambda: optim.least_squares(lambda x: x[None], [1.0]), ArgumentError, "one dimension"),
         (lambda: optim.least_squares(lambda x: x * 1j, [1.0]), ArgumentTypeError, "real floating dtype"),

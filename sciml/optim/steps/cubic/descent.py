@@ -13,7 +13,7 @@ import math
 import torch
 from torch import Tensor
 
-from sciml.optim.protocols import Curvature
+from sciml.jacobian.protocols import Curvature
 from sciml.optim.steps.cubic.subproblem import CubicSolution, finish
 
 PERTURBATION = 1e-8  # of |g|
