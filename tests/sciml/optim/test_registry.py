@@ -34,3 +34,23 @@ def test_unknown_names_and_options_say_what_is_known():
         optim.method("arc", sigma=0.0)
     with pytest.raises(ArgumentError, match="history needs an int of at least 1"):
         optim.method("lbfgs", history=0)
+
+
+@pytest.mark.parametrize("old, new", [("dual", "lm-dual"), ("krylov", "gn-krylov")])
+def test_former_names_still_work(old, new):
+    assert optim.method(old) == optim.method(new) == optim.as_method(old)
+    assert optim.method(old, geodesic=False) == optim.method(new, geodesic=False)
+    assert old not in optim.METHODS
+
+
+def test_a_method_that_does_not_say_whether_it_is_second_order_is_refused():
+    class Half:
+        def init(self, problem, theta): ...
+        def step(self, problem, theta, state): ...
+        def refresh(self, problem, theta, state): ...
+
+    with pytest.raises(ArgumentTypeError, match=r"optimizer needs .*second_order"):
+        optim.as_method(Half())
+    Half.second_order = False
+    method = Half()
+    assert optim.as_method(method) is method

@@ -50,11 +50,6 @@ class EigenSubproblem:
         self.values, self.vectors = eigh(self.hessian)
         self._sign = 1.0 if torch.rand((), generator=torch.Generator().manual_seed(seed)) < 0.5 else -1.0
 
-    @property
-    def lowest(self) -> float:
-        """The smallest eigenvalue of H."""
-        return float(self.values[0])
-
     def solve(self, sigma: float) -> CubicSolution:
         """The global minimiser."""
         c = self.vectors.T @ self.gradient

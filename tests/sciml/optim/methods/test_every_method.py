@@ -128,3 +128,110 @@ def test_a_problem_without_the_needed_derivatives_is_refused(name):
 
     with pytest.raises(ArgumentError, match=r"problem needs .* got Plain"):
         optim.method(name).init(Plain(), torch.zeros(2))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_state_is_a_value(name):
+    first, exact = quadratic(seed=0)
+    second, _ = quadratic(seed=1)
+    method = optim.method(name)
+    theta, state = walk(method, first, torch.zeros_like(exact), 3)
+    before = state.state_dict()
+    ways = [method.step(first, theta, state), method.step(first, theta, state)]
+    refreshed = method.refresh(second, theta, state)
+    after = state.state_dict()
+    assert before.keys() == after.keys()
+    for key, value in before.items():
+        assert torch.equal(torch.as_tensor(value), torch.as_tensor(after[key])), key
+    assert torch.equal(ways[0][0], ways[1][0])
+    assert refreshed.loss == pytest.approx(second.value(theta))
+    assert torch.equal(method.step(first, theta, state)[0], ways[0][0])
+
+
+SECOND_ORDER = {*GAUSS_NEWTON, *CUBIC}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_second_order_is_what_is_built_from_a_jacobian_or_a_hessian(name):
+    method = optim.method(name)
+    assert isinstance(method, optim.StepMethod)
+    assert method.second_order is (name in SECOND_ORDER)
+    assert "second_order" not in repr(method)
+
+
+# states of an earlier version on Rosenbrock's function, and where three more steps led it
+SAVED = {
+    "arcm": (
+        {
+            "loss": 0.4268465195309342,
+            "grad_norm": 2.363867239978274,
+            "accepted": True,
+            "rejections": 0,
+            "evaluations": 13,
+            "base_loss": 0.5573004948869165,
+            "promised": 0.12390553423596538,
+            "length": 0.19678587968655958,
+            "moved": True,
+            "sigma": 0.08738250275790832,
+            "nu": 2.0,
+            "multiplier": 0.17195642674428158,
+            "products": 0,
+            "anchor": torch.tensor([0.16097312797390387, -0.012782218495051588], dtype=torch.float64),
+        },
+        [0.16097312797390387, -0.012782218495051588],
+        [0.4485842469138097, 0.19587520802213038],
+        22,
+    ),
+    "spring": (
+        {
+            "loss": 1.5871825978540343e-07,
+            "grad_norm": 0.004401920420513556,
+            "accepted": True,
+            "rejections": 0,
+            "evaluations": 18,
+            "base_loss": 4.9060293180609253e-05,
+            "promised": 4.890203605458678e-05,
+            "length": 0.023611729891201798,
+            "moved": True,
+            "weight": 0.0012469135802469131,
+            "nu": 2.0,
+            "multiplier": 0.00374074074074074,
+            "previous": torch.tensor([-0.010461235844378343, -0.021060436711127672], dtype=torch.float64),
+        },
+        [0.9994370419951222, 0.998872131982003],
+        [1.000000039818862, 1.0000000797970636],
+        27,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_a_state_of_an_earlier_version_goes_on(name):
+    saved, start, end, evaluations = SAVED[name]
+    problem, method = ResidualFunction(rosenbrock_residual), optim.method(name)
+    theta = torch.tensor(start, dtype=torch.float64)
+    state = method.init(problem, theta).load_state_dict(saved)
+    for _ in range(3):
+        theta, state = method.step(problem, theta, state)
+    assert theta.tolist() == pytest.approx(end, rel=1e-12)
+    assert state.evaluations == evaluations
+
+
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        (
+            "arcm",
+            "CubicMethod(adaptive=True, momentum='ls', update='interpolation', solver='auto', sigma=0.1)",
+        ),
+        (
+            "lm",
+            "GaussNewtonMethod(model='lm', form='auto', geodesic=True, corrections=10, momentum=None, weight=None, "
+            "decay=0.9, tolerance=0.001, max_basis=300)",
+        ),
+        ("lbfgs", "LBFGSMethod(history=50)"),
+        ("bfgs", "QuasiNewtonMethod(update='bfgs')"),
+    ],
+)
+def test_the_text_of_a_method_is_part_of_its_checkpoints_and_stays(name, text):
+    assert repr(optim.method(name)) == text

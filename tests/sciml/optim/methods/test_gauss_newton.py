@@ -168,3 +168,83 @@ def test_a_hundred_thousand_parameters_need_no_matrix():
 def test_bad_options_are_refused(options, message):
     with pytest.raises(ArgumentError, match=message):
         GaussNewtonMethod(**options)
+
+
+@pytest.mark.parametrize("m, p", [(23, 9), (9, 23)])
+def test_spring_solves_for_the_last_step_and_what_is_added(m, p):
+    lin = random_matrix(m, p, seed=11)
+    j, r = lin.jacobian, lin.residual
+    problem = ResidualFunction(lambda t: j @ t + r)
+    method = GaussNewtonMethod(model="lm", momentum="spring", geodesic=False, weight=2.0, decay=0.7)
+    theta = torch.zeros(p, dtype=torch.float64)
+    state = method.init(problem, theta)
+    theta, state = method.step(problem, theta, state)
+    first, lam = theta, state.weight
+    second, state = method.step(problem, theta, state)
+    assert state.accepted
+    # argmin |r + J s|^2 + lam |s - decay first|^2 as one stacked least-squares problem (Goldshlager et al., eq. 12)
+    stacked = torch.cat([j, lam**0.5 * torch.eye(p, dtype=j.dtype)])
+    right = torch.cat([-(r + j @ first), lam**0.5 * 0.7 * first])
+    expected = torch.linalg.lstsq(stacked, right[:, None]).solution[:, 0]
+    assert torch.allclose(second - first, expected, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("model", ["lm", "cubic"])
+def test_the_weight_grows_faster_with_each_rejection_in_a_row(model):
+    start = torch.tensor([0.3, -0.2, 0.1], dtype=torch.float64)
+
+    def residual(t):
+        r = t - 2.0
+        return r if torch.equal(t.detach(), start) else torch.full_like(r, math.nan)
+
+    problem = ResidualFunction(residual)
+    method = GaussNewtonMethod(model=model, weight=0.5)
+    state = method.init(problem, start)
+    weights = [state.weight]
+    for _ in range(4):
+        _, state = method.step(problem, start, state)
+        weights.append(state.weight)
+    assert weights == [0.5, 1.0, 4.0, 32.0, 512.0]
+
+
+class Sparse:
+    """A linearisation of shape (M, P) with one entry a row, formed only where asked for."""
+
+    def __init__(self, m, p):
+        self.shape, self.residual = (m, p), torch.ones(m, dtype=torch.float64)
+        self.column, self.formed = torch.arange(m) % p, False
+
+    def mv(self, v):
+        return v[self.column]
+
+    def rmv(self, w):
+        return torch.zeros(self.shape[1], dtype=w.dtype).index_add(0, self.column, w)
+
+    def gram(self):
+        raise AssertionError("the points' matrix was formed")
+
+    def dense(self):
+        self.formed = True
+        return torch.nn.functional.one_hot(self.column, self.shape[1]).double()
+
+
+@pytest.mark.parametrize("m, p, formed", [(6000, 40, True), (60_000, 4900, False)])
+def test_a_jacobian_beyond_two_gigabytes_is_not_formed(m, p, formed):
+    lin = Sparse(m, p)
+
+    class Problem:
+        def value(self, theta):
+            return 0.5 * m
+
+        def residual(self, theta):
+            return lin.residual + lin.mv(theta)
+
+        def linearize(self, theta):
+            return lin
+
+    if not formed:
+        lin.dense = None
+    method, theta = GaussNewtonMethod(geodesic=False), torch.zeros(p, dtype=torch.float64)
+    theta, state = method.step(Problem(), theta, method.init(Problem(), theta))
+    assert state.accepted
+    assert lin.formed == formed

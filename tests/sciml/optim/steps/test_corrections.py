@@ -21,9 +21,7 @@ def gently_curved(lam, form="primal"):
     at_start = problem.linearize(start)
     solver = SpectralSystem(at_start) if form == "qr" else CholeskySystem(at_start, form)
     v = solver.solve(lam, at_start.residual)
-    return problem, DampedModel(
-        start, at_start, lambda q: solver.solve(lam, q), v, at_start.mv(v), lam, 0.0
-    )
+    return problem, DampedModel(start, at_start, lambda q: solver.solve(lam, q), v, at_start.mv(v), lam, 0.0)
 
 
 @pytest.mark.parametrize("lam", [0.03, 0.3])
