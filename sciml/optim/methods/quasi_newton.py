@@ -114,7 +114,7 @@ class QuasiNewtonMethod:
         """Replace ``state.inverse``; ``curvature`` is sᵀBs for B = H^-1."""
         ys = float(torch.dot(y, s))
         norms = float(torch.linalg.vector_norm(y)) * float(torch.linalg.vector_norm(s))
-        if not ys > 1e-14 * norms:
+        if not ys > 1e-14 * norms or ys * ys == 0.0 or float(torch.dot(y, y)) == 0.0:  # the squares underflow
             return
         h = state.inverse
         if h is None:

@@ -51,3 +51,13 @@ def test_quasi_newton_refuses_what_does_not_fit_in_memory():
     problem = LossFunction(lambda t: t.square().sum())
     with pytest.raises(ArgumentError, match=r"theta needs at most 20000 parameters .* got 20001"):
         optim.method("ssbroyden").init(problem, torch.zeros(20_001))
+
+
+@pytest.mark.parametrize("update", ["ssbroyden", "ssbfgs", "bfgs"])
+def test_steps_whose_squares_underflow_are_survived(update):
+    # along t[0] the gradient halves its digits with each step and ends far below 1e-160
+    problem = LossFunction(lambda t: t[0] ** 2 - t[1] ** 2 + 0.25 * t[1] ** 4 + (t[2:].exp() - t[2:]).sum())
+    start = torch.tensor([0.3, 0.0, 1.0, -2.0], dtype=torch.float64)
+    theta, state = walk(optim.method(update), problem, start, 40)
+    assert float(theta.abs().max()) < 1e-7
+    assert state.inverse is None or bool(torch.isfinite(state.inverse).all())
