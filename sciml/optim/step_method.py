@@ -134,8 +134,7 @@ class StepMethod(Protocol):
             curvature from gradients (BFGS and its like) are not second order in this sense.
     """
 
-    @property
-    def second_order(self) -> bool: ...
+    second_order: ClassVar[bool]
 
     def init(self, problem: Any, theta: Tensor) -> State:
         """The state before the first step."""
