@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 def outer_gram(a: Tensor) -> Tensor:
-    """``a a'`` of shape (m, m) for ``a`` (m, p)."""
+    """``a aᵀ`` of shape (m, m) for ``a`` (m, p)."""
     if a.is_cuda:
         return a @ a.T
     x = a.detach().numpy()
@@ -21,7 +21,7 @@ def outer_gram(a: Tensor) -> Tensor:
 
 
 def inner_gram(a: Tensor) -> Tensor:
-    """``a' a`` of shape (p, p) for ``a`` (m, p)."""
+    """``aᵀ a`` of shape (p, p) for ``a`` (m, p)."""
     return outer_gram(a.T)
 
 
@@ -56,7 +56,7 @@ class Cholesky:
         return torch.from_numpy(np.asarray(x).reshape(b.shape))
 
     def half_solve(self, b: Tensor) -> Tensor:
-        """``L^-1 b`` for ``b`` (n,), so that ``|L^-1 b|^2 = b' (a + shift I)^-1 b``."""
+        """``L^-1 b`` for ``b`` (n,), so that ``|L^-1 b|^2 = bᵀ (a + shift I)^-1 b``."""
         if b.is_cuda:
             return torch.linalg.solve_triangular(self.factor, b[:, None], upper=False)[:, 0]
         x, _ = self._trtrs(self.factor, b.detach().numpy(), lower=1)

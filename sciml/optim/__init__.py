@@ -1,8 +1,8 @@
 """Optimisers: cubic-regularised Newton, Gauss-Newton, quasi-Newton, and any of ``torch.optim``.
 
-Everything rests on *step methods* (``sciml.optim.protocols``): immutable values with ``init``, ``step`` and
-``refresh`` over a flat parameter vector, called ``...Method`` here and built by name with
-``method("gn-arc")``. Three doors lead to them:
+Everything rests on *step methods* (``sciml.optim.StepMethod``): immutable values with ``init``, ``step`` and
+``refresh`` over a flat parameter vector, called ``...Method`` here and built by name with ``method("gn-arc")``.
+There are three ways to use one:
 
 * ``ARC``, ``ARCm``, ``CubicNewton``, ``GaussNewton``: ``torch.optim`` classes whose ``step(closure)`` takes
   a closure that returns the loss (or the residual) and calls no ``backward()``;
@@ -13,23 +13,19 @@ Everything rests on *step methods* (``sciml.optim.protocols``): immutable values
 
 from __future__ import annotations
 
+from sciml.jacobian.protocols import Curvature, Linearization
+from sciml.optim.iterate import Iteration, iterate
 from sciml.optim.methods.arc import CubicMethod
 from sciml.optim.methods.gauss_newton import GaussNewtonMethod
 from sciml.optim.methods.lbfgs import LBFGSMethod
+from sciml.optim.methods.model_method import ModelMethod
 from sciml.optim.methods.quasi_newton import QuasiNewtonMethod
 from sciml.optim.methods.torch_class import TorchMethod
 from sciml.optim.minimize import least_squares, minimize
 from sciml.optim.problems.from_function import LossFunction, ResidualFunction
-from sciml.optim.protocols import (
-    Curvature,
-    LeastSquaresProblem,
-    Linearization,
-    Problem,
-    SmoothProblem,
-    State,
-    StepMethod,
-)
+from sciml.optim.problems.protocols import LeastSquaresProblem, Problem, SmoothProblem
 from sciml.optim.registry import METHODS, as_method, method
+from sciml.optim.step_method import State, StepMethod
 from sciml.optim.torch_optimizer import ARC, ARCm, CubicNewton, GaussNewton
 
 __all__ = [
@@ -41,10 +37,12 @@ __all__ = [
     "Curvature",
     "GaussNewton",
     "GaussNewtonMethod",
+    "Iteration",
     "LBFGSMethod",
     "LeastSquaresProblem",
     "Linearization",
     "LossFunction",
+    "ModelMethod",
     "Problem",
     "QuasiNewtonMethod",
     "ResidualFunction",
@@ -53,6 +51,7 @@ __all__ = [
     "StepMethod",
     "TorchMethod",
     "as_method",
+    "iterate",
     "least_squares",
     "method",
     "minimize",

@@ -1,4 +1,4 @@
-"""The loop around a step method: stopping, history, the result."""
+"""The loop around a step method: one iteration after the other, and on top of it stopping, history, the result."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
 
 from sciml.errors import ArgumentError
-from sciml.optim.protocols import ModelState, Problem, State, StepMethod
+from sciml.optim.problems.protocols import Problem
+from sciml.optim.step_method import ModelState, State, StepMethod
 from sciml.optim.threads import few_threads
 
 if TYPE_CHECKING:
@@ -30,6 +31,66 @@ OUTCOMES = {
     "stopped": (7, "The callback raised StopIteration."),
 }
 STALLED = 60
+
+
+class Iteration:
+    """A method on its way through a problem: an endless iterator of ``(theta, state)``, one pair after each step.
+
+    Who consumes it decides when to stop, and may change anything between two steps::
+
+        run = iterate(method, problem, theta)  # run.state: before the first step
+        for theta, state in run:
+            if state.accepted and time_for_new_points:
+                problem.redraw()
+                run.refresh()  # the loss on the new points
+            if not inside(theta):
+                run.refresh(clamp(theta))  # another theta
+
+    Attributes:
+        method, problem: As given; a problem may be replaced, then call ``refresh``.
+        theta: Current parameters (P,).
+        state: The method's state at ``theta``. A saved one may be put in here.
+        steps: Steps done, rejected ones included.
+    """
+
+    def __init__(self, method: StepMethod, problem: Any, theta: Tensor, state: Any = None):
+        self.method, self.problem, self.theta = method, problem, theta
+        self.state = method.init(problem, theta) if state is None else state
+        self.steps = 0
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> tuple[Tensor, Any]:
+        return self.step()
+
+    def step(self) -> tuple[Tensor, Any]:
+        """One step of the method; an exception from the problem leaves everything as it was before."""
+        self.theta, self.state = self.method.step(self.problem, self.theta, self.state)
+        self.steps += 1
+        return self.theta, self.state
+
+    def refresh(self, theta: Tensor | None = None) -> None:
+        """Look again, after the problem's points or weights have changed, or from another ``theta``."""
+        theta = self.theta if theta is None else theta
+        self.state = self.method.refresh(self.problem, theta, self.state)
+        self.theta = theta
+
+
+def iterate(method: StepMethod, problem: Any, theta: Tensor, state: Any = None) -> Iteration:
+    """Step ``method`` through ``problem`` from ``theta``, without end.
+
+    Args:
+        method: The step method.
+        problem: What it minimises.
+        theta: Start (P,).
+        state: The method's state there; None begins anew with ``method.init``.
+
+    Returns:
+        An iterator of ``(theta, state)``, one pair after each step, whose ``theta`` and ``state`` may be replaced between
+        two steps; see ``Iteration``.
+    """
+    return Iteration(method, problem, theta, state)
 
 
 @dataclass(frozen=True)
@@ -54,7 +115,7 @@ class Stopping:
         for f in fields(self):
             value = getattr(self, f.name)
             if not value >= 0:
-                raise ArgumentError(f"{f.name}: needs a number >= 0, got {value!r}.")
+                raise ArgumentError(f"{f.name} needs a number of at least 0, got {value!r}.")
 
 
 def drive(
@@ -73,61 +134,73 @@ def drive(
         norm before step k.
     """
     with few_threads(theta.numel()):
-        return _drive(method, problem, theta, stopping, callback)
+        begin = time.perf_counter()
+        run = iterate(method, problem, theta)
+        history: list[dict[str, float]] = []
+        outcome = (
+            _drive(run, stopping, callback, history, begin) if math.isfinite(run.state.loss) else "diverged"
+        )
+        return run.theta, run.state, outcome, history
 
 
 def _drive(
-    method: StepMethod,
-    problem: Problem,
-    theta: Tensor,
+    run: Iteration,
     stopping: Stopping,
     callback: Callable[[OptimizeResult], Any] | None,
-) -> tuple[Tensor, State, str, list[dict[str, float]]]:
+    history: list[dict[str, float]],
+    begin: float,
+) -> str:
+    """The outcome; fills ``history``."""
     from scipy.optimize import OptimizeResult
 
-    begin = time.perf_counter()
-    state = method.init(problem, theta)
-    history: list[dict[str, float]] = []
-    if not math.isfinite(state.loss):
-        return theta, state, "diverged", history
-    lowest, idle = state.loss, 0
-    for iteration in range(1, stopping.maxiter + 1):
-        loss = state.loss
-        new, state = method.step(problem, theta, state)
-        seconds = time.perf_counter() - begin
-        history.append(
-            {
-                "iteration": iteration,
-                "fun": state.loss,
-                "grad_norm": state.grad_norm,
-                "accepted": state.accepted,
-                "evaluations": state.evaluations,
-                "seconds": seconds,
-            }
-        )
-        step, theta = new - theta, new
+    lowest, idle = run.state.loss, 0
+    while run.steps < stopping.maxiter:
+        before, loss = run.theta, run.state.loss
+        theta, state = run.step()
+        history.append(_row(run, begin))
         if callback is not None:
             try:
-                callback(OptimizeResult(x=theta.clone(), fun=state.loss, nit=iteration, history=history))
+                callback(OptimizeResult(x=theta.clone(), fun=state.loss, nit=run.steps, history=history))
             except StopIteration:
-                return theta, state, "stopped", history
-        if state.grad_norm <= stopping.gtol and not _at_saddle(state, stopping.gtol):
-            return theta, state, "converged", history
-        if not math.isfinite(state.grad_norm):
-            return theta, state, "diverged", history
-        if state.accepted:
-            if loss - state.loss <= stopping.ftol * abs(loss) and stopping.ftol > 0.0:
-                return theta, state, "small_decrease", history
-            length = float(torch.linalg.vector_norm(step))
-            if length <= stopping.xtol * (1.0 + float(torch.linalg.vector_norm(theta))):
-                return theta, state, "small_step", history
+                return "stopped"
+        ended = _ended(stopping, state, loss, before, theta)
+        if ended:
+            return ended
         idle = 0 if state.loss < lowest - 1e-15 * abs(lowest) else idle + 1
         lowest = min(lowest, state.loss)
         if idle >= STALLED:
-            return theta, state, "stalled", history
-        if seconds >= stopping.max_time:
-            return theta, state, "max_time", history
-    return theta, state, "max_iterations", history
+            return "stalled"
+        if history[-1]["seconds"] >= stopping.max_time:
+            return "max_time"
+    return "max_iterations"
+
+
+def _row(run: Iteration, begin: float) -> dict[str, float]:
+    """One entry of the history."""
+    return {
+        "iteration": run.steps,
+        "fun": run.state.loss,
+        "grad_norm": run.state.grad_norm,
+        "accepted": run.state.accepted,
+        "evaluations": run.state.evaluations,
+        "seconds": time.perf_counter() - begin,
+    }
+
+
+def _ended(stopping: Stopping, state: State, loss: float, before: Tensor, theta: Tensor) -> str | None:
+    """The outcome, where the last step, from ``before`` with its ``loss``, met a rule."""
+    if state.grad_norm <= stopping.gtol and not _at_saddle(state, stopping.gtol):
+        return "converged"
+    if not math.isfinite(state.grad_norm):
+        return "diverged"
+    if not state.accepted:
+        return None
+    if loss - state.loss <= stopping.ftol * abs(loss) and stopping.ftol > 0.0:
+        return "small_decrease"
+    length = float(torch.linalg.vector_norm(theta - before))
+    if length <= stopping.xtol * (1.0 + float(torch.linalg.vector_norm(theta))):
+        return "small_step"
+    return None
 
 
 def _at_saddle(state: State, gtol: float) -> bool:

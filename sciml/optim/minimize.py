@@ -1,4 +1,4 @@
-"""``minimize`` and ``least_squares`` with SciPy's manners, for functions of a torch tensor."""
+"""``minimize`` and ``least_squares`` as in SciPy, for functions of a torch tensor."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from torch import Tensor
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.optim.iterate import OUTCOMES, Stopping, drive
 from sciml.optim.problems.from_function import LossFunction, ResidualFunction
-from sciml.optim.protocols import Problem, StepMethod
+from sciml.optim.problems.protocols import Problem
 from sciml.optim.registry import as_method
+from sciml.optim.step_method import StepMethod
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
@@ -98,7 +99,7 @@ def _solve(
     elif callable(fun):
         problem = wrap(lambda theta: fun(theta.view(start.shape)))
     else:
-        raise ArgumentTypeError(f"fun: needs a function or a problem, got {type(fun).__name__}.")
+        raise ArgumentTypeError(f"fun needs a function or a problem, got {type(fun).__name__}.")
     chosen = dict(options or {})
     rules = {name: chosen.pop(name) for name in list(chosen) if name in STOPPING}
     if tol is not None:
@@ -143,22 +144,22 @@ def _shaped(
 
 
 def _start(x0: Any) -> tuple[Tensor, Callable[[Tensor], Any]]:
-    """The start as a tensor, and the way back to what the caller gave: a tensor or an array of the same
-    shape.
+    """The start as a tensor, and a function from a flat tensor to what the caller gave: a tensor or an array
+    of the same shape.
     """
     if isinstance(x0, Tensor):
         if x0.is_complex() or not x0.is_floating_point():
-            raise ArgumentTypeError(f"x0: needs a real floating tensor, got {x0.dtype}.")
+            raise ArgumentTypeError(f"x0 needs a real floating tensor, got {x0.dtype}.")
         start = x0.detach().clone()
     else:
         array = np.asarray(x0)
         if array.dtype.kind not in "fiu":
-            raise ArgumentTypeError(f"x0: needs real numbers, got dtype {array.dtype}.")
+            raise ArgumentTypeError(f"x0 needs real numbers, got dtype {array.dtype}.")
         start = torch.from_numpy(array.astype(np.float64))
     if start.numel() == 0:
-        raise ArgumentError(f"x0: needs at least one number, got shape {tuple(start.shape)}.")
+        raise ArgumentError(f"x0 needs at least one number, got shape {tuple(start.shape)}.")
     if not bool(torch.isfinite(start).all()):
-        raise ArgumentError("x0: needs finite numbers, got NaN or infinity.")
+        raise ArgumentError("x0 needs finite numbers, got NaN or infinity.")
     if isinstance(x0, Tensor):
         return start, lambda flat: flat.view(start.shape)
     return start, lambda flat: flat.view(start.shape).numpy()

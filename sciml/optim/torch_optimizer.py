@@ -16,6 +16,7 @@ A class only wraps its step method (``ARC.step_method(...)`` builds it, ``optimi
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -26,12 +27,12 @@ from sciml.errors import ArgumentError
 from sciml.optim.methods.arc import CubicMethod
 from sciml.optim.methods.gauss_newton import GaussNewtonMethod
 from sciml.optim.problems.from_closure import ClosureProblem, Parameters, ResidualClosureProblem
-from sciml.optim.protocols import ModelState
+from sciml.optim.step_method import ModelState
 
 TRIES = 20  # rejected steps within one call of step()
 
 
-class StepOptimizer(torch.optim.Optimizer):
+class StepOptimizer(torch.optim.Optimizer, ABC):
     """Base of the classes below: one parameter group, one flat vector, a step method.
 
     ``step(closure)`` goes on until a step is taken, at most 20 tries, and returns the loss before it. The
@@ -47,20 +48,20 @@ class StepOptimizer(torch.optim.Optimizer):
     def __init__(self, params: Iterable[Any], method: Any):
         super().__init__(params, {})
         if len(self.param_groups) != 1:
-            raise ArgumentError(f"params: needs one parameter group, got {len(self.param_groups)}.")
+            raise ArgumentError(f"params needs one parameter group, got {len(self.param_groups)}.")
         self.method = method
         self._leaves = Parameters(self.param_groups[0]["params"])
         self._live: ModelState | None = None
 
     @classmethod
+    @abstractmethod
     def step_method(cls, **options: Any) -> Any:
         """The step method that this class wraps."""
-        raise ArgumentError(f"{cls.__name__}: has no step method of its own.")
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Refuse a second group: the model couples all parameters."""
         if self.param_groups:
-            raise ArgumentError("params: needs one parameter group, got a second one.")
+            raise ArgumentError("params needs one parameter group, got a second one.")
         super().add_param_group(param_group)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Tensor:  # type: ignore[override]
@@ -73,9 +74,7 @@ class StepOptimizer(torch.optim.Optimizer):
             The loss before the step, a 0-dimensional tensor.
         """
         if closure is None:
-            raise ArgumentError(
-                "closure: needs a function that returns the loss (or the residual), got None."
-            )
+            raise ArgumentError("closure needs a function that returns the loss (or the residual), got None.")
         theta = self._leaves.flat()
         with self._leaves:
             problem = self.problem(self._leaves, closure)
@@ -95,7 +94,7 @@ class StepOptimizer(torch.optim.Optimizer):
     def info(self) -> ModelState:
         """Loss after the last step, gradient norm, whether it was taken, evaluations so far."""
         if self._live is None:
-            raise ArgumentError("info: needs a step first, got none yet.")
+            raise ArgumentError("info needs a step first, got none yet.")
         return self._live
 
     def _state(self, problem: ClosureProblem, theta: Tensor) -> ModelState:

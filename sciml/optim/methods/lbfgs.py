@@ -8,13 +8,15 @@ curvature.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from sciml.errors import ArgumentError
-from sciml.optim.protocols import Problem, State
-from sciml.optim.steps.linesearch import search_along
+from sciml import arguments
+from sciml.optim.problems.protocols import Problem
+from sciml.optim.step_method import State
+from sciml.optim.steps.linesearch import descent_along, search_along
 
 
 @dataclass(eq=False)
@@ -32,15 +34,19 @@ class LBFGSState(State):
 class LBFGSMethod:
     """L-BFGS, one line search a step.
 
+    Its curvature comes from gradients of many steps, so it is not ``second_order`` in the sense of ``StepMethod``: a step
+    is worth a gradient or two, and points that changed every twenty steps would mix the pairs of several losses.
+
     Args:
         history: Number of pairs kept, >= 1.
     """
 
     history: int = 50
 
+    second_order: ClassVar[bool] = False
+
     def __post_init__(self) -> None:
-        if self.history < 1:
-            raise ArgumentError(f"history: needs at least 1, got {self.history!r}.")
+        arguments.count("history", self.history)
 
     def init(self, problem: Problem, theta: Tensor) -> LBFGSState:
         """Evaluate loss and gradient once."""
@@ -63,22 +69,20 @@ class LBFGSMethod:
         state = replace(state)
         g = state.gradient
         assert g is not None
-        direction = self._direction(g, state.steps, state.changes)
-        slope = float(torch.dot(g, direction))
-        if not slope < 0.0:
+        way = descent_along(self._direction(g, state.steps, state.changes), g)
+        if way is None or way.steepest:
             state.steps = state.changes = None
-            direction, slope = -g, -float(torch.dot(g, g))
-            if not slope < 0.0:
-                state.reject()
-                return theta, state
+        if way is None:
+            state.reject()
+            return theta, state
         first = 1.0 if state.steps is not None else min(1.0, 1.0 / state.grad_norm)
-        search = search_along(problem, theta, direction, state.loss, slope, first)
+        search = search_along(problem, theta, way, state.loss, first)
         state.evaluations += search.evaluations
         if search.point is None or search.point.gradient is None:
             state.steps = state.changes = None  # the next step is steepest descent
             state.reject()
             return theta, state
-        s, gradient = search.point.stride * direction, search.point.gradient
+        s, gradient = search.point.stride * way.direction, search.point.gradient
         y = gradient - g
         if float(torch.dot(s, y)) > 1e-14 * float(torch.linalg.vector_norm(s) * torch.linalg.vector_norm(y)):
             state.steps = _append(state.steps, s, self.history)

@@ -1,8 +1,8 @@
 """Self-scaled quasi-Newton methods with a dense inverse Hessian: SSBFGS and SSBroyden.
 
-From H ~ inverse Hessian, step s and gradient change y, with ``v = sqrt(y'Hy) (s / y's - Hy / y'Hy)``::
+From H ~ inverse Hessian, step s and gradient change y, with ``v = sqrt(yᵀHy) (s / yᵀs - Hy / yᵀHy)``::
 
-    H <- (H - Hy y'H / y'Hy + phi v v') / tau + s s' / y's
+    H <- (H - Hy yᵀH / yᵀHy + phi v vᵀ) / tau + s sᵀ / yᵀs
 
 ``phi = 1`` is BFGS; tau <= 1 scales H so that directions with small curvature are not over-stretched, which
 is what makes these methods reach 1e-7 and below on physics-informed losses where L-BFGS stops at 1e-6.
@@ -15,13 +15,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from sciml import arguments
 from sciml.errors import ArgumentError
-from sciml.optim.protocols import Problem, State
-from sciml.optim.steps.linesearch import search_along
+from sciml.optim.problems.protocols import Problem
+from sciml.optim.step_method import State
+from sciml.optim.steps.linesearch import descent_along, search_along
 
 UPDATES = ("ssbroyden", "ssbfgs", "bfgs")
 LARGEST = 20_000  # parameters: H then takes 3.2 GB
@@ -42,22 +45,26 @@ class QuasiNewtonState(State):
 class QuasiNewtonMethod:
     """SSBroyden, SSBFGS or BFGS with a strong Wolfe line search, one line search a step.
 
+    The inverse Hessian is gathered from gradients over hundreds of steps, so these methods are not ``second_order`` in the
+    sense of ``StepMethod``: a step is worth a gradient or two, and new points every twenty steps would spoil it.
+
     Args:
         update: ``"ssbroyden"``, ``"ssbfgs"`` or ``"bfgs"``.
     """
 
     update: str = "ssbroyden"
 
+    second_order: ClassVar[bool] = False
+
     def __post_init__(self) -> None:
-        if self.update not in UPDATES:
-            raise ArgumentError(f"update: needs one of {UPDATES}, got {self.update!r}.")
+        arguments.one_of("update", self.update, UPDATES)
 
     def init(self, problem: Problem, theta: Tensor) -> QuasiNewtonState:
         """Evaluate loss and gradient once."""
         if len(theta) > LARGEST:
             raise ArgumentError(
-                f"theta: {self.update} keeps a dense inverse Hessian and takes up to {LARGEST} parameters, "
-                f"got {len(theta)}; take 'lbfgs' or 'krylov'."
+                f"theta needs at most {LARGEST} parameters for the dense inverse Hessian of {self.update}, "
+                f"got {len(theta)}; take 'lbfgs' or 'gn-krylov'."
             )
         return self.refresh(problem, theta, QuasiNewtonState())
 
@@ -81,52 +88,46 @@ class QuasiNewtonMethod:
         state = replace(state)
         g, h = state.gradient, state.inverse
         assert g is not None
-        direction = -g if h is None else -(h @ g)
-        slope = float(torch.dot(g, direction))
-        if not slope < 0.0:  # rounding has spoilt H, or the gradient is zero or not finite
+        way = descent_along(-g if h is None else -(h @ g), g)
+        if way is None or way.steepest:
             state.inverse = None
-            direction, slope = -g, -float(torch.dot(g, g))
-            if not slope < 0.0:
-                state.reject()
-                return theta, state
+        if way is None:
+            state.reject()
+            return theta, state
         first = 1.0 if state.inverse is not None else min(1.0, 1.0 / state.grad_norm)
-        search = search_along(problem, theta, direction, state.loss, slope, first)
+        search = search_along(problem, theta, way, state.loss, first)
         state.evaluations += search.evaluations
         point = search.point
         if point is None or point.gradient is None:
             state.inverse = None  # the next step is steepest descent
             state.reject()
             return theta, state
-        s = point.stride * direction
+        s = point.stride * way.direction
         y = point.gradient - g
-        self._update(state, s, y, -point.stride * slope, g, point.stride)
+        self._update(state, s, y, point.stride * (-point.stride * way.slope))
         state.previous = state.loss
         state.gradient, state.grad_norm = point.gradient, float(torch.linalg.vector_norm(point.gradient))
         state.accept(point.loss)
         return theta + s, state
 
-    def _update(
-        self, state: QuasiNewtonState, s: Tensor, y: Tensor, curvature: float, g: Tensor, stride: float
-    ) -> None:
-        """Replace ``state.inverse``; ``curvature`` is -stride g's = s'Bs for B = H^-1."""
+    def _update(self, state: QuasiNewtonState, s: Tensor, y: Tensor, curvature: float) -> None:
+        """Replace ``state.inverse``; ``curvature`` is sᵀBs for B = H^-1."""
         ys = float(torch.dot(y, s))
         norms = float(torch.linalg.vector_norm(y)) * float(torch.linalg.vector_norm(s))
-        if not ys > 1e-14 * norms:
+        if not ys > 1e-14 * norms or ys * ys == 0.0 or float(torch.dot(y, y)) == 0.0:  # the squares underflow
             return
         h = state.inverse
         if h is None:
             scale = ys / float(torch.dot(y, y))
             h = torch.eye(len(s), dtype=s.dtype, device=s.device) * scale
             curvature = float(torch.dot(s, s)) / scale
-        else:
-            curvature = stride * curvature
         hy = h @ y
         yhy = float(torch.dot(y, hy))
         if not yhy > 0.0:
             state.inverse = None
             return
         phi, tau = self._scaling(curvature / ys, yhy / ys, len(s))
-        # (h - hy hy'/yhy + phi v v') / tau + s s'/ys, gathered into three rank-one updates
+        # (h - hy hyᵀ/yhy + phi v vᵀ) / tau + s sᵀ/ys, gathered into three rank-one updates
         new = h / tau
         new.addr_(hy, hy, alpha=(phi - 1.0) / (yhy * tau))
         cross = -phi / (ys * tau)
@@ -135,7 +136,7 @@ class QuasiNewtonMethod:
         state.inverse = new
 
     def _scaling(self, b: float, h: float, n: int) -> tuple[float, float]:
-        """``(phi, tau)`` from ``b = s'Bs / y's`` and ``h = y'Hy / y's`` (Al-Baali's notation)."""
+        """``(phi, tau)`` from ``b = sᵀBs / yᵀs`` and ``h = yᵀHy / yᵀs`` (Al-Baali's notation)."""
         if self.update == "bfgs":
             return 1.0, 1.0
         shrink = min(1.0, 1.0 / b)

@@ -1,20 +1,22 @@
 """Any ``torch.optim`` class as a step method over one flat parameter: Adam, SGD, NAdam, ...
 
-The torch optimiser is a living object inside the state; its own ``state_dict`` is flattened into the state's.
+The torch optimiser is a living object inside the newest state; its own ``state_dict`` is flattened into the state's. A
+state that has been stepped from keeps a copy of what the optimiser held then, so it can be stepped from again.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Self
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 
 from sciml.errors import ArgumentTypeError
-from sciml.optim.protocols import TRANSIENT, Problem, State
+from sciml.optim.problems.protocols import Problem
+from sciml.optim.step_method import TRANSIENT, State
 
 
 @dataclass(eq=False)
@@ -30,11 +32,19 @@ class TorchState(State):
 
     def state_dict(self) -> dict[str, Any]:
         """Own fields and, under ``torch.``, what the torch optimiser keeps for its parameter."""
-        out = super().state_dict()
-        if self.optimizer is not None:
-            inner = self.optimizer.state_dict()["state"].get(0, {})
-            out.update({f"torch.{k}": v for k, v in _flatten(inner).items()})
-        return out
+        return super().state_dict() | {f"torch.{k}": v for k, v in self.inner().items()}
+
+    def inner(self) -> dict[str, Any]:
+        """A copy of what the torch optimiser keeps for its parameter, flattened."""
+        if self.optimizer is None:
+            return dict(self.pending or {})
+        return _flatten(self.optimizer.state_dict()["state"].get(0, {}))
+
+    def hand_over(self) -> TorchState:
+        """A copy that holds the live optimiser from now on; this state keeps what the optimiser remembers today."""
+        heir = replace(self)
+        self.optimizer, self.pending = None, self.inner()
+        return heir
 
     def load_state_dict(self, saved: dict[str, Any]) -> Self:
         """Take over a saved state; the torch optimiser is filled at the next step."""
@@ -47,6 +57,8 @@ class TorchState(State):
 class TorchMethod:
     """Drive ``make([parameter], **options)`` one step at a time.
 
+    Not ``second_order`` in the sense of ``StepMethod``, whatever the class: torch's methods work from gradients.
+
     Args:
         make: A ``torch.optim.Optimizer`` class.
         options: Its keyword arguments.
@@ -55,9 +67,11 @@ class TorchMethod:
     make: Callable[..., torch.optim.Optimizer]
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    second_order: ClassVar[bool] = False
+
     def __post_init__(self) -> None:
         if not (isinstance(self.make, type) and issubclass(self.make, torch.optim.Optimizer)):
-            raise ArgumentTypeError(f"make: needs a torch.optim.Optimizer class, got {self.make!r}.")
+            raise ArgumentTypeError(f"make needs a torch.optim.Optimizer class, got {self.make!r}.")
 
     def init(self, problem: Problem, theta: Tensor) -> TorchState:
         """Evaluate loss and gradient once."""
@@ -68,6 +82,7 @@ class TorchMethod:
         losses).
         """
         f, g = problem.value_and_grad(theta)
+        state = state.hand_over()
         state.loss, state.gradient, state.grad_norm = f, g, float(torch.linalg.vector_norm(g))
         state.evaluations += 1
         state.rejections = 0
@@ -79,11 +94,11 @@ class TorchMethod:
         """One step of the torch optimiser; a loss that is not finite is undone and the learning rate
         halved.
         """
+        given, state = state, state.hand_over()
         x = self._parameter(theta, state)
         optimizer = state.optimizer
         assert optimizer is not None
         assert state.gradient is not None
-        before = _flatten(optimizer.state_dict()["state"].get(0, {}))
         seen: list[tuple[Tensor, float, Tensor]] = [(theta, state.loss, state.gradient)]
 
         def closure() -> Tensor:
@@ -104,7 +119,7 @@ class TorchMethod:
         _, f, g = next(entry for entry in seen if torch.equal(entry[0], new))
         if not (math.isfinite(f) and bool(torch.isfinite(g).all())):
             state.rate *= 0.5
-            state.optimizer, state.pending = None, {} if self._is_lbfgs() else before
+            state.optimizer, state.pending = None, {} if self._is_lbfgs() else given.pending
             state.reject()
             return theta, state
         if torch.equal(new, theta):
@@ -150,6 +165,8 @@ def _flatten(inner: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of ``_flatten``; a copy, since an optimiser writes into what it is given."""
+    flat = {name: value.clone() if isinstance(value, Tensor) else value for name, value in flat.items()}
     return {
         name.removesuffix("[]"): list(value.unbind(0)) if name.endswith("[]") else value
         for name, value in flat.items()

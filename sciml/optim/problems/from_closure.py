@@ -1,8 +1,8 @@
 """A user's closure over live parameters, seen as a problem over one flat vector.
 
-Trial values are put in by swapping the parameters' storage, never by writing into it: the user's values
+Other values are put in by swapping the parameters' storage, never by writing into it: the user's values
 stay untouched until a step is final, an exception costs nothing to undo, and a graph kept from the base
-point stays valid through the trials.
+point stays valid through the steps that are tried.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.jacobian.graph import GraphCurvature, GraphLinearization, vjp
 from sciml.optim.problems.from_function import join_terms, one_number, with_graph
-from sciml.optim.protocols import half_square
+from sciml.optim.problems.protocols import half_square
 
 
 class Parameters:
@@ -29,15 +29,15 @@ class Parameters:
 
     def __init__(self, leaves: Sequence[Tensor]):
         if not leaves:
-            raise ArgumentError("params: needs at least one parameter, got none.")
+            raise ArgumentError("params needs at least one parameter, got none.")
         for p in leaves:
             if p.is_complex() or not p.is_floating_point():
-                raise ArgumentTypeError(f"params: needs real floating parameters, got {p.dtype}.")
+                raise ArgumentTypeError(f"params needs real floating parameters, got {p.dtype}.")
             if p.layout is not torch.strided:
-                raise ArgumentTypeError(f"params: needs dense parameters, got layout {p.layout}.")
+                raise ArgumentTypeError(f"params needs dense parameters, got layout {p.layout}.")
         if len({(p.dtype, p.device) for p in leaves}) > 1:
             kinds = sorted({f"{p.dtype} on {p.device}" for p in leaves})
-            raise ArgumentError(f"params: needs one dtype and device, got {', '.join(kinds)}.")
+            raise ArgumentError(f"params needs one dtype and device, got {', '.join(kinds)}.")
         self.leaves = list(leaves)
         self._own: list[Tensor] = []
 
@@ -91,8 +91,8 @@ class ClosureProblem:
             out = self._closure()
         if any(p.grad is not old for p, old in zip(leaves, before, strict=True)):
             raise ArgumentError(
-                "closure: must only return the loss (or the residual); it must not call backward() "
-                "itself: second-order optimisers differentiate it more than once."
+                "closure needs to return the loss (or the residual) alone, got a call of backward() inside: "
+                "second-order optimisers differentiate it themselves, more than once."
             )
         return out
 

@@ -1,6 +1,6 @@
 """Problems made from plain torch functions: a residual ``theta -> r`` or a loss ``theta -> f``.
 
-One graph is kept per linearisation, so every product with J, J' or the Hessian costs one backward pass (9
+One graph is kept per linearisation, so every product with J, Jᵀ or the Hessian costs one backward pass (9
 ms against 25 ms for a forward-over-reverse product that rebuilds the graph). Dense matrices come from
 batches of such passes.
 """
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.jacobian.graph import GraphCurvature, GraphLinearization, vjp
-from sciml.optim.protocols import half_square
+from sciml.optim.problems.protocols import half_square
 
 
 class LossFunction:
@@ -77,7 +77,7 @@ def with_graph(f: Tensor, name: str) -> Tensor:
     """``f``, refused when autograd cannot follow it back."""
     if not f.requires_grad:
         raise ArgumentError(
-            f"{name}: needs to return a tensor that autograd can follow back to the parameters, got one "
+            f"{name} needs to return a tensor that autograd can follow back to the parameters, got one "
             "without a graph (was it detached, or computed under torch.no_grad()?)."
         )
     return f
@@ -86,11 +86,11 @@ def with_graph(f: Tensor, name: str) -> Tensor:
 def one_number(f: Tensor, name: str) -> Tensor:
     """``f`` as a 0-dimensional tensor, checked."""
     if not isinstance(f, Tensor):
-        raise ArgumentTypeError(f"{name}: needs to return a torch tensor, got {type(f).__name__}.")
+        raise ArgumentTypeError(f"{name} needs to return a torch tensor, got {type(f).__name__}.")
     if f.numel() != 1:
-        raise ArgumentError(f"{name}: needs to return one number, got shape {tuple(f.shape)}.")
+        raise ArgumentError(f"{name} needs to return one number, got shape {tuple(f.shape)}.")
     if f.is_complex():
-        raise ArgumentTypeError(f"{name}: needs to return a real tensor, got {f.dtype}.")
+        raise ArgumentTypeError(f"{name} needs to return a real tensor, got {f.dtype}.")
     return f.reshape(())
 
 
@@ -98,16 +98,16 @@ def join_terms(r: Tensor | dict[str, Tensor]) -> Tensor:
     """One residual vector (M,) from a tensor or from named terms; see ``ResidualFunction``."""
     if isinstance(r, dict):
         if not r:
-            raise ArgumentError("residual: needs at least one term, got an empty dict.")
+            raise ArgumentError("residual needs at least one term, got an empty dict.")
         return torch.cat([_flat(term, name) / max(1, term.numel()) ** 0.5 for name, term in r.items()])
     return _flat(r, "residual")
 
 
 def _flat(r: Tensor, name: str) -> Tensor:
     if not isinstance(r, Tensor):
-        raise ArgumentTypeError(f"{name}: needs to be a torch tensor, got {type(r).__name__}.")
+        raise ArgumentTypeError(f"{name} needs to be a torch tensor, got {type(r).__name__}.")
     if r.is_complex() or not r.is_floating_point():
-        raise ArgumentTypeError(f"{name}: needs a real floating dtype, got {r.dtype}.")
+        raise ArgumentTypeError(f"{name} needs a real floating dtype, got {r.dtype}.")
     if r.dim() > 1:
-        raise ArgumentError(f"{name}: needs one dimension, got shape {tuple(r.shape)}.")
+        raise ArgumentError(f"{name} needs one dimension, got shape {tuple(r.shape)}.")
     return r.reshape(-1)

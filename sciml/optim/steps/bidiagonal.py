@@ -1,9 +1,9 @@
 """Matrix-free damped Gauss-Newton systems by Golub-Kahan bidiagonalisation (the recurrence behind LSQR and
 LSMR).
 
-From q one product with J and one with J' a step give ``J V = U B`` with B lower bidiagonal (k+1, k), ``U
-e_1 = q/|q|``. The step in the span of V solves a problem of k unknowns, ``min |B y + |q| e_1|^2 + l
-|y|^2``, for every ``l`` from one basis, so a rejected step costs no product. V is re-orthogonalised in
+From q one product with J and one with Jᵀ a step give ``J V = U B`` with B lower bidiagonal (k+1, k), ``U
+e_1 = q/|q|``. The step in the span of V solves a problem of k unknowns, ``min |B y + |q| e_1|^2 + λ
+|y|^2``, for every λ from one basis, so a rejected step costs no product. V is re-orthogonalised in
 full; memory is k vectors of length P.
 
 Source: Paige, Saunders (1982), Fong, Saunders (2011); the cubic term as in Cartis, Gould, Toint (2011),
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciml.optim.protocols import Linearization
+from sciml.jacobian.protocols import Linearization
 from sciml.optim.steps.cubic.secular import solve_secular
 
 
@@ -48,7 +48,7 @@ class Bidiagonalization:
         self.alpha.append(alpha)
 
     def grow(self) -> None:
-        """One more column of B: products with J and J'."""
+        """One more column of B: products with J and Jᵀ."""
         k = len(self.alpha)
         v = self._basis[k - 1]
         u = _orthogonal(self._lin.mv(v), self._left[: self._found])
@@ -76,7 +76,7 @@ class Bidiagonalization:
         return self._basis[: len(y)].T @ torch.from_numpy(y).to(self._basis)
 
     def project(self, q: Tensor, k: int) -> np.ndarray:
-        """``U' q`` (k+1,), zero for a column that has come to nothing."""
+        """``Uᵀ q`` (k+1,), zero where the basis ended."""
         out = np.zeros(k + 1)
         count = min(k + 1, self._found)
         out[:count] = (self._left[:count] @ q).cpu().numpy()
@@ -100,7 +100,7 @@ class KrylovSystem:
 
     Args:
         lin: The linearisation.
-        tolerance: Stop once ``|J'(J s + q) + l s| <= tolerance |J' q|``.
+        tolerance: Stop once ``|Jᵀ(J s + q) + λ s| <= tolerance |Jᵀ q|``.
         max_basis: Largest number of basis vectors.
     """
 
@@ -117,10 +117,10 @@ class KrylovSystem:
 
     def _run(self, q: Tensor, small) -> tuple[float, Tensor]:
         """Grow until the full model's gradient is small; ``small(w, c, basis)`` gives the step in
-        eigen-coordinates and l.
+        eigen-coordinates and λ.
         """
         space = self._space_for(q)
-        if not space.alpha:  # J'q = 0
+        if not space.alpha:  # Jᵀq = 0
             return 0.0, q.new_zeros(self._lin.shape[1])
         target = self._tolerance * space.alpha[0] * space.beta[0]
         check = len(space.beta) - 1
@@ -136,7 +136,7 @@ class KrylovSystem:
             c = s * u[0] * space.beta[0]
             step, lam = small(s * s, c)
             y = vt.T @ step
-            # J'(Js + q) + l s = alpha_{k+1} v_{k+1} (B y + |q| e_1)_{k+1}
+            # Jᵀ(Js + q) + λ s = alpha_{k+1} v_{k+1} (B y + |q| e_1)_{k+1}
             last = float(b[-1] @ y)
             alpha = space.alpha[k] if len(space.alpha) > k else 0.0
             if done or alpha * abs(last) <= target:
@@ -144,7 +144,7 @@ class KrylovSystem:
             space.grow()
 
     def solve(self, lam: float, q: Tensor) -> Tensor:
-        """``-(J'J + l I)^-1 J' q``."""
+        """``-(JᵀJ + λ I)^-1 Jᵀ q``."""
         return self._run(q, lambda w, c: (-c / np.maximum(w + lam, 1e-300), lam))[1]
 
     def again(self, lam: float, q: Tensor) -> Tensor:
@@ -157,10 +157,10 @@ class KrylovSystem:
         return space.combine(-vt.T @ (s / np.maximum(s * s + lam, 1e-300) * (u.T @ space.project(q, k))))
 
     def cubic(self, sigma: float, q: Tensor, start: float) -> tuple[float, Tensor]:
-        """The cubic-regularised step and its multiplier."""
+        """The cubic-regularised step and its λ."""
 
         def small(w: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, float]:
             found = solve_secular(w[::-1], c[::-1], sigma)
-            return found.step[::-1], found.multiplier
+            return found.step[::-1], found.lam
 
         return self._run(q, small)

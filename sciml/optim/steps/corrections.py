@@ -1,12 +1,12 @@
-"""Bending a Gauss-Newton step along the curvature of the residual, with the factor that is already there.
+"""Correcting a Gauss-Newton step for the curvature of the residual, with the factor that is already there.
 
-The damped step ``v = -(J'J + l I)^-1 J' r`` minimises ``1/2 |r + J s|^2 + l/2 |s|^2``. What one would like
-to minimise is ``1/2 |r(theta + s)|^2 + l/2 |s|^2``, an implicit Euler step of length 1/l along the gradient
+The damped step ``v = -(JᵀJ + λ I)^-1 Jᵀ r`` minimises ``1/2 |r + J s|^2 + λ/2 |s|^2``. What one would like
+to minimise is ``1/2 |r(theta + s)|^2 + λ/2 |s|^2``, an implicit Euler step of length 1/λ along the gradient
 flow. *Proximal corrections* iterate towards it with the Jacobian of the starting point,
 
-    s <- v - (J'J + l I)^-1 J' (r(theta + s) - r - J s),
+    s <- v - (JᵀJ + λ I)^-1 Jᵀ (r(theta + s) - r - J s),
 
-one residual and one solve with the same factor each; they end at ``J' r(theta + s) + l s = 0``, which is
+one residual and one solve with the same factor each; they end at ``Jᵀ r(theta + s) + λ s = 0``, which is
 that minimiser as far as the residual is small. The first of them is *geodesic acceleration* (Transtrum,
 Sethna 2012) with a difference quotient over the whole step; going on makes the step as long as the frozen
 Jacobian allows. On networks a residual costs a tenth or less of a linearisation with its factor, and these
@@ -23,14 +23,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sciml.optim.protocols import LeastSquaresProblem, Linearization, half_square
+from sciml.jacobian.protocols import Linearization
+from sciml.optim.problems.protocols import LeastSquaresProblem, half_square
 
 CONTRACTION = 0.9  # a correction longer than this share of the one before ends the iteration
 ENOUGH = 0.1  # so does a gain below this share of the decrease so far
 
 
-class Model(NamedTuple):
-    """The damped linear model at ``theta``: ``solve(q) = -(J'J + l I)^-1 J' q``, its step v, J v, l, and
+class DampedModel(NamedTuple):
+    """The damped linear model at ``theta``: ``solve(q) = -(JᵀJ + λ I)^-1 Jᵀ q``, its step v, J v, λ, and
     the step that momentum began with (0 without).
     """
 
@@ -39,14 +40,14 @@ class Model(NamedTuple):
     solve: Callable[[Tensor], Tensor]
     v: Tensor
     jv: Tensor
-    damping: float
+    lam: float
     lead: Tensor | float
 
 
-class Trial(NamedTuple):
+class Candidate(NamedTuple):
     """A step (P,), the residual (M,) behind it, how many residuals it took, and how the corrections went:
-    the largest ratio of one to the one before, 1 when the last was no gain. Below about a half a smaller
-    damping can be tried.
+    the largest ratio of one to the one before, 1 when the last was no gain. Below about a half a smaller λ can
+    be tried.
     """
 
     step: Tensor
@@ -55,19 +56,19 @@ class Trial(NamedTuple):
     contraction: float
 
 
-def straight(problem: LeastSquaresProblem, model: Model) -> Trial:
-    """v itself."""
-    return Trial(model.v, problem.residual(model.theta + model.v), 1, 0.0)
+def straight(problem: LeastSquaresProblem, model: DampedModel) -> Candidate:
+    """The uncorrected step v with its residual."""
+    return Candidate(model.v, problem.residual(model.theta + model.v), 1, 0.0)
 
 
-def proximal(problem: LeastSquaresProblem, model: Model, limit: int) -> Trial:
+def proximal(problem: LeastSquaresProblem, model: DampedModel, limit: int) -> Candidate:
     """Up to ``limit`` corrections, as long as they shrink and the proximal objective falls."""
     r = model.lin.residual
     start = half_square(r)
     s, js, ahead = model.v, model.jv, problem.residual(model.theta + model.v)
     count, last, worst = 1, _norm(s), 0.0
     loss = half_square(ahead)
-    objective = loss + 0.5 * model.damping * _norm(s - model.lead) ** 2
+    objective = loss + 0.5 * model.lam * _norm(s - model.lead) ** 2
     for k in range(limit):
         if not math.isfinite(loss):
             break
@@ -79,7 +80,7 @@ def proximal(problem: LeastSquaresProblem, model: Model, limit: int) -> Trial:
         other_ahead = problem.residual(model.theta + other)
         count += 1
         other_loss = half_square(other_ahead)
-        other_objective = other_loss + 0.5 * model.damping * _norm(other - model.lead) ** 2
+        other_objective = other_loss + 0.5 * model.lam * _norm(other - model.lead) ** 2
         if not other_objective < objective:
             worst = 1.0
             break
@@ -90,7 +91,7 @@ def proximal(problem: LeastSquaresProblem, model: Model, limit: int) -> Trial:
         if gain <= ENOUGH * max(start - loss, 0.0):
             break
         js = model.lin.mv(s)
-    return Trial(s, ahead, count, worst)
+    return Candidate(s, ahead, count, worst)
 
 
 def _norm(x: Tensor) -> float:

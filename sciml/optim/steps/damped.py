@@ -1,15 +1,15 @@
-"""Damped Gauss-Newton systems: ``s = -(J'J + l I)^-1 J' q`` for one Jacobian and many ``l`` and ``q``.
+"""Damped Gauss-Newton systems: ``s = -(JᵀJ + λ I)^-1 Jᵀ q`` for one Jacobian and many λ and ``q``.
 
 Four forms of the same step, J of shape (M, P):
 
-* primal: factor ``J'J + l I`` (P, P);
-* dual: factor ``J J' + l I`` (M, M), ``s = -J' (J J' + l I)^-1 q``; never needs J itself, only the Gram
+* primal: factor ``JᵀJ + λ I`` (P, P);
+* dual: factor ``J Jᵀ + λ I`` (M, M), ``s = -Jᵀ (J Jᵀ + λ I)^-1 q``; never needs J itself, only the Gram
   matrix;
-* qr: singular value decomposition of J, which does not square the condition number and serves every ``l``
+* qr: singular value decomposition of J, which does not square the condition number and serves every λ
   at once;
-* krylov (``bidiagonal.py``): products with J and J' only.
+* krylov (``bidiagonal.py``): products with J and Jᵀ only.
 
-Primal and dual hold Cholesky factors and take no ``l`` below the rounding of the Gram matrix.
+Primal and dual hold Cholesky factors and take no λ below the rounding of the Gram matrix.
 """
 
 from __future__ import annotations
@@ -20,35 +20,36 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from sciml.jacobian.protocols import Linearization
 from sciml.linalg import Cholesky, inner_gram, outer_gram, svd
-from sciml.optim.protocols import Linearization
+from sciml.optim.steps.cubic.newton import SecularPoint, newton_on_secular
 from sciml.optim.steps.cubic.secular import solve_secular
 
-# |sigma |s| - l| / l at which the Cholesky search stops: s is exact for sigma' = l/|s|
+# |sigma |s| - λ| / λ at which the Cholesky search stops: s is exact for a sigma of λ/|s|
 CUBIC_TOLERANCE = 0.02
 KEPT_BYTES = 256 << 20  # largest Jacobian that the dual form keeps
 
 
 class DampedSystem(Protocol):
-    """Solves for one linearisation; keeps its factor for the last ``l``."""
+    """Solves for one linearisation; keeps its factor for the last λ."""
 
     def solve(self, lam: float, q: Tensor) -> Tensor:
-        """``-(J'J + l I)^-1 J' q``, shape (P,)."""
+        """``-(JᵀJ + λ I)^-1 Jᵀ q``, shape (P,)."""
         ...
 
     def again(self, lam: float, q: Tensor) -> Tensor:
-        """``solve`` for a small correction q, at the ``l`` that was solved for last: as cheap as the form
+        """``solve`` for a small correction q, at the λ that was solved for last: as cheap as the form
         can.
         """
         ...
 
     def cubic(self, sigma: float, q: Tensor, start: float) -> tuple[float, Tensor]:
-        """``(l, s)`` with ``s = solve(l, q)`` and ``l = sigma |s|``; ``start`` is a guess of ``l``."""
+        """``(λ, s)`` with ``s = solve(λ, q)`` and ``λ = sigma |s|``; ``start`` is a guess of λ."""
         ...
 
 
 class SpectralSystem:
-    """From the singular values of J: every ``l`` costs two products, however small it is."""
+    """From the singular values of J: every λ costs two products, however small it is."""
 
     def __init__(self, lin: Linearization):
         u, k, vt = svd(lin.dense())
@@ -57,7 +58,7 @@ class SpectralSystem:
         self._right = lambda y: vt.T @ y
 
     def solve(self, lam: float, q: Tensor) -> Tensor:
-        """``-(J'J + l I)^-1 J' q``."""
+        """``-(JᵀJ + λ I)^-1 Jᵀ q``."""
         return self._right(-self._left(q) / (self.square + lam).clamp_min(1e-300))
 
     again = solve
@@ -69,7 +70,7 @@ class SpectralSystem:
         found = solve_secular(self.square[order].cpu().numpy(), c[order].cpu().numpy(), sigma)
         y = torch.empty_like(c)
         y[order] = torch.from_numpy(found.step).to(c)
-        return found.multiplier, self._right(y)
+        return found.lam, self._right(y)
 
 
 class CholeskySystem:
@@ -88,7 +89,7 @@ class CholeskySystem:
         self._floor = torch.finfo(self._gram.dtype).eps * float(self._gram.diagonal().sum())
 
     def _at(self, lam: float) -> Cholesky:
-        """The factor for ``l``, or for the smallest one above it that can be factorised."""
+        """The factor for λ, or for the smallest one above it that can be factorised."""
         lam = max(lam, self._floor)
         if lam != self._lam or self._factor is None:
             self._lam, self._factor = lam, Cholesky(self._gram, lam)
@@ -98,39 +99,46 @@ class CholeskySystem:
         return self._factor
 
     def solve(self, lam: float, q: Tensor) -> Tensor:
-        """``-(J'J + l I)^-1 J' q``."""
+        """``-(JᵀJ + λ I)^-1 Jᵀ q``."""
         factor = self._at(lam)
         return -self._lin.rmv(factor.solve(q)) if self._dual else -factor.solve(self._lin.rmv(q))
 
     again = solve
 
     def cubic(self, sigma: float, q: Tensor, start: float) -> tuple[float, Tensor]:
-        """Newton on ``1/|s| - sigma/l`` from ``start``; 1-4 factorisations.
+        """Newton on ``1/|s| - sigma/λ`` from ``start``; 1-4 factorisations.
 
-        With ``y = (G + l I)^-1 b`` for the Gram matrix G the step is -y (primal, ``b = J'q``) or ``-J'y``
+        With ``y = (G + λ I)^-1 b`` for the Gram matrix G the step is -y (primal, ``b = Jᵀq``) or ``-Jᵀy``
         (dual, ``b = q``).
         """
-        b = q if self._dual else self._lin.rmv(q)
-        size = float(torch.linalg.vector_norm(self._lin.rmv(q) if self._dual else b))
+        gradient = self._lin.rmv(q)
+        b = q if self._dual else gradient
+        size = float(torch.linalg.vector_norm(gradient))
         if size == 0.0:
             return 0.0, q.new_zeros(self._lin.shape[1])
-        high = math.sqrt(sigma * size)  # |s| <= |J'q| / l
-        low, lam = 0.0, start if 0.0 < start < high else high
-        for _ in range(30):
-            factor = self._at(lam)
-            lam = self._lam
-            y = factor.solve(b)
-            half = factor.half_solve(y)
-            bend = float(torch.dot(half, half))
-            s = y.neg()
-            if self._dual:
-                s = -self._lin.rmv(y)
-                bend = max(float(torch.dot(y, y)) - lam * bend, 0.0)
-            norm = float(torch.linalg.vector_norm(s))
-            gap = sigma * norm - lam
-            if abs(gap) <= CUBIC_TOLERANCE * lam or (gap < 0.0 and lam <= self._floor):
-                break
-            low, high = (lam, high) if gap > 0.0 else (low, lam)
-            new = lam - (1.0 / norm - sigma / lam) / (bend / norm**3 + sigma / lam**2)
-            lam = new if low < new < high else (math.sqrt(low * high) if low > 0.0 else 0.1 * high)
-        return lam, s
+        high = math.sqrt(sigma * size)  # |s| <= |Jᵀq| / λ
+        point, _ = newton_on_secular(
+            lambda lam: self._evaluate(lam, b),
+            sigma,
+            0.0,
+            high,
+            start if 0.0 < start < high else high,
+            tolerance=CUBIC_TOLERANCE,
+            iterations=30,
+            retreat=0.1,
+        )
+        assert point is not None
+        return point.lam, point.answer
+
+    def _evaluate(self, lam: float, b: Tensor) -> SecularPoint:
+        factor = self._at(lam)
+        lam = self._lam
+        y = factor.solve(b)
+        half = factor.half_solve(y)
+        curvature = float(torch.dot(half, half))
+        s = y.neg()
+        if self._dual:
+            s = -self._lin.rmv(y)
+            # sᵀ(JᵀJ + λ I)^-1 s in terms of the points' system
+            curvature = max(float(torch.dot(y, y)) - lam * curvature, 0.0)
+        return SecularPoint(lam, lam, float(torch.linalg.vector_norm(s)), curvature, s, lam <= self._floor)

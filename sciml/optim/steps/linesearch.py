@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sciml.optim.protocols import Problem
+from sciml.optim.problems.protocols import Problem
 
 ARMIJO = 1e-4
 CURVATURE = 0.9
@@ -37,16 +37,35 @@ class LineSearch(NamedTuple):
     evaluations: int
 
 
-def search_along(
-    problem: Problem, theta: Tensor, direction: Tensor, loss: float, slope: float, first: float
-) -> LineSearch:
-    """:func:`strong_wolfe` for a problem's loss on the line ``theta + a direction``."""
+class Descent(NamedTuple):
+    """A direction (P,) along which the loss falls, its slope gᵀd < 0, and whether it is only -g."""
+
+    direction: Tensor
+    slope: float
+    steepest: bool
+
+
+def descent_along(direction: Tensor, gradient: Tensor) -> Descent | None:
+    """``direction`` where the loss falls along it, else -g; None where g is zero or not finite.
+
+    Rounding can spoil what a quasi-Newton method remembers: its direction then rises, and the memory is best dropped.
+    """
+    slope = float(torch.dot(gradient, direction))
+    if slope < 0.0:
+        return Descent(direction, slope, False)
+    slope = -float(torch.dot(gradient, gradient))
+    return Descent(-gradient, slope, True) if slope < 0.0 else None
+
+
+def search_along(problem: Problem, theta: Tensor, way: Descent, loss: float, first: float) -> LineSearch:
+    """``strong_wolfe`` for a problem's loss on the line ``theta + a direction``."""
+    direction = way.direction
 
     def evaluate(stride: float) -> tuple[float, float, Tensor]:
         f, gradient = problem.value_and_grad(theta + stride * direction)
         return f, float(torch.dot(gradient, direction)), gradient
 
-    return strong_wolfe(evaluate, loss, slope, first)
+    return strong_wolfe(evaluate, loss, way.slope, first)
 
 
 def strong_wolfe(

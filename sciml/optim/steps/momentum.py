@@ -1,10 +1,11 @@
-"""Extrapolation with a line search: the safeguarded momentum that ARCm and Gauss-Newton share."""
+"""Safeguarded momentum: extrapolation beyond an accepted point, which keeps whichever point is lower."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from sciml.optim.protocols import Problem, State
+from sciml.optim.problems.protocols import Problem
+from sciml.optim.step_method import State
 
 LONGEST = 64.0
 
@@ -15,10 +16,19 @@ def extrapolate(problem: Problem, point: Tensor, way: Tensor, state: State) -> T
     """
     best, beta = point, 0.5
     while beta <= LONGEST:
-        trial = point + beta * way
-        loss = problem.value(trial)
-        state.evaluations += 1
-        if not loss < state.loss:
+        further = extrapolate_once(problem, point, way, beta, state)
+        if further is point:
             break
-        best, state.loss, beta = trial, loss, 2.0 * beta
+        best, beta = further, 2.0 * beta
     return best
+
+
+def extrapolate_once(problem: Problem, point: Tensor, way: Tensor, beta: float, state: State) -> Tensor:
+    """``point + beta way`` with its loss in ``state.loss`` where that is lower, else ``point``."""
+    further = point + beta * way
+    loss = problem.value(further)
+    state.evaluations += 1
+    if not loss < state.loss:
+        return point
+    state.loss = loss
+    return further

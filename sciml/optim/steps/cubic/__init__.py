@@ -1,1 +1,1 @@
-"""Solvers of the cubic subproblem ``min g's + 1/2 s'Hs + (sigma/3)|s|^3``."""
+"""Solvers of the cubic subproblem ``min gᵀs + 1/2 sᵀHs + (sigma/3)|s|^3``."""

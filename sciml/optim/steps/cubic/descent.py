@@ -1,4 +1,7 @@
-"""The cubic subproblem by gradient descent: the plainest matrix-free solver, kept as a reference.
+"""The cubic subproblem by gradient descent: the plainest matrix-free solver, ``solver="descent"``.
+
+It keeps three vectors where Lanczos keeps a basis of up to 500, and shares nothing with the other solvers, so that one may
+be held against it.
 
 From the Cauchy point with the step size below it converges to the global minimiser; a tiny random change of
 the gradient deals with the hard case. It needs up to a hundred times the products of Lanczos.
@@ -13,7 +16,7 @@ import math
 import torch
 from torch import Tensor
 
-from sciml.optim.protocols import Curvature
+from sciml.jacobian.protocols import Curvature
 from sciml.optim.steps.cubic.subproblem import CubicSolution, finish
 
 PERTURBATION = 1e-8  # of |g|

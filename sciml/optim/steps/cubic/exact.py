@@ -12,15 +12,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sciml.jacobian.protocols import Curvature
 from sciml.linalg import Cholesky, eigh
-from sciml.optim.protocols import Curvature
+from sciml.optim.steps.cubic.newton import SecularPoint, newton_on_secular
 from sciml.optim.steps.cubic.secular import solve_secular
 from sciml.optim.steps.cubic.subproblem import CubicSolution, finish
 
 
 @dataclass
 class DenseCurvature:
-    """Value, gradient (P,) and a Hessian (P, P) that is already there; see ``protocols.Curvature``."""
+    """Value, gradient (P,) and a Hessian (P, P) that is already there; see ``sciml.optim.Curvature``."""
 
     value: float
     gradient: Tensor
@@ -49,11 +50,6 @@ class EigenSubproblem:
         self.values, self.vectors = eigh(self.hessian)
         self._sign = 1.0 if torch.rand((), generator=torch.Generator().manual_seed(seed)) < 0.5 else -1.0
 
-    @property
-    def lowest(self) -> float:
-        """The smallest eigenvalue of H."""
-        return float(self.values[0])
-
     def solve(self, sigma: float) -> CubicSolution:
         """The global minimiser."""
         c = self.vectors.T @ self.gradient
@@ -64,17 +60,17 @@ class EigenSubproblem:
         step = self.vectors @ y
         hs = self.vectors @ (self.values * y)
         stopped = "hard case" if found.hard else "exact"
-        return finish(step, hs, self.gradient, sigma, found.multiplier, 0, stopped)
+        return finish(step, hs, self.gradient, sigma, found.lam, 0, stopped)
 
 
 class CholeskySubproblem:
-    """Newton on ``1/|s| - sigma/l`` with one Cholesky factor of ``H + l I`` an iteration.
+    """Newton on ``1/|s| - sigma/λ`` with one Cholesky factor of ``H + λ I`` an iteration.
 
     Args:
         curvature: The model; ``dense()`` is called once.
-        tolerance: Stop at ``|sigma |s| - l| <= tolerance l``; the step is then exact for ``sigma' = l /
-            |s|``.
-        start: Guess of l, such as the last iteration's; 0 for none.
+        tolerance: Stop at ``|sigma |s| - λ| <= tolerance λ``; the step is then exact for a cubic weight of
+            ``λ / |s|``.
+        start: Guess of λ, such as the last iteration's; 0 for none.
     """
 
     def __init__(self, curvature: Curvature, tolerance: float = 0.02, start: float = 0.0):
@@ -91,31 +87,33 @@ class CholeskySubproblem:
         if size == 0.0:
             return self._by_eigenvalues(sigma)
         bound = float(torch.linalg.matrix_norm(h, torch.inf))
-        # |H s| <= bound |s| in (H + l) s = -g with l = sigma |s| gives both ends
+        # |H s| <= bound |s| in (H + λ I) s = -g with λ = sigma |s| gives both ends
         low = 2.0 * sigma * size / (bound + math.sqrt(bound * bound + 4.0 * sigma * size))
         high = 0.5 * (bound + math.sqrt(bound * bound + 4.0 * sigma * size))
-        l = self._start if low < self._start < high else math.sqrt(low * high)
-        for _ in range(50):
-            factor = Cholesky(h, l)
-            self.factorizations += 1
-            if not factor.ok:
-                low = max(low, l)
-                l = math.sqrt(low * high)
-            else:
-                s = -factor.solve(g)
-                norm = float(torch.linalg.vector_norm(s))
-                gap = sigma * norm - l
-                if abs(gap) <= self._tolerance * l:
-                    self._start = l
-                    return finish(s, h @ s, g, sigma, l, 0, "tolerance")
-                low, high = (max(low, l), high) if gap > 0.0 else (low, min(high, l))
-                half = factor.half_solve(s)
-                slope = float(torch.dot(half, half)) / norm**3 + sigma / l**2
-                new = l - (1.0 / norm - sigma / l) / slope
-                l = new if low < new < high else math.sqrt(low * high)
-            if high - low <= 1e-9 * high:  # the root sits on the pole -w_1
-                break
-        return self._by_eigenvalues(sigma)
+        start = self._start if low < self._start < high else math.sqrt(low * high)
+        point, found = newton_on_secular(
+            self._evaluate,
+            sigma,
+            low,
+            high,
+            start,
+            tolerance=self._tolerance,
+            iterations=50,
+            width=1e-9,  # the root then sits on the pole -w_1
+        )
+        if point is None or not found:
+            return self._by_eigenvalues(sigma)
+        self._start, s = point.lam, point.answer
+        return finish(s, h @ s, g, sigma, point.lam, 0, "tolerance")
+
+    def _evaluate(self, lam: float) -> SecularPoint | None:
+        factor = Cholesky(self.hessian, lam)
+        self.factorizations += 1
+        if not factor.ok:
+            return None
+        s = -factor.solve(self.gradient)
+        half = factor.half_solve(s)
+        return SecularPoint(lam, lam, float(torch.linalg.vector_norm(s)), float(torch.dot(half, half)), s)
 
     def _by_eigenvalues(self, sigma: float) -> CubicSolution:
         if self._exact is None:

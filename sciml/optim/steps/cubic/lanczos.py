@@ -1,6 +1,6 @@
 """The cubic subproblem from products H v alone: generalised Lanczos (GLRT) with full re-orthogonalisation.
 
-``Q' H Q = T`` tridiagonal, ``q_0 = g/|g|``; the minimiser in the span of Q solves the same problem with T,
+``Qᵀ H Q = T`` tridiagonal, ``q_0 = g/|g|``; the minimiser in the span of Q solves the same problem with T,
 and the full model's gradient there is ``beta_{k+1} |u_k|`` without a product. T does not depend on sigma: a
 second sigma costs no product unless the basis has to grow.
 
@@ -14,8 +14,8 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
-from sciml.errors import ArgumentError
-from sciml.optim.protocols import Curvature
+from sciml import arguments
+from sciml.jacobian.protocols import Curvature
 from sciml.optim.steps.cubic.secular import SecularSolution, solve_secular
 from sciml.optim.steps.cubic.subproblem import CubicSolution
 
@@ -46,8 +46,7 @@ class LanczosSubproblem:
         max_basis: int = 500,
         seed: int = 0,
     ):
-        if rule not in RULES:
-            raise ArgumentError(f"rule: needs one of {RULES}, got {rule!r}.")
+        arguments.one_of("rule", rule, RULES)
         self._curvature, self._kappa, self._rule = curvature, kappa, rule
         self.gradient = curvature.gradient
         self._size = float(torch.linalg.vector_norm(self.gradient))
@@ -113,28 +112,28 @@ class LanczosSubproblem:
                     self._random_start = True
                     self._next = self._fresh()
                     self._beta[-1] = 0.0
-                elif full or self._converged(u, w, v, found.multiplier):
+                elif full or self._converged(u, w, v, found.lam):
                     stopped = "tolerance" if self._next is not None else "exhausted"
                     stopped = "basis full" if full and self._next is not None else stopped
                     stopped = "hard case" if found.hard else stopped
-                    return self._finish(u, sigma, found.multiplier, k - before, stopped)
+                    return self._finish(u, sigma, found.lam, k - before, stopped)
             if self._next is None:
                 check = k  # nothing left to restart from
                 continue
             self._grow()
 
-    def _converged(self, u: np.ndarray, w: np.ndarray, v: np.ndarray, multiplier: float) -> bool:
+    def _converged(self, u: np.ndarray, w: np.ndarray, v: np.ndarray, lam: float) -> bool:
         """The stopping rule; a basis that began at random must also have found the lowest eigenvalue."""
         norm = float(np.linalg.norm(u))
         factor = self._size**0.5 if self._rule == "g" else norm
-        scale = max(abs(multiplier), abs(float(w[0])), abs(float(w[-1])))
+        scale = max(abs(lam), abs(float(w[0])), abs(float(w[-1])))
         target = max(self._kappa * min(1.0, factor) * self._size, 1e-15 * scale * norm)
         if self._beta[-1] * abs(float(u[-1])) > target:
             return False
         if not self._random_start:
             return True
         error = self._beta[-1] * abs(float(v[-1, 0]))
-        return error <= max(0.1 * (multiplier + float(w[0])), 1e-9 * scale)
+        return error <= max(0.1 * (lam + float(w[0])), 1e-9 * scale)
 
     def _small(self, sigma: float) -> tuple[np.ndarray, np.ndarray, SecularSolution]:
         """Eigenvalues and eigenvectors of T and the minimiser of its problem in those coordinates."""
@@ -142,15 +141,13 @@ class LanczosSubproblem:
         w, v = scipy.linalg.eigh_tridiagonal(np.array(self._alpha), np.array(self._beta[: k - 1]))
         return w, v, solve_secular(w, self._size * v[0], sigma)
 
-    def _finish(
-        self, u: np.ndarray, sigma: float, multiplier: float, products: int, stopped: str
-    ) -> CubicSolution:
+    def _finish(self, u: np.ndarray, sigma: float, lam: float, products: int, stopped: str) -> CubicSolution:
         k = len(u)
         alpha, beta = np.array(self._alpha), np.array(self._beta[: k - 1])
         tu = alpha * u
         tu[:-1] += beta * u[1:]
         tu[1:] += beta * u[:-1]
-        bend, norm = float(u @ tu), float(np.linalg.norm(u))
-        decrease = -(self._size * float(u[0]) + 0.5 * bend + sigma / 3.0 * norm**3)
+        curvature, norm = float(u @ tu), float(np.linalg.norm(u))
+        decrease = -(self._size * float(u[0]) + 0.5 * curvature + sigma / 3.0 * norm**3)
         step = self._basis[:k].T @ torch.from_numpy(u).to(self._basis)
-        return CubicSolution(step, multiplier, max(decrease, 0.0), products, stopped, bend)
+        return CubicSolution(step, lam, max(decrease, 0.0), products, stopped, curvature)

@@ -1,8 +1,8 @@
 """The secular equation of a cubic-regularised quadratic in eigen-coordinates.
 
-For ``min c's + 1/2 s' diag(w) s + (sigma/3)|s|^3`` the multiplier is ``l = base + m`` with ``base = max(0,
--w_1)`` and ``m >= 0`` solves ``|s(m)| = l / sigma``, ``s_i(m) = -c_i / (d_i + m)``, ``d = w + base``.
-Solving for m instead of l keeps every digit when l is close to the pole -w_1 (the near-hard case).
+For ``min cᵀs + 1/2 sᵀ diag(w) s + (sigma/3)|s|^3`` the multiplier is ``λ = base + m`` with ``base = max(0, -w_1)``, and
+``m >= 0`` solves ``|s(m)| = λ / sigma``, ``s_i(m) = -c_i / (d_i + m)``, ``d = w + base``. Solving for m instead of λ keeps
+every digit when λ is close to the pole -w_1 (the near-hard case).
 
 Source: Conn, Gould, Toint, Trust-Region Methods, ch. 7, carried over to |s|^3 as in Cartis, Gould, Toint
 (2011).
@@ -15,16 +15,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sciml.optim.steps.cubic.newton import SecularPoint, newton_on_secular
+
 EPS = np.finfo(np.float64).eps
 
 
 class SecularSolution(NamedTuple):
-    """Step in eigen-coordinates (n,), multiplier ``l``, and whether the eigenvector of w_1 had to be
-    added.
-    """
+    """Step in eigen-coordinates (n,), multiplier λ, and whether the eigenvector of w_1 had to be added."""
 
     step: np.ndarray
-    multiplier: float
+    lam: float
     hard: bool
 
 
@@ -37,7 +37,7 @@ def positive_root(gain: float, p: float, sigma: float) -> float:
 
 
 def solve_secular(w: np.ndarray, c: np.ndarray, sigma: float, sign: float = 1.0) -> SecularSolution:
-    """Global minimiser of ``c's + 1/2 s' diag(w) s + (sigma/3)|s|^3``.
+    """Global minimiser of ``cᵀs + 1/2 sᵀ diag(w) s + (sigma/3)|s|^3``.
 
     Args:
         w: Eigenvalues, ascending, shape (n,).
@@ -68,25 +68,14 @@ def solve_secular(w: np.ndarray, c: np.ndarray, sigma: float, sign: float = 1.0)
     low = max(low, _shifted_root(size, float(d[-1]), base, sigma))
     high = max(positive_root(size, base, sigma), low)
 
-    m = low if low > 0.0 else 0.5 * high
-    for _ in range(100):
+    def evaluate(m: float) -> SecularPoint:
         s = -c / (d + m)
-        norm, lam = float(np.linalg.norm(s)), base + m
-        gap = sigma * norm - lam
-        if abs(gap) <= 1e-14 * lam or not low < high:
-            break
-        if gap > 0.0:
-            low = max(low, m)
-        else:
-            high = min(high, m)
-        slope = float(np.dot(s, s / (d + m))) / norm**3 + sigma / lam**2
-        new = m - (1.0 / norm - sigma / lam) / slope
-        if not low <= new <= high:
-            new = math.sqrt(low * high) if low > 0.0 else 0.5 * high
-        if new == m:
-            break
-        m = new
-    return SecularSolution(-c / (d + m), base + m, False)
+        return SecularPoint(m, base + m, float(np.linalg.norm(s)), float(np.dot(s, s / (d + m))), s)
+
+    start = low if low > 0.0 else 0.5 * high
+    point, _ = newton_on_secular(evaluate, sigma, low, high, start, tolerance=1e-14, iterations=100)
+    assert point is not None
+    return SecularSolution(point.answer, point.lam, False)
 
 
 def _shifted_root(gain: float, top: float, base: float, sigma: float) -> float:

@@ -1,10 +1,10 @@
-"""What every solver of ``min m(s) = g's + 1/2 s'Hs + (sigma/3)|s|^3`` takes and gives.
+"""What every solver of ``min m(s) = gᵀs + 1/2 sᵀHs + (sigma/3)|s|^3`` takes and gives.
 
 A subproblem object belongs to one point: it is built from the curvature there and solved for one sigma
 after the other (a rejected step only raises sigma), keeping whatever does not depend on sigma:
 eigenvectors, a factor, a Krylov basis.
 
-s is a global minimiser exactly when ``(H + l I) s = -g`` and ``H + l I >= 0`` with ``l = sigma |s|``.
+s is a global minimiser exactly when ``(H + λ I) s = -g`` and ``H + λ I >= 0`` with ``λ = sigma |s|``.
 Source: Nesterov, Polyak (2006), section 5; Cartis, Gould, Toint (2011), theorem 3.1.
 """
 
@@ -21,20 +21,20 @@ class CubicSolution(NamedTuple):
 
     Attributes:
         step: s, shape (P,).
-        multiplier: ``l = sigma |s|``.
+        lam: ``λ = sigma |s|``.
         decrease: ``-m(s) >= 0``, the cubic term included.
         products: Products ``H v`` spent on this solve (0 where H is dense).
         stopped: Why the solver ended: ``"exact"``, ``"tolerance"``, ``"hard case"``, ``"basis full"``,
             ``"exhausted"`` (the Krylov space is invariant) or ``"max iterations"``.
-        bend: ``s'Hs``.
+        curvature: ``sᵀHs``.
     """
 
     step: Tensor
-    multiplier: float
+    lam: float
     decrease: float
     products: int
     stopped: str
-    bend: float
+    curvature: float
 
 
 class Subproblem(Protocol):
@@ -46,10 +46,10 @@ class Subproblem(Protocol):
 
 
 def finish(
-    step: Tensor, hs: Tensor, g: Tensor, sigma: float, multiplier: float, products: int, stopped: str
+    step: Tensor, hs: Tensor, g: Tensor, sigma: float, lam: float, products: int, stopped: str
 ) -> CubicSolution:
     """Gather a solution from the step and ``H s``."""
-    bend = float(torch.dot(step, hs))
+    curvature = float(torch.dot(step, hs))
     size = float(torch.linalg.vector_norm(step))
-    decrease = -(float(torch.dot(g, step)) + 0.5 * bend + sigma / 3.0 * size**3)
-    return CubicSolution(step, multiplier, max(decrease, 0.0), products, stopped, bend)
+    decrease = -(float(torch.dot(g, step)) + 0.5 * curvature + sigma / 3.0 * size**3)
+    return CubicSolution(step, lam, max(decrease, 0.0), products, stopped, curvature)

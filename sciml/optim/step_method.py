@@ -1,66 +1,28 @@
-"""What an optimiser asks of a problem, and what a solver asks of an optimiser.
+"""What a solver asks of an optimiser: a step method and its state.
 
-A *problem* turns a flat parameter vector ``theta`` (P,) into a loss. A least-squares problem also hands out
-its residual ``r`` (M,), with ``f = 1/2 |r|^2`` (weights and 1/N are already inside ``r``), and its
-linearisation.
-
-A *step method* is an immutable value with three verbs; all that changes lives in its state::
+A *step method* is an immutable value with three verbs; all that changes lives in its state, and the state is a value, too:
+a verb gives a new one and leaves its argument as it was. ::
 
     state = method.init(problem, theta)
-    theta, state = method.step(problem, theta, state)  # one outer iteration; theta is a new tensor or the old one
-    state = method.refresh(problem, theta, state)  # the problem's points or weights have changed: look again
+    theta, state = method.step(problem, theta, state)  # one outer iteration
+    state = method.refresh(problem, theta, state)  # the problem's points or weights have changed
 
-A step never takes a point whose loss is not finite: it counts a rejection and shortens its stride.
+A step gives a new theta, or the old one where it was rejected. It never takes a point whose loss is not finite: it counts
+a rejection, and the next step is shorter.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
-import torch
 from torch import Tensor
 
 from sciml.errors import ArgumentError
-from sciml.jacobian.protocols import Curvature, Linearization
 
 # metadata of a state field that is only a cache: left out of ``state_dict``
 TRANSIENT = {"transient": True}
-
-
-@runtime_checkable
-class Problem(Protocol):
-    """A scalar loss: enough for first-order and quasi-Newton methods."""
-
-    def value(self, theta: Tensor) -> float:
-        """f(theta)."""
-        ...
-
-    def value_and_grad(self, theta: Tensor) -> tuple[float, Tensor]:
-        """f(theta) and its gradient (P,)."""
-        ...
-
-
-@runtime_checkable
-class SmoothProblem(Problem, Protocol):
-    """A scalar loss that also hands out its curvature: what the cubic methods need."""
-
-    def curvature(self, theta: Tensor) -> Curvature:
-        """The second-order model at ``theta``."""
-        ...
-
-
-@runtime_checkable
-class LeastSquaresProblem(Problem, Protocol):
-    """``f = 1/2 |r|^2`` with its residual: what Gauss-Newton needs."""
-
-    def residual(self, theta: Tensor) -> Tensor:
-        """r(theta), shape (M,)."""
-        ...
-
-    def linearize(self, theta: Tensor) -> Linearization:
-        """r and J at ``theta``."""
-        ...
 
 
 @dataclass(eq=False)
@@ -82,6 +44,9 @@ class State:
     rejections: int = 0
     evaluations: int = 0
 
+    # names that fields had in saved states of earlier versions, and what they are called now
+    RENAMED: ClassVar[Mapping[str, str]] = {}
+
     def state_dict(self) -> dict[str, Any]:
         """Numbers, booleans, strings and tensors by field name; None is left out. A copy, safe to keep."""
         out = {}
@@ -93,12 +58,15 @@ class State:
         return out
 
     def load_state_dict(self, saved: dict[str, Any]) -> Self:
-        """Take over what ``state_dict`` gave; transient fields are emptied and computed again when needed."""
+        """Take over what ``state_dict`` gave; transient fields are emptied and computed again when needed.
+
+        Raises:
+            ArgumentError: A field is missing, or one too many: the state of another method.
+        """
+        saved = {self.RENAMED.get(name, name): value for name, value in saved.items()}
         known = {f.name: f for f in fields(self)}
         if unknown := sorted(set(saved) - set(known)):
-            raise ArgumentError(
-                f"saved state: needs the fields of {type(self).__name__}, got also {unknown}."
-            )
+            raise ArgumentError(f"saved state needs the fields of {type(self).__name__}, got also {unknown}.")
         for name, f in known.items():
             value = saved.get(name)
             if isinstance(value, Tensor):
@@ -108,7 +76,7 @@ class State:
             elif isinstance(getattr(self, name), Tensor):
                 setattr(self, name, None)  # None is left out of a saved state
             else:
-                raise ArgumentError(f"saved state: needs {name!r}, got only {sorted(saved)}.")
+                raise ArgumentError(f"saved state needs {name!r}, got only {sorted(saved)}.")
         return self
 
     def reject(self) -> None:
@@ -126,6 +94,10 @@ class ModelState(State):
     """State of a method that builds a model at one point and may try several steps from it.
 
     Attributes:
+        weight: What keeps a step short: sigma of a cubic model, λ of a damped one.
+        nu: Factor of ``weight`` at the next rejection.
+        lam: λ of the last solve; ``weight`` itself where the model is damped.
+        anchor: The last accepted point (P,), where momentum needs it.
         base_loss: f where the model was built.
         promised, length: Decrease and step length |s| that the model last proposed.
         moved: Whether theta has changed since the model was built.
@@ -133,12 +105,18 @@ class ModelState(State):
         solver: What solves the model's subproblem.
     """
 
+    weight: float = 0.0
+    nu: float = 2.0
+    lam: float = 0.0
+    anchor: Tensor | None = None
     base_loss: float = float("inf")
     promised: float = 0.0
     length: float = 0.0
     moved: bool = True
     model: Any = field(default=None, metadata=TRANSIENT)
     solver: Any = field(default=None, metadata=TRANSIENT)
+
+    RENAMED: ClassVar[Mapping[str, str]] = {"sigma": "weight", "multiplier": "lam"}
 
     def forget(self) -> None:
         """Drop the model: theta, the points or the weights have changed."""
@@ -147,7 +125,16 @@ class ModelState(State):
 
 @runtime_checkable
 class StepMethod(Protocol):
-    """One optimiser as a value; see the module docstring."""
+    """One optimiser as a value; see the module docstring.
+
+    Attributes:
+        second_order: Whether a step is worth many gradients: built from the Jacobian or the Hessian at one set of
+            points, so that a few steps exhaust what these points say. Solvers then look at a run and draw new points
+            after tens of steps instead of hundreds, and balance the terms of the loss anew. Methods that gather their
+            curvature from gradients (BFGS and its like) are not second order in this sense.
+    """
+
+    second_order: ClassVar[bool]
 
     def init(self, problem: Any, theta: Tensor) -> State:
         """The state before the first step."""
@@ -160,9 +147,3 @@ class StepMethod(Protocol):
     def refresh(self, problem: Any, theta: Tensor, state: Any) -> Any:
         """The state after the problem itself changed (new collocation points, new weights)."""
         ...
-
-
-def half_square(r: Tensor) -> float:
-    """``1/2 |r|^2`` as a float; inf when it is not finite."""
-    value = 0.5 * float(torch.dot(r, r))
-    return value if value == value else float("inf")
