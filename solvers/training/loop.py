@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from sciml.ansatz import Trial
-from sciml.optim import StepMethod, TorchMethod
+from sciml.optim import StepMethod, iterate
+from sciml.optim.iterate import Iteration
 from sciml.problem import PDE
 from sciml.solvers.comparison import comparison, has_answer, relative_error
 from sciml.solvers.training.adapted_system import AdaptedSystem
@@ -29,7 +30,8 @@ LOOK_EVERY = 10  # steps between looks at the run
 FIRST_ORDER_LOOK = 100
 OVERFIT = 4.0  # held-out loss over training loss from which more points are asked for
 GROWTH = 1.5
-STALL_CHECKS = 12  # looks without progress before the end
+STALL_LOOKS = 12  # looks without progress before the end
+FIRST_ORDER_STALL = 50
 PROGRESS = 0.97  # held-out loss must fall below this share of its best to count as progress
 
 
@@ -112,9 +114,8 @@ class Run:
         interruption: Tells when somebody asked to stop.
 
     Attributes:
-        theta: The parameters now, ``(p,)``.
-        best_theta: Those of the lowest held-out loss; None before the first look.
-        method_state: The method's state; None before the first step.
+        iteration: The method on its way; None before the first step.
+        best_theta: The parameters of the lowest held-out loss; None before the first look.
         counters: What the decisions depend on.
         scale: Residual of the trial function without a network; residuals are reported relative to it.
         history: A row of numbers a look.
@@ -139,12 +140,13 @@ class Run:
         self.method, self.limits, self.seed = method, limits, seed
         self.max_points, self.callbacks = max_points, list(callbacks)
         self.interruption = interruption or Interruption()
-        self.second_order = not isinstance(method, TorchMethod)
-        self.redraw_every = REDRAW_EVERY if self.second_order else FIRST_ORDER_REDRAW
-        self.look_every = LOOK_EVERY if self.second_order else FIRST_ORDER_LOOK
-        self.theta = system.theta
+        second = method.second_order
+        self.redraw_every = REDRAW_EVERY if second else FIRST_ORDER_REDRAW
+        self.look_every = LOOK_EVERY if second else FIRST_ORDER_LOOK
+        self.stall_looks = STALL_LOOKS if second else FIRST_ORDER_STALL
+        self.iteration: Iteration | None = None
+        self._first = system.theta
         self.best_theta: Tensor | None = None
-        self.method_state: Any = None
         self.counters = Counters()
         self.history: list[dict[str, float]] = []
         self.notes: list[str] = []
@@ -155,6 +157,21 @@ class Run:
             x, expected = self._answer
             relative_error(system.trial, x[:2], expected[:2])  # kernels are compiled before the clock starts
 
+    @property
+    def theta(self) -> Tensor:
+        """The parameters now, ``(p,)``."""
+        return self._first if self.iteration is None else self.iteration.theta
+
+    @property
+    def method_state(self) -> Any:
+        """The method's state; None before the first step."""
+        return None if self.iteration is None else self.iteration.state
+
+    def begin(self, theta: Tensor, state: Any = None) -> Iteration:
+        """Take up the method at ``theta``, with a state that is known already or with a new one."""
+        self.iteration = iterate(self.method, self.system, theta, state)
+        return self.iteration
+
     def _count(self, **changes: Any) -> None:
         self.counters = replace(self.counters, **changes)
 
@@ -164,11 +181,12 @@ class Run:
         self._start = start
         outcome = "max_steps"
         try:
-            if self.method_state is None:
+            if self.iteration is None:
                 self.system.balance(self.theta)
                 self.held_out.points.weights = dict(self.system.points.weights)
-                self.method_state = self.method.init(self.system, self.theta)
-            outcome = self._steps(progress)
+                self.begin(self.theta)
+            assert self.iteration is not None
+            outcome = self._steps(self.iteration, progress)
         except KeyboardInterrupt:
             outcome = "interrupted"
         except CallbackError as error:
@@ -180,7 +198,7 @@ class Run:
             self.system.load(self._final(outcome))
         return outcome
 
-    def _steps(self, progress: Any) -> str:
+    def _steps(self, iteration: Iteration, progress: Any) -> str:
         while True:
             if self.counters.decided < self.counters.step:
                 ended = self._decide(progress)
@@ -196,20 +214,15 @@ class Run:
             if self.limits.max_steps is not None and self.counters.step >= self.limits.max_steps:
                 self._measure(progress)
                 return "max_steps"
-            self.theta, self.method_state = self.method.step(self.system, self.theta, self.method_state)
+            theta, state = iteration.step()
             now = self.counters
-            if self.method_state.accepted:
+            if state.accepted:
                 self._count(step=now.step + 1, since_redraw=now.since_redraw + 1)
-                self._project()
+                inside = self.system.project(theta)  # where the parameters are allowed to be
+                if not torch.equal(inside, theta):
+                    iteration.refresh(inside)
             else:
                 self._count(step=now.step + 1, rejected=now.rejected + 1)
-
-    def _project(self) -> None:
-        """Move parameters back to where they are allowed to be, for systems that bound them."""
-        inside = self.system.project(self.theta)
-        if not torch.equal(inside, self.theta):
-            self.theta = inside
-            self.method_state = self.method.refresh(self.system, inside, self.method_state)
 
     def _decide(self, progress: Any) -> str | None:
         """After a step: the outcome's name if the run ends here; else perhaps a look or new points."""
@@ -279,7 +292,7 @@ class Run:
             self._count(mark=held, quiet_looks=0, rescued=False)
         else:
             self._count(quiet_looks=self.counters.quiet_looks + 1)
-        if self.second_order and self.counters.quiet_looks >= STALL_CHECKS:
+        if self.counters.quiet_looks >= self.stall_looks:
             return "stalled"
         if self.counters.step > 0:
             self._consider_points(held, self.method_state.loss)
@@ -292,7 +305,7 @@ class Run:
             self.system.points.resize(min(self.max_points, int(GROWTH * count) + 1))
             self._redraw()
         elif self.counters.since_redraw >= self.redraw_every and (
-            overfit or count >= self.max_points or not self.second_order
+            overfit or count >= self.max_points or not self.method.second_order
         ):
             self._redraw()
 
@@ -301,11 +314,12 @@ class Run:
         points = self.system.points
         self.system.load(self.theta)
         points.redraw_adaptively(self.seed + 7919 * self.counters.draws)
-        if len(points.weights) > 1 and self.second_order:
+        if len(points.weights) > 1 and self.method.second_order:
             self.system.balance(self.theta)
             self.held_out.points.weights = dict(points.weights)
             self._count(best=math.inf, mark=math.inf)  # losses under other weights do not compare
-        self.method_state = self.method.refresh(self.system, self.theta, self.method_state)
+        assert self.iteration is not None
+        self.iteration.refresh()
 
     def _settled(self) -> bool:
         """Whether the residual is down to rounding, so that no step can lower it."""
@@ -319,9 +333,8 @@ class Run:
     def jump(self, theta: Tensor) -> str:
         """One step to a ``theta`` that a closed form gave, in the place of :meth:`run`."""
         self._start = time.perf_counter()
-        self.theta = theta
         self._count(step=1)
-        self.method_state = self.method.init(self.system, theta)
+        self.begin(theta)
         held, _ = self._measure(None)
         self.seconds_before += time.perf_counter() - self._start
         return "converged" if math.isfinite(held) else "diverged"

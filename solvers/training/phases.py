@@ -132,9 +132,8 @@ class Phases:
             run.seconds_before = time.perf_counter() - self._began
         start = run.relative(held_out.value(theta)) if before is None else before.start
         if isinstance(method, GaussNewtonMethod) and self._state is not None:
-            run.method_state = method.refresh(
-                system, theta, self._state
-            )  # its damping has been found already
+            # its damping has been found already
+            run.begin(theta, method.refresh(system, theta, self._state))
         head = auto and adapter.config.kind == "head"
         outcome, named = _closed_form(run, system, theta) if head else None, self.optimizer
         if outcome:

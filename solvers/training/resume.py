@@ -169,15 +169,15 @@ def _put(run: Run, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> 
     whole = {name: type(getattr(run.counters, name))(config["counters"][name]) for name in COUNTERS}
     run.counters = Counters(**whole, best=reals["best"], mark=reals["mark"])
     run.seconds_before, run.scale = reals["seconds_before"], reals["scale"]
-    run.theta = tensor("theta").to(points.like)
+    theta = tensor("theta").to(points.like)
     run.best_theta = tensor("best_theta").to(points.like) if "best_theta" in arrays else None
     run.history = history_rows(config["history"], arrays)
     saved_state = {name: _from_text(value) for name, value in config["method"].items()}
     for name in arrays:
         if name.startswith(METHOD):
             saved_state[name.removeprefix(METHOD).replace(LIST, "[]")] = tensor(name)
-    system.load(run.theta)
-    run.method_state = run.method.init(system, run.theta).load_state_dict(saved_state)
+    system.load(theta)
+    run.begin(theta, run.method.init(system, theta).load_state_dict(saved_state))
 
 
 def _array(t: Tensor) -> np.ndarray:
