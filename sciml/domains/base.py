@@ -255,7 +255,8 @@ class Domain(ABC):
         if not isinstance(other, Domain):
             return NotImplemented
         # by name, as a file names it: Difference, Union and Intersection are domains, so they stand above this module
-        return Domain._kinds[kind](self, other)
+        combination: Any = Domain._kinds[kind]
+        return combination(self, other)
 
     # ---- values and files -----------------------------------------------------------------------------
 
