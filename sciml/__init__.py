@@ -63,6 +63,6 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
     "solvers",
 ]
 
-checkout.find_beside(Path(__file__).resolve().parent)
+checkout.find_beside(Path(__file__).parent)
 _HOMES = lazy.homes(__file__, __all__)
 __getattr__, __dir__ = lazy.attach(__name__, _HOMES)

@@ -32,8 +32,11 @@ class Finder:
 
 def find_beside(here: Path) -> None:
     """Make the three packages importable if ``here``, the folder ``sciml``, lies in a checkout."""
-    root = here.parent
-    beside = all((root / name / "__init__.py").is_file() for name in NAMES)
-    if beside and (root / "pyproject.toml").is_file() and not (here / "solvers").exists():
+    if (
+        here / "solvers"
+    ).exists():  # installed; asked of the unresolved path, for a strict editable install is links
+        return
+    root = here.resolve().parent
+    if (root / "pyproject.toml").is_file() and all((root / n / "__init__.py").is_file() for n in NAMES):
         # first, so that another checkout's editable install does not lend this one its folders
         sys.meta_path.insert(0, Finder(root))
