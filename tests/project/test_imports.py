@@ -19,22 +19,27 @@ BELOW = {"sciml.checkout", "sciml.lazy"}
 # They lend names of every floor.
 FACADES = {"sciml/__init__.py", "sciml/__main__.py"}
 
-# What each folder of solvers/ may import of solvers/, besides itself. The command line may use everything.
+# What the folders of solvers/ may import of solvers/ besides themselves: what a result is, and what a table allows on
+# top. The command line may use everything.
+RESULTS = {"answer", "adapted", "comparison", "report"}
 WINGS = {
-    "training": {"answer", "files"},  # checkpoints
-    "files": {"answer"},
-    "plots": {"answer"},
+    "training": {"files"},  # checkpoints
+    "files": set(),
+    "plots": set(),
 }
 
 # Where a function may import a module of sciml when it is called, and the start-up time this saves.
 LATE = {
     "kernels/cpu/compiled.py": "numba compiles on first use",
     "kernels/cpu/machine.py": "numba compiles on first use",
+    "kernels/cuda/machine.py": "the text of Triton's kernels is written on first use",
     "kernels/cuda/network.py": "the text of Triton's kernels is written on first use",
     "kernels/per_sample.py": "numba compiles on first use",
     "solvers/solution.py": "figures, files and fine-tuning are imported by the method that needs them",
     "solvers/solve.py": "h5py is imported with the first checkpoint",
+    "solvers/plots/html.py": "Matplotlib's panels are imported with the first picture",
     "solvers/cli/__init__.py": "--help answers at once",
+    "solvers/cli/arguments.py": "--help answers at once",
     "solvers/cli/commands.py": "each command imports what it needs",
 }
 # Modules whose circles and late imports are not looked at yet. Empty it, then delete it.
@@ -122,8 +127,9 @@ def test_functions_import_only_where_it_saves_time(module):
     assert late == [] or SETTLED[module] in LATE, f"{SETTLED[module]} imports {late} within functions"
 
 
-def test_every_file_that_may_import_late_is_one():
-    assert [f for f in LATE if f not in FILES] == []
+@pytest.mark.skipif(bool(UNSETTLED), reason="files are still being moved")
+def test_every_file_that_may_import_late_does():
+    assert [f for f in LATE if not any(i.late for i in IMPORTS.get(module_name(f), ()))] == []
 
 
 def test_no_circle():
@@ -161,7 +167,7 @@ def test_wings_of_solvers_import_what_they_may(module):
         return
     for i in IMPORTS[module]:
         if i.module.startswith("sciml.solvers."):
-            assert wing(i.module) in {mine, *WINGS[mine]}, f"{MODULES[module]} imports {i.module}"
+            assert wing(i.module) in {mine, *RESULTS, *WINGS[mine]}, f"{MODULES[module]} imports {i.module}"
 
 
 def test_every_folder_is_a_package():
