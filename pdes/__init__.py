@@ -85,9 +85,9 @@ def get(name: str) -> type[PDE]:
         ArgumentTypeError: No string.
     """
     if not isinstance(name, str):
-        raise ArgumentTypeError(f"name must be a string such as 'poisson'; got {type(name).__name__}.")
+        raise ArgumentTypeError(f"name needs a string such as 'poisson', got {name!r}.")
     if name not in _BY_NAME:
-        raise ArgumentError(f"name must be one of {', '.join(names())}; got {name!r}.")
+        raise ArgumentError(f"name needs one of {', '.join(names())}, got {name!r}.")
     return __getattr__(_BY_NAME[name])
 
 
@@ -104,6 +104,6 @@ def build(name: str, **parameters: Any) -> PDE:
     known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     for parameter in parameters:
         if parameter not in known:
-            has = f"has {', '.join(known)}" if known else "has none"
-            raise ArgumentError(f"unknown parameter {parameter!r}: {name} {has}.")
+            has = ", ".join(known) if known else "no parameter"
+            raise ArgumentError(f"{name} needs {has}, got {parameter!r}.")
     return kind(**parameters)
