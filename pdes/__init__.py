@@ -92,7 +92,7 @@ def get(name: str) -> type[PDE]:
 
 
 def build(name: str, **parameters: Any) -> PDE:
-    """A problem from its registered name and plain parameters, as :meth:`sciml.PDE.parameters` gives them.
+    """A problem from its registered name and plain parameters, as ``sciml.PDE.parameters`` gives them.
 
     Raises:
         ArgumentError: An unknown name or parameter, or a value that the problem refuses.

@@ -1,13 +1,15 @@
 """Names that a package lends from its modules and imports on first use.
 
-They stand under ``TYPE_CHECKING``, where type checkers and editors find them, and are read from there::
+They stand under ``TYPE_CHECKING``, where type checkers and editors find them, and are read from there:
 
-    if TYPE_CHECKING:
-        from sciml.solvers.solve import solve
+```python
+if TYPE_CHECKING:
+    from sciml.solvers.solve import solve
 
-    __all__ = ["solve"]
-    _HOMES = lazy.homes(__file__, __all__)
-    __getattr__, __dir__ = lazy.attach(__name__, _HOMES)
+__all__ = ["solve"]
+_HOMES = lazy.homes(__file__, __all__)
+__getattr__, __dir__ = lazy.attach(__name__, _HOMES)
+```
 """
 
 from __future__ import annotations
