@@ -26,8 +26,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks._common import machine, show
-from benchmarks.forge import forged, structures
-from benchmarks.hostile import FILES, expect
+from benchmarks.hdf5_checksums import forged, structures
+from benchmarks.hostile_files import FILES, expect
 from sciml.errors import FileFormatError
 from sciml.solvers.files import container
 from sciml.solvers.files.seal import BLOCK, seal
@@ -169,7 +169,7 @@ class Reader:
         return {name: found[name] for name in OUTCOMES}
 
     def count_hostile(self, folder: Path) -> dict[str, int]:
-        """How often each of OUTCOMES came out for the hand-made files of benchmarks/hostile.py."""
+        """How often each of OUTCOMES came out for the hand-made files of benchmarks/hostile_files.py."""
         found: Counter[str] = Counter()
         for number, (make, _) in enumerate(FILES.values()):
             place = folder / str(number)

@@ -4,7 +4,7 @@
 
 Cases: 2-D Poisson with MLPs of 501 and 91,501 parameters, with a KAN of 520 numbers, and with MLPs and KANs of equal width;
 Burgers with nu = 0.01/pi; reaction and diffusion; Allen-Cahn in 1+1 dimensions; the 10-d Allen-Cahn family at eps 0 and
-50. The default road (``optimizer="auto"``, default network) runs beside the named optimisers; ``adam+auto`` is 300 steps of
+50. The default (``optimizer="auto"``, default network) runs beside the named optimisers; ``adam+auto`` is 300 steps of
 Adam before it; ``scipy`` is SciPy's L-BFGS-B on 1000 fixed points. A run ends at its budget or last mark. Times are CPU
 seconds of one thread inside ``solve``, its set-up included. The claims that the documentation makes close the run.
 """

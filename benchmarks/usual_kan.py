@@ -52,7 +52,7 @@ def nested_laplacian(model: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 
 def fitting_points(widths: tuple[int, ...], grid: int, degree: int, itemsize: int, batch: int) -> int:
-    """The batch, halved until a step needs no more than `MEMORY`, by an estimate fitted to measured peaks."""
+    """The batch, halved until a step needs no more than ``MEMORY``, by an estimate fitted to measured peaks."""
     basis = sum(widths[:-1]) * (grid + 2 * degree) * itemsize
     while batch > 64 and 6 * degree * (widths[0] + 2) * basis * batch > MEMORY:
         batch //= 2

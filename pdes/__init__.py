@@ -9,12 +9,12 @@ Poisson(dim=3, frequency=1)
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if __name__ == "pdes":
     raise ImportError("pdes is part of sciml: write `from sciml import pdes` or `import sciml.pdes`")
 
+from sciml import lazy
 from sciml.errors import ArgumentError, ArgumentTypeError
 
 if TYPE_CHECKING:
@@ -39,30 +39,6 @@ if TYPE_CHECKING:
     from sciml.pdes.schrodinger import Schrodinger
     from sciml.pdes.wave import Wave
     from sciml.problem import PDE
-
-_CLASSES = {  # class -> the name that files and the command line use
-    "Advection": "advection",
-    "AllenCahn": "allen-cahn",
-    "AllenCahnBall": "allen-cahn-ball",
-    "Burgers": "burgers",
-    "Heat": "heat",
-    "HeatBall": "heat-ball",
-    "HeatMultiscale": "heat-multiscale",
-    "Helmholtz": "helmholtz",
-    "KdV": "kdv",
-    "KleinGordon": "klein-gordon",
-    "KuramotoSivashinsky": "kuramoto-sivashinsky",
-    "LidDriven": "lid-driven",
-    "ParabolicBall": "parabolic-ball",
-    "Poisson": "poisson",
-    "PoissonBoltzmann": "poisson-boltzmann",
-    "PoissonCosine": "poisson-cosine",
-    "PoissonDiscs": "poisson-discs",
-    "ReactionDiffusion": "reaction-diffusion",
-    "Schrodinger": "schrodinger",
-    "Wave": "wave",
-}
-_BY_NAME = {name: kind for kind, name in _CLASSES.items()}
 
 __all__ = [  # noqa: RUF022 - the registry first
     "names",
@@ -90,6 +66,11 @@ __all__ = [  # noqa: RUF022 - the registry first
     "Wave",
 ]
 
+_HOMES = lazy.homes(__file__, __all__)
+__getattr__, __dir__ = lazy.attach(__name__, _HOMES)
+# the name that files and the command line use is that of the module
+_BY_NAME = {module.rpartition(".")[2].replace("_", "-"): kind for kind, module in _HOMES.items()}
+
 
 def names() -> tuple[str, ...]:
     """The registered names, sorted."""
@@ -104,14 +85,14 @@ def get(name: str) -> type[PDE]:
         ArgumentTypeError: No string.
     """
     if not isinstance(name, str):
-        raise ArgumentTypeError(f"name must be a string such as 'poisson'; got {type(name).__name__}.")
+        raise ArgumentTypeError(f"name needs a string such as 'poisson', got {name!r}.")
     if name not in _BY_NAME:
-        raise ArgumentError(f"name must be one of {', '.join(names())}; got {name!r}.")
+        raise ArgumentError(f"name needs one of {', '.join(names())}, got {name!r}.")
     return __getattr__(_BY_NAME[name])
 
 
 def build(name: str, **parameters: Any) -> PDE:
-    """A problem from its registered name and plain parameters, as :meth:`sciml.PDE.parameters` gives them.
+    """A problem from its registered name and plain parameters, as ``sciml.PDE.parameters`` gives them.
 
     Raises:
         ArgumentError: An unknown name or parameter, or a value that the problem refuses.
@@ -123,18 +104,6 @@ def build(name: str, **parameters: Any) -> PDE:
     known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     for parameter in parameters:
         if parameter not in known:
-            has = f"has {', '.join(known)}" if known else "has none"
-            raise ArgumentError(f"unknown parameter {parameter!r}: {name} {has}.")
+            has = ", ".join(known) if known else "no parameter"
+            raise ArgumentError(f"{name} needs {has}, got {parameter!r}.")
     return kind(**parameters)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _CLASSES:
-        raise AttributeError(f"module 'sciml.pdes' has no attribute {name!r}")
-    value = getattr(import_module(f"sciml.pdes.{_CLASSES[name].replace('-', '_')}"), name)
-    globals()[name] = value  # the next look-up does not come here
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

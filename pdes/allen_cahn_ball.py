@@ -26,7 +26,7 @@ class AllenCahnBall(PDE):
 
     With ``s = 1 - |x|`` the solution is ``u = e^{-t} [sin(π/2 s^{5/2}) + eps sin(π/2 s)]``: a peak in the
     middle, and in high dimension nearly all of the ball's volume lies where u is small. That is why
-    :meth:`sample` draws the radius uniformly, as the authors do for training and for their error. The residual
+    ``sample`` draws the radius uniformly, as the authors do for training and for their error. The residual
     is that of the equation times ``|x|``: whatever slope a network has at the middle enters its Laplacian as
     ``(dim - 1)/|x|`` times that slope, and without the factor a few points there outweigh all others.
 

@@ -27,7 +27,7 @@ class Helmholtz(PDE):
 
     Attributes:
         a1: Half-waves per unit length in x, 1..32. Good value: 1.
-        a2: The same in y. Good values: 4 (the usual benchmark, Wang et al., arXiv 2001.04536); 6 is hard.
+        a2: The same in y, 1..32. Good values: 4 (the usual benchmark, Wang et al., arXiv 2001.04536); 6 is hard.
         k: Wave number, 0..30. Good value: 1. Where ``k² = (m² + n²) π²/4`` the solution is not unique.
     """
 

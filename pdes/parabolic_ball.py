@@ -24,7 +24,7 @@ class ParabolicBall(PDE):
     """``u_t - div(a grad u) = f`` with ``a = 1 + |x|/2``, on ``t in [0, 0.5]``, ``|x| <= 1``.
 
     The solution ``u = exp(|x| K)``, ``K = √(1-t) + eps (1-t)``, has the tip of a cone at ``x = 0``, where f
-    behaves like ``-(dim - 1) K/|x|``. Points closer than 1e-3 are therefore left out by :meth:`sample`, as
+    behaves like ``-(dim - 1) K/|x|``. Points closer than 1e-3 are therefore left out by ``sample``, as
     the authors do, and f is held constant along the radius in there. The residual is that of the equation
     times ``|x|``, which is bounded: without the factor a few points at the tip, where no network is right,
     outweigh all others.

@@ -1,27 +1,20 @@
-"""Checks that the catalogue's dataclasses make of their own fields."""
+"""Checks that the catalogue's dataclasses make of their own fields, and store as plain numbers."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml import arguments
 
 
 def check_int(problem: Any, name: str, low: int, high: int) -> None:
-    """Require an integer field in ``[low, high]``.
+    """Require an integer field in ``low..high``.
 
     Raises:
         ArgumentTypeError: No integer.
         ArgumentError: Outside the range.
     """
-    value = getattr(problem, name)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ArgumentTypeError(
-            f"{name} must be an integer in {low}..{high}; got {value!r} of type {type(value).__name__}."
-        )
-    if not low <= value <= high:
-        raise ArgumentError(f"{name} must be an integer in {low}..{high}; got {value}.")
+    _store(problem, name, arguments.integer(name, getattr(problem, name), low, high))
 
 
 def check_float(problem: Any, name: str, low: float, high: float) -> None:
@@ -31,11 +24,8 @@ def check_float(problem: Any, name: str, low: float, high: float) -> None:
         ArgumentTypeError: No real number.
         ArgumentError: Not finite or outside the range.
     """
-    value = getattr(problem, name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ArgumentTypeError(
-            f"{name} must be a number in [{low:g}, {high:g}]; got {value!r} of type {type(value).__name__}."
-        )
-    if not (math.isfinite(value) and low <= value <= high):
-        raise ArgumentError(f"{name} must be a number in [{low:g}, {high:g}]; got {value!r}.")
-    object.__setattr__(problem, name, float(value))  # the dataclass is frozen
+    _store(problem, name, arguments.number(name, getattr(problem, name), low, high))
+
+
+def _store(problem: Any, name: str, value: float) -> None:
+    object.__setattr__(problem, name, value)  # the dataclass is frozen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -12,11 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sciml.conditions import Dirichlet
-from sciml.domains import Box, Disk, Domain
 from sciml.field import Field
+from sciml.pdes.holes import SquareWithHoles
 from sciml.pdes.references.screened_series import fit_on_boundary
-from sciml.problem import PDE, Reference
+from sciml.problem import Reference
 
 KAPPA = 8.0
 DISCS = ((0.5, 0.5, 0.2), (0.4, -0.4, 0.4), (-0.2, -0.7, 0.1), (-0.6, 0.5, 0.3))
@@ -24,7 +23,7 @@ OUTER, INNER = 0.2, 1.0
 
 
 @dataclass(frozen=True, repr=False)
-class PoissonBoltzmann(PDE):
+class PoissonBoltzmann(SquareWithHoles):
     """``-Δu + 64 u = f`` on ``[-1, 1]²`` minus four discs of radius 0.1 to 0.4; u = 0.2 outside, 1 on the circles.
 
     The default ``f = 10 (17 + x² + y²) sin(πx) sin(4πy)``. Layers of width 1/8 surround the holes, two of
@@ -37,23 +36,9 @@ class PoissonBoltzmann(PDE):
     registry_name: ClassVar[str] = "poisson-boltzmann"
     floor = 1e-11
 
-    @cached_property
-    def _shapes(self) -> tuple[Box, list[Disk]]:
-        return Box([-1.0, -1.0], [1.0, 1.0]), [Disk((cx, cy), r) for cx, cy, r in DISCS]
-
-    @cached_property
-    def domain(self) -> Domain:
-        """The square minus the discs."""
-        domain, discs = self._shapes
-        for disc in discs:
-            domain = domain - disc
-        return domain
-
-    @cached_property
-    def conditions(self) -> list[Dirichlet]:
-        """0.2 on the square's boundary, one on the circles."""
-        square, discs = self._shapes
-        return [Dirichlet(OUTER, on=square, name="outer"), Dirichlet(INNER, on=discs, name="circles")]
+    half = 1.0
+    discs = DISCS
+    outer, inner = OUTER, INNER
 
     def residual(self, u: Field, x: Tensor) -> Tensor:
         """``-Δu + 64 u - f``."""

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import product
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from sciml.conditions import Dirichlet
-from sciml.domains import Box, Disk, Domain
 from sciml.field import Field
-from sciml.problem import PDE
+from sciml.pdes.holes import SquareWithHoles
 
 CENTRE, RADIUS = 0.3, 0.1
 POLES, POLYNOMIALS, CELLS = 24, 8, 1
 
 
 @dataclass(frozen=True, repr=False)
-class PoissonDiscs(PDE):
+class PoissonDiscs(SquareWithHoles):
     """``-Δu = f`` on ``[-½, ½]²`` minus discs of radius 0.1 at ``(±0.3, ±0.3)``.
 
     u is 1 on the outer boundary and 0 on the circles; the default f is 0. A first test of a domain that is no
@@ -35,24 +33,9 @@ class PoissonDiscs(PDE):
     registry_name: ClassVar[str] = "poisson-discs"
     floor = 1e-13
 
-    @cached_property
-    def _shapes(self) -> tuple[Box, list[Disk]]:
-        centres = product((-CENTRE, CENTRE), repeat=2)
-        return Box([-0.5, -0.5], [0.5, 0.5]), [Disk(centre, RADIUS) for centre in centres]
-
-    @cached_property
-    def domain(self) -> Domain:
-        """The square minus the discs."""
-        domain, discs = self._shapes
-        for disc in discs:
-            domain = domain - disc
-        return domain
-
-    @cached_property
-    def conditions(self) -> list[Dirichlet]:
-        """One on the square's boundary, zero on the circles."""
-        square, discs = self._shapes
-        return [Dirichlet(1.0, on=square, name="outer"), Dirichlet(0.0, on=discs, name="circles")]
+    half = 0.5
+    discs = tuple((x, y, RADIUS) for x, y in product((-CENTRE, CENTRE), repeat=2))
+    outer, inner = 1.0, 0.0
 
     def residual(self, u: Field, x: Tensor) -> Tensor:
         """``-Δu - f``."""

@@ -18,7 +18,7 @@ NEWTON_STEPS = 20
 
 @dataclass(frozen=True)
 class CavityFlow:
-    """Flow in the unit square under a lid ``y = 1`` that moves with ``u = lid x (1 - x)``; see :func:`cavity_flow`.
+    """Flow in the unit square under a lid ``y = 1`` that moves with ``u = lid x (1 - x)``; see ``cavity_flow``.
 
     Attributes:
         lid: Speed of the lid.

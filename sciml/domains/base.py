@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor
 
-from sciml import arguments as arguments
+from sciml import arguments
+from sciml.domains.boundary import Boundary
+from sciml.domains.pieces import Mask, Piece, join
 from sciml.domains.sampling import draw
 from sciml.errors import ArgumentError, ArgumentTypeError
-
-if TYPE_CHECKING:
-    from sciml.domains.boundary import Boundary, Piece
-    from sciml.domains.csg import CSG
 
 MAX_CONFIG_DEPTH = 200
 SCALE_POINTS = 1024
@@ -152,8 +150,6 @@ class Domain(ABC):
         Raises:
             ArgumentError: No such part, or nothing lies on it.
         """
-        from sciml.domains.boundary import Boundary
-
         return Boundary(self, on)
 
     def initial(self) -> Boundary:
@@ -195,10 +191,31 @@ class Domain(ABC):
             return tuple(range(len(self._pieces))) if on is self or on == self else None
         return tuple(i for i, piece in enumerate(self._pieces) if piece.name == on) or None
 
+    def _select(self, on: Any) -> tuple[tuple[int, ...], tuple[Mask, ...]]:
+        """What `on` picks: indices of whole pieces, and masks."""
+        if on is None:
+            return tuple(range(len(self._pieces))), ()
+        if isinstance(on, (list, tuple)):
+            if not on:
+                raise ArgumentError("on needs at least one part, got an empty list")
+            picks = [self._select(part) for part in on]
+            whole = sorted({i for indices, _ in picks for i in indices})
+            return tuple(whole), tuple(mask for _, masks in picks for mask in masks)
+        if isinstance(on, (str, Domain)):
+            if (found := self._find(on)) is None:
+                raise ArgumentError(
+                    f"on needs a part of the boundary of {self!r}: one of {', '.join(self.parts)}"
+                    f"{' or an operand' if self._compound else ''}; got {on!r}"
+                )
+            return found, ()
+        if callable(on):
+            return (), (cast(Mask, on),)
+        raise ArgumentTypeError(
+            f"on needs None, a part's name, a domain, a function mask(x) or a list of these; got {on!r}"
+        )
+
     def _partial(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
         """As _level, but zero only on the chosen pieces; for x in the closed domain."""
-        from sciml.domains.boundary import join
-
         whole = len(set(chosen)) == len(self._pieces)
         return self._level(x) if whole else join(self._pieces, chosen, x, None)
 
@@ -225,21 +242,21 @@ class Domain(ABC):
 
     # ---- combining ------------------------------------------------------------------------------------
 
-    def __sub__(self, other: Domain) -> CSG:
+    def __sub__(self, other: Domain) -> Domain:
         return self._combine("Difference", other)
 
-    def __or__(self, other: Domain) -> CSG:
+    def __or__(self, other: Domain) -> Domain:
         return self._combine("Union", other)
 
-    def __and__(self, other: Domain) -> CSG:
+    def __and__(self, other: Domain) -> Domain:
         return self._combine("Intersection", other)
 
-    def _combine(self, kind: str, other: Domain) -> CSG:
-        from sciml.domains import csg
-
+    def _combine(self, kind: str, other: Domain) -> Domain:
         if not isinstance(other, Domain):
             return NotImplemented
-        return getattr(csg, kind)(self, other)
+        # by name, as a file names it: Difference, Union and Intersection are domains, so they stand above this module
+        combination: Any = Domain._kinds[kind]
+        return combination(self, other)
 
     # ---- values and files -----------------------------------------------------------------------------
 
@@ -306,9 +323,6 @@ def _show(value: Any) -> str:
         shown = [_show(v) for v in value]
         return f"({', '.join(shown)}{',' if len(shown) == 1 else ''})"
     return repr(value)
-
-
-Mask = Callable[[Tensor], Tensor]
 
 
 def volume(lower: Sequence[float], upper: Sequence[float]) -> float:

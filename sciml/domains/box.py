@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sciml import arguments as arguments
+from sciml import arguments
 from sciml.domains.base import Domain, volume
-from sciml.domains.boundary import Piece
+from sciml.domains.pieces import Piece
 from sciml.domains.rfunctions import conjunction_of, within
 from sciml.errors import ArgumentError
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from sciml.domains.base import Domain, volume
-from sciml.domains.boundary import SURVEY_SEED, Kept, Piece, join
+from sciml.domains.pieces import SURVEY_SEED, Kept, Piece, join
 from sciml.domains.rfunctions import conjunction, conjunction_of, disjunction, trimmed
 from sciml.domains.sampling import Sobol
 from sciml.errors import ArgumentError, ArgumentTypeError
@@ -248,20 +248,26 @@ def _vanishing(domain: Domain, x: Tensor, choice: Choice, side: int | None) -> T
         return None
     if all(complete for _, complete in choice):
         return domain._level(x) * (side or 1)
-    if not isinstance(domain, CSG):
-        ((own, _),) = choice
-        return join(domain._pieces, own, x, side)
-    a, b = domain.a, domain.b
+    if isinstance(domain, CSG):
+        return _vanishing_below(domain, x, choice, side)
+    ((own, _),) = choice
+    return join(domain._pieces, own, x, side)
+
+
+def _vanishing_below(domain: CSG, x: Tensor, choice: Choice, side: int | None) -> Tensor:
+    """The same from the operands' functions, each cut off where it does not bound the domain."""
+    a, b, union = domain.a, domain.b, domain.sign == "|"
+    turn = -1 if domain.sign == "-" else 1  # a - b is what lies in a and outside of b
+    # A point of the closed domain lies in both operands of an intersection, but in which of a union is not known.
+    anywhere = side is not None or union
     cut = len(a._leaves) if isinstance(a, CSG) else 1
-    minus = domain.sign == "-"
-    everywhere = side is not None or domain.sign == "|"
-    turn = -1 if minus else 1
-    of_a = _vanishing(a, x, choice[:cut], (side or 1) if everywhere else None)
-    of_b = _vanishing(b, x, choice[cut:], turn * (side or 1) if everywhere or minus else None)
-    if everywhere:  # then what the other operand swallows has to be cut off
-        keep = 1 if domain.sign == "&" else -1
-        of_a = None if of_a is None else trimmed(of_a, keep * b._level(x), domain._size)
-        of_b = None if of_b is None else trimmed(of_b, (1 if minus else keep) * a._level(x), domain._size)
+    of_a = _vanishing(a, x, choice[:cut], (side or 1) if anywhere else None)
+    of_b = _vanishing(b, x, choice[cut:], turn * (side or 1) if anywhere or turn < 0 else None)
+    if anywhere:
+        # the boundary of an operand bounds a union outside of the other operand, an intersection inside of it
+        beside = -1 if union else 1
+        of_a = None if of_a is None else trimmed(of_a, beside * turn * b._level(x), domain._size)
+        of_b = None if of_b is None else trimmed(of_b, beside * a._level(x), domain._size)
     return conjunction_of(f for f in (of_a, of_b) if f is not None)
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciml import arguments as arguments
+from sciml import arguments
 from sciml.domains.base import Domain
-from sciml.domains.boundary import Piece
+from sciml.domains.pieces import Piece
 from sciml.errors import ArgumentError
 
 BLOCK = 2**22  # distances computed at a time

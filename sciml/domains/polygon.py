@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciml import arguments as arguments
+from sciml import arguments
 from sciml.domains.base import Domain
-from sciml.domains.boundary import Piece
 from sciml.domains.edgeproduct import Factor, factors, product
 from sciml.domains.halfplanes import Formula, formula
+from sciml.domains.pieces import Piece
 from sciml.domains.rfunctions import conjunction, disjunction, within
 from sciml.domains.triangulate import area, crossing, ears, without_flat_vertices
 from sciml.errors import ArgumentError

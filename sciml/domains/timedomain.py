@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sciml import arguments as arguments
+from sciml import arguments
 from sciml.domains.base import Domain
-from sciml.domains.boundary import Boundary, Piece
+from sciml.domains.boundary import Boundary
+from sciml.domains.pieces import Piece
 from sciml.errors import ArgumentError
 
 

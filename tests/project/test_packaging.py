@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import json
 import os
+import pickle
 import subprocess
 import sys
 import tarfile
@@ -17,7 +17,6 @@ import pytest
 import sciml
 from tests.cases import ROOT
 
-needs_cli = pytest.mark.skipif(not (ROOT / "solvers" / "cli.py").is_file(), reason="has no command line yet")
 FOLDERS = {"solvers": "sciml/solvers", "pdes": "sciml/pdes", "kernels": "sciml/kernels"}
 
 # A process that starts afresh imports sciml in the child, too, and names the files it found.
@@ -68,37 +67,21 @@ def sources(pattern: str = "*.py") -> set[str]:
     }
 
 
-# --- the front door ---
+# --- names ---
 
 
-def static_names() -> dict[str, str]:
-    """What type checkers are told: name -> module, read from the ``TYPE_CHECKING`` block."""
-    tree = ast.parse((ROOT / "sciml" / "__init__.py").read_text(encoding="utf-8"))
-    block = next(n for n in tree.body if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING")
-    return {
-        alias.name: statement.module or ""
-        for statement in block.body
-        if isinstance(statement, ast.ImportFrom)
-        for alias in statement.names
-    }
-
-
-def test_front_door_tells_everyone_the_same():
-    static = static_names()
-    assert {n: m for n, m in static.items() if m != "sciml"} == sciml._MODULE_OF
-    assert {n for n, m in static.items() if m == "sciml"} == set(sciml._SUBPACKAGES)
-    assert len(sciml.__all__) == len(set(sciml.__all__))
-    assert set(sciml.__all__) == set(static)
-    assert set(sciml.__all__) <= set(dir(sciml))
-
-
-@pytest.mark.parametrize("name", sciml.__all__)
-def test_every_name_resolves_to_its_home(name):
-    value = getattr(sciml, name)
-    if name in sciml._SUBPACKAGES:
-        assert value is importlib.import_module(f"sciml.{name}")
-    else:
-        assert value is getattr(importlib.import_module(sciml._MODULE_OF[name]), name)
+@pytest.mark.parametrize("package", [sciml, sciml.kernels, sciml.pdes], ids=lambda p: p.__name__)
+def test_a_package_tells_type_checkers_and_python_the_same(package):
+    """Every public name stands under ``TYPE_CHECKING`` or is defined in the file, and resolves to its home."""
+    lent = package._HOMES
+    here = [name for name in package.__all__ if name not in lent]
+    assert all(getattr(package, name).__module__ == package.__name__ for name in here), here
+    assert len(package.__all__) == len(set(package.__all__))
+    assert set(package.__all__) <= set(dir(package))
+    for name, home in lent.items():
+        submodule = home == package.__name__
+        found = importlib.import_module(f"{home}.{name}" if submodule else home)
+        assert getattr(package, name) is (found if submodule else getattr(found, name)), name
 
 
 def test_unknown_name_is_an_attribute_error():
@@ -132,6 +115,55 @@ def test_bare_import_says_what_to_write(folder):
 
 # --- a checkout, not installed ---
 
+STRANGERS = ("setup", "tests", "sciml", "benchmarks", "docs", "notebooks", "pyproject")
+
+
+def test_nothing_else_of_the_root_is_a_part_of_sciml():
+    code = f"""
+import importlib
+for name in {STRANGERS!r}:
+    try:
+        importlib.import_module(f"sciml.{{name}}")
+    except ModuleNotFoundError as error:
+        print(error.name)
+"""
+    assert answer("-c", code, cwd=ROOT).split() == [f"sciml.{name}" for name in STRANGERS]
+
+
+def test_a_checkout_takes_nothing_from_another_one(tmp_path):
+    """An editable install of another checkout has its own finder, which must not lend its folders to this one."""
+    other = tmp_path / "other"
+    for name in ("kernels", "pdes", "solvers"):
+        (other / name).mkdir(parents=True)
+        (other / name / "__init__.py").write_text("")
+    code = f"""
+import sys
+from importlib.util import spec_from_file_location
+
+class Editable:
+    def find_spec(name, path=None, target=None):
+        if name in ("sciml.kernels", "sciml.pdes", "sciml.solvers"):
+            return spec_from_file_location(name, {str(other)!r} + "/" + name[6:] + "/__init__.py")
+
+sys.meta_path.append(Editable)
+from sciml import kernels, pdes, solvers
+print(kernels.__file__, pdes.__file__, solvers.__file__, sep="\\n")
+"""
+    assert answer("-c", code, cwd=ROOT).split() == [
+        str(ROOT / name / "__init__.py") for name in ("kernels", "pdes", "solvers")
+    ]
+
+
+def test_values_of_every_folder_survive_pickling_into_a_new_process(tmp_path):
+    code = "import pickle, sys; print(repr(pickle.load(open(sys.argv[1], 'rb'))))"
+    values = [sciml.kernels.kan_jets, sciml.pdes.Poisson(dim=3), sciml.solve, sciml.Disk([0, 0], 1)]
+    (tmp_path / "values").write_bytes(pickle.dumps(values))
+    shown = answer("-c", code, str(tmp_path / "values"), cwd=tmp_path, path=ROOT)
+    assert "Poisson(dim=3, frequency=1)" in shown
+    assert "Disk(" in shown
+    assert "<function kan_jets" in shown
+    assert "<function solve" in shown
+
 
 def test_checkout_from_its_root():
     code = "from sciml import kernels, pdes, solvers; print(kernels.__file__)"
@@ -153,7 +185,6 @@ def test_module_is_imported_once():
     assert {"kernels", "sciml.sciml"}.isdisjoint(answer("-c", code, cwd=ROOT).split())
 
 
-@needs_cli
 def test_python_m_sciml():
     assert "solve" in answer("-m", "sciml", "--help", cwd=ROOT)
 
@@ -246,7 +277,6 @@ def test_installed_wheel_from_elsewhere_and_in_spawned_processes(installed, tmp_
     assert found == [str(installed / "sciml" / f"{name}.py") for name in expected]
 
 
-@needs_cli
 def test_python_m_sciml_installed(installed, tmp_path):
     assert "solve" in answer("-m", "sciml", "--help", cwd=tmp_path, path=installed)
 
@@ -268,7 +298,6 @@ print(json.dumps(wrong))
     assert json.loads(answer("-c", code, cwd=tmp_path, path=installed)) == {}
 
 
-@needs_cli
 def test_console_script_calls_main(built):
     with zipfile.ZipFile(built["wheel"]) as wheel:
         entry = next(n for n in wheel.namelist() if n.endswith("entry_points.txt"))
@@ -277,7 +306,6 @@ def test_console_script_calls_main(built):
     assert callable(getattr(importlib.import_module(module), function))
 
 
-@needs_cli
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["wheel", "editable", "strict"])
 def test_pip_install(mode, built, tmp_path):

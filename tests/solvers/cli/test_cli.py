@@ -260,7 +260,7 @@ def test_plot_of_what_a_finetuning_changed(run, poisson):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("solve", "poisson", "--dim", "0"), "got 0"),
+        (("solve", "poisson", "--dim", "0"), "dim needs an int from 1 to 100, got 0"),
         (("solve", "poisson", "--dim", "two"), "invalid int value: 'two'"),
         (("solve", "poisson", "--nu", "1"), "unrecognized arguments: --nu 1"),
         (("solve", "posson"), "got 'posson'"),

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from benchmarks.hostile import CONFIG, arrays, expect
+from benchmarks.hostile_files import CONFIG, arrays, expect
 from sciml.errors import ArgumentError, ArgumentTypeError, FileFormatError
 from sciml.solvers.files import container
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import forge, fuzz
-from benchmarks.hostile import CONFIG, FILES, SECRET, arrays, edited, expect, with_config
+from benchmarks import fuzz, hdf5_checksums
+from benchmarks.hostile_files import CONFIG, FILES, SECRET, arrays, edited, expect, with_config
 from sciml.errors import FileFormatError
 from sciml.solvers.files import container, hdf5_flat
 
@@ -120,10 +120,10 @@ def test_damage_behind_a_right_seal(saved: tuple, mutants):
 
 def test_forgeries_carry_right_checksums(saved: tuple):
     data, _ = saved
-    blocks = forge.structures(data)
+    blocks = hdf5_checksums.structures(data)
     assert len(blocks) > 3
     for start, end in blocks:
-        assert forge.lookup3(data[start:end]) == int.from_bytes(data[end : end + 4], "little")
+        assert hdf5_checksums.lookup3(data[start:end]) == int.from_bytes(data[end : end + 4], "little")
 
 
 def pid(reader: fuzz.Reader) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from benchmarks.forge import forged, structures
+from benchmarks.hdf5_checksums import forged, structures
 from sciml.solvers.files import canonical_json, container
 from sciml.solvers.files.seal import BLOCK, seal
 
