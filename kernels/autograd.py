@@ -7,42 +7,23 @@ through `torch_jets`, which autograd knows.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from sciml.kernels.cpu.network import SAVED
-from sciml.kernels.cpu.plan import Plan
-from sciml.kernels.cuda.network import TritonPlan
+from sciml.kernels.protocols import Network, NetworkMaker, NetworkPlan
 from sciml.kernels.reference import LayerWeights
 from sciml.kernels.taylor import torch_jets
 
-
-class Network(Protocol):
-    """One pass of a network: `FusedNetwork`, `TritonNetwork`."""
-
-    def run(self) -> Tensor:
-        """Jets at the output."""
-        ...
-
-    def gradients(self, g: Tensor, wanted: bool) -> list[Tensor]:
-        """Of the input, a lone zero unless it is wanted, and of the weights."""
-        ...
-
-    def inputs(self) -> list[Tensor]:
-        """Input jets of every layer, after `run`."""
-        ...
-
-    def cotangents(self, g: Tensor) -> list[Tensor]:
-        """Cotangents of every layer's output jets, after `run`."""
-        ...
+SAVED = 192 * 2**20  # bytes of jets that are kept between the passes
 
 
 class Call(NamedTuple):
-    """What is fixed about a call: the plan, and the layers without their weights."""
+    """What is fixed about a call: the plan, the class that runs it, and the layers without their weights."""
 
-    plan: Plan | TritonPlan
+    plan: NetworkPlan
+    network: NetworkMaker
     knots: tuple[Tensor, ...]
     has_base: tuple[bool, ...]
 
@@ -55,19 +36,19 @@ class Call(NamedTuple):
 
 
 def build(call: Call, z: Tensor, W: Tensor, weights: Sequence[Tensor], keep: float) -> Network:
-    """The network of one call on plain tensors."""
+    """The network of one call, on tensors that no transform wraps."""
     left = iter(weights)
     pairs = [(next(left), next(left) if base else None) for base in call.has_base]
-    return call.plan.network(z, W, [coef for coef, _ in pairs], [base for _, base in pairs], keep)
+    return call.network(call.plan, z, W, [coef for coef, _ in pairs], [base for _, base in pairs], keep)
 
 
-def _plain(call: Call, W: Tensor) -> Callable[..., Tensor]:
+def _by_torch(call: Call, W: Tensor) -> Callable[..., Tensor]:
     return lambda z, *weights: torch_jets(z, call.layers(weights), W)
 
 
 def _pullback(call: Call, W: Tensor) -> Callable[..., tuple[Tensor, ...]]:
     def function(g: Tensor, z: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
-        return torch.func.vjp(_plain(call, W), z, *weights)[1](g)
+        return torch.func.vjp(_by_torch(call, W), z, *weights)[1](g)
 
     return function
 
@@ -100,7 +81,7 @@ class _Rules:
     @staticmethod
     def jvp(ctx: Any, *tangents: Any):
         z, W, *weights = ctx.saved_tensors
-        return _pushforward(_plain(ctx.call, W), (z, *weights), (tangents[2], *tangents[4:]))
+        return _pushforward(_by_torch(ctx.call, W), (z, *weights), (tangents[2], *tangents[4:]))
 
 
 class EagerJets(_Rules, torch.autograd.Function):

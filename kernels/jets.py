@@ -10,15 +10,31 @@ from torch import Tensor
 
 from sciml.kernels.autograd import Call, run_fused
 from sciml.kernels.cpu import machine
-from sciml.kernels.cpu.plan import Plan, plan, prefers_coefficients
+from sciml.kernels.cpu.network import CPUNetwork
+from sciml.kernels.cpu.plan import CPUPlan, cpu_plan, prefers_coefficients
 from sciml.kernels.cpu.simd.parts import Shape
-from sciml.kernels.cuda.network import TritonPlan, interpreted, missing_triton, triton_plan
+from sciml.kernels.cuda.machine import interpreted, missing_triton
+from sciml.kernels.cuda.network import CUDANetwork
+from sciml.kernels.cuda.plan import CUDAPlan, cuda_plan
 from sciml.kernels.errors import ArgumentError
+from sciml.kernels.protocols import NetworkMaker, NetworkPlan
 from sciml.kernels.reference import LayerWeights, jet_shape, reference_jets
 from sciml.kernels.taylor import torch_jets
-from sciml.kernels.taylor_table import SplineTable, plain_tensor, spline_table
+from sciml.kernels.taylor_table import SplineTable, spline_table, unwrapped
 
 _BITS = {torch.float32: 32, torch.float64: 64}
+
+
+class Fused(NamedTuple):
+    """How a backend with kernels of its own makes a pass.
+
+    Attributes:
+        plan: ``(bits, tables, widths, base, D, S)`` to a plan.
+        network: Runs such a plan.
+    """
+
+    plan: Callable[..., NetworkPlan]
+    network: NetworkMaker
 
 
 class Backend(NamedTuple):
@@ -26,56 +42,49 @@ class Backend(NamedTuple):
 
     Attributes:
         run: ``(z, layers, W) -> (N, C, o)``.
-        plan: ``(z, tables, widths, base, D, S)`` to a plan, for a backend that is fused.
         missing: Why this machine cannot run it, or None.
         why_not: Why it cannot take this call, or None.
+        fused: Its plan and network, where it has kernels of its own.
     """
 
     run: Callable[..., Tensor]
     missing: Callable[[], str | None]
     why_not: Callable[..., str | None]
-    plan: Callable[..., Plan | TritonPlan] | None = None
+    fused: Fused | None = None
 
 
 Arguments = tuple[Call, Tensor, list[Tensor]]
 Tables = tuple[SplineTable, ...]
 
 
-def fused_call(
-    make_plan: Callable[..., Plan | TritonPlan],
-    z: Tensor,
-    layers: Sequence[LayerWeights],
-    W: Tensor | None,
-) -> Arguments:
-    """The call, ``W`` as a tensor and the weights, as `function` takes them."""
+def fused_call(fused: Fused, z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> Arguments:
+    """The call, ``W`` as a tensor and the weights, as `run_fused` takes them."""
     if W is None:
         W = z.new_zeros(0, z.shape[1] - 1)
     tables = tuple([spline_table(knots, coef.shape[0], degree, z.dtype) for coef, _, knots, degree in layers])
     widths = (z.shape[2], *[layer[0].shape[2] for layer in layers])
     has_base = tuple([layer[1] is not None for layer in layers])
-    made = make_plan(_BITS[z.dtype], tables, widths, any(has_base), W.shape[1], W.shape[0])
+    plan = fused.plan(_BITS[z.dtype], tables, widths, any(has_base), W.shape[1], W.shape[0])
     weights = [w for layer in layers for w in layer[:2] if w is not None]
-    return Call(made, tuple([layer[2] for layer in layers]), has_base), W.to(z), weights
+    return Call(plan, fused.network, tuple([layer[2] for layer in layers]), has_base), W.to(z), weights
 
 
-def _simd_plan(bits: int, tables: Tables, widths: tuple[int, ...], base: bool, D: int, S: int) -> Plan:
+def _simd_plan(bits: int, tables: Tables, widths: tuple[int, ...], base: bool, D: int, S: int) -> CPUPlan:
     local = prefers_coefficients(tables, widths)
-    return plan(machine.simd(D, S, tables[0].degree, base, bits, local), tables, widths, D, S)
+    return cpu_plan(machine.simd(D, S, tables[0].degree, base, bits, local), tables, widths, D, S)
 
 
-def _numba_plan(bits: int, tables: Tables, widths: tuple[int, ...], base: bool, D: int, S: int) -> Plan:
-    return plan(machine.plain(bits), tables, widths, D, S)
+def _loops_plan(bits: int, tables: Tables, widths: tuple[int, ...], base: bool, D: int, S: int) -> CPUPlan:
+    return cpu_plan(machine.loops(bits), tables, widths, D, S)
 
 
-def _triton_plan(
-    bits: int, tables: Tables, widths: tuple[int, ...], base: bool, D: int, S: int
-) -> TritonPlan:
-    return triton_plan(Shape(D, S, tables[0].degree, base, bits, 0), tables, widths)
+def _triton_plan(bits: int, tables: Tables, widths: tuple[int, ...], base: bool, D: int, S: int) -> CUDAPlan:
+    return cuda_plan(Shape(D, S, tables[0].degree, base, bits, 0), tables, widths)
 
 
-def _fused(make_plan: Callable[..., Plan | TritonPlan]) -> Callable[..., Tensor]:
+def _runner(fused: Fused) -> Callable[..., Tensor]:
     def run(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None = None) -> Tensor:
-        call, W, weights = fused_call(make_plan, z, layers, W)
+        call, W, weights = fused_call(fused, z, layers, W)
         return run_fused(call, z, W, weights)
 
     return run
@@ -83,7 +92,7 @@ def _fused(make_plan: Callable[..., Plan | TritonPlan]) -> Callable[..., Tensor]
 
 def _why_not_table(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> str | None:
     """Why a call cannot work from Taylor tables, or None."""
-    if any(plain_tensor(layer[2]) is None for layer in layers):
+    if any(unwrapped(layer[2]) is None for layer in layers):
         return "vmap runs over the knots"
     return None
 
@@ -141,10 +150,13 @@ def _never(*_: object) -> None:
     return None
 
 
+_SIMD, _LOOPS = Fused(_simd_plan, CPUNetwork), Fused(_loops_plan, CPUNetwork)
+_TRITON = Fused(_triton_plan, CUDANetwork)
+
 BACKENDS: dict[str, Backend] = {  # in order of preference; the reference takes every call, so it comes last
-    "simd": Backend(_fused(_simd_plan), machine.missing_simd, _why_not_simd, _simd_plan),
-    "numba": Backend(_fused(_numba_plan), machine.missing_numba, _why_not_numba, _numba_plan),
-    "triton": Backend(_fused(_triton_plan), missing_triton, _why_not_triton, _triton_plan),
+    "simd": Backend(_runner(_SIMD), machine.missing_simd, _why_not_simd, _SIMD),
+    "numba": Backend(_runner(_LOOPS), machine.missing_numba, _why_not_numba, _LOOPS),
+    "triton": Backend(_runner(_TRITON), missing_triton, _why_not_triton, _TRITON),
     "torch": Backend(torch_jets, _never, _why_not_table),
     "reference": Backend(reference_jets, _never, _never),
 }

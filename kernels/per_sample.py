@@ -12,14 +12,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sciml.kernels.autograd import Network, build
+from sciml.kernels.autograd import build
 from sciml.kernels.bspline import local_basis
 from sciml.kernels.cpu import machine
-from sciml.kernels.cpu.layout import FIELD
-from sciml.kernels.cpu.network import FusedNetwork, run_parts
-from sciml.kernels.cpu.plan import plan
+from sciml.kernels.cpu.fields import FIELD
+from sciml.kernels.cpu.network import CPUNetwork, run_parts
+from sciml.kernels.cpu.plan import cpu_plan
 from sciml.kernels.errors import ArgumentError
 from sciml.kernels.jets import check_layers, choose, fused_call, kan_jets
+from sciml.kernels.protocols import Network
 from sciml.kernels.reference import LayerWeights, jet_shape, silu_derivatives
 from sciml.kernels.taylor import jet_weights, layer_jet
 from sciml.kernels.taylor_table import spline_table
@@ -30,12 +31,12 @@ _ROWS = 64  # points whose rows one thread writes at a time
 def _network(
     z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None, backend: str | None, keep: float
 ) -> Network | None:
-    """The network of a fused backend, or None where the call goes by plain torch."""
+    """The network of a fused backend, or None where the call goes by torch."""
     check_layers(z, layers, W)
     chosen = choose(z, layers, W, backend)
-    if chosen.plan is None or torch._C._are_functorch_transforms_active():
+    if chosen.fused is None or torch._C._are_functorch_transforms_active():
         return None
-    call, W, weights = fused_call(chosen.plan, z, layers, W)
+    call, W, weights = fused_call(chosen.fused, z, layers, W)
     return build(call, z, W, weights, keep)
 
 
@@ -61,7 +62,7 @@ def kan_layer_jacobian(
         knots: ``(i, m + degree + 1)`` or ``(m + degree + 1,)``.
         W: Second-order weights ``(S, D)`` or None.
         out: Where to write: ``(N, P)`` with contiguous rows, for example columns of the whole Jacobian.
-        backend: "torch" insists on plain torch.
+        backend: "torch" insists on torch.
     Returns:
         ``(N, P)``, detached: the coefficients in the order ``(i, m, o)``, then the base weights ``(i, o)``.
     """
@@ -93,18 +94,18 @@ def kan_layer_jacobian(
 def _compiled_rows(
     z: Tensor, cot: Tensor, layer: LayerWeights, base: bool, W: Tensor | None, out: Tensor
 ) -> None:
-    from sciml.kernels.cpu.compiled import plain_kernels
+    from sciml.kernels.cpu.compiled import loop_kernels
 
     n, C, i = z.shape
     _, m, o = layer.coef.shape
     W = z.new_zeros(0, C - 1) if W is None else W.to(z)
     table = spline_table(layer.knots, i, layer.degree, z.dtype)
-    kernels = machine.plain(z.element_size() * 8)
-    made = plan(kernels, (table,), (i, o), W.shape[1], W.shape[0])
-    network = FusedNetwork(made, z, W, [z.new_zeros(i, m, o)], [None], -1)
+    kernels = machine.loops(z.element_size() * 8)
+    plan = cpu_plan(kernels, (table,), (i, o), W.shape[1], W.shape[0])
+    network = CPUNetwork(plan, z, W, [z.new_zeros(i, m, o)], [None], -1)
     points, weights, g = network.z, network.W, cot.contiguous().numpy()
     like = points.dtype.type(1)
-    jacobian = plain_kernels().jacobian
+    jacobian = loop_kernels().jacobian
 
     def task(part: int) -> None:
         a, b = part * _ROWS, min((part + 1) * _ROWS, n)

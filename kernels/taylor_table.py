@@ -16,8 +16,9 @@ from torch._C._functorch import get_unwrapped, is_batchedtensor, is_functorch_wr
 from torch.utils.weak import WeakIdKeyDictionary
 
 from sciml.kernels.bspline import cell_centres, find_cell, taylor_matrix
-from sciml.kernels.cpu.layout import UNIFORM
 from sciml.kernels.errors import ArgumentError
+
+UNIFORM = 2.0**-10  # of a cell: knots that stray less from even spacing count as uniform
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +99,7 @@ def _build(knots: Tensor, n_in: int, degree: int, dtype: torch.dtype) -> SplineT
     )
 
 
-def plain_tensor(tensor: Tensor) -> Tensor | None:
+def unwrapped(tensor: Tensor) -> Tensor | None:
     """The tensor behind those that torch.func's grad and jvp wrap around it; None when vmap runs over it."""
     while is_functorch_wrapped_tensor(tensor):
         if is_batchedtensor(tensor):
@@ -117,10 +118,10 @@ def spline_table(knots: Tensor, n_in: int, degree: int, dtype: torch.dtype) -> S
     Raises:
         ArgumentError: The knots decrease, are not finite, or vmap runs over them.
     """
-    plain = plain_tensor(knots)
-    if plain is None:
+    inner = unwrapped(knots)
+    if inner is None:
         raise ArgumentError("knots needs to be the same for all of vmap: a table is built once.")
-    knots = plain
+    knots = inner
     version = -1 if knots.is_inference() else knots._version
     key = (version, n_in, degree, dtype)
     known = _TABLES.get(knots)

@@ -1,111 +1,71 @@
-"""Generated kernels on disk: written once, compiled by Numba once, loaded in later sessions."""
+"""Kernels for the CPU, compiled by Numba once and kept on disk for later sessions."""
 
 from __future__ import annotations
 
 import hashlib
-import linecache
-import os
 import sys
-import tempfile
 import threading
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
-from sciml.kernels.cpu.layout import FIELDS
+from sciml.kernels.cpu.cache_folder import cache_folder
+from sciml.kernels.cpu.fields import FIELDS
 from sciml.kernels.cpu.simd import vectors
 from sciml.kernels.cpu.simd.parts import Shape
 from sciml.kernels.cpu.simd.source import jets_source, values_source
+from sciml.kernels.generated import run_text
 
 _LOCK = threading.Lock()
+_EMPTY = np.zeros((0, len(FIELDS)), np.int64)  # a network without layers: calls compile and do nothing
+_PASSES = {"forward": (_EMPTY, 0, 0, 0, 0), "backward": (_EMPTY, 0, 0, 0, 0, 1)}
 
 
-def cache_folder() -> Path | None:
-    """Where compiled kernels are kept, ``$SCIML_CACHE_DIR`` or the user's cache; None if not writable."""
-    chosen = os.environ.get("SCIML_CACHE_DIR")
-    if chosen:
-        folder = Path(chosen)
-    elif sys.platform == "win32":
-        folder = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "sciml" / "cache"
-    elif sys.platform == "darwin":
-        folder = Path.home() / "Library" / "Caches" / "sciml"
-    else:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sciml"
-    try:
-        folder = folder / "kernels"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except (OSError, RuntimeError):
-        return None
-
-
-def _stamp(text: str) -> str:
-    """A name for the code that a text compiles to: it changes with the text, Numba and Python."""
+def _stamp(*texts: str) -> str:
+    """A name for the code that texts compile to: it changes with the texts, Numba, LLVM and Python."""
+    import llvmlite
     import numba
 
     digest = hashlib.sha256()
-    for part in (text, Path(vectors.__file__).read_text(), numba.__version__, sys.version):
-        digest.update(part.encode())
+    for part in (*texts, numba.__version__, llvmlite.__version__, sys.version):
+        digest.update(part.encode() + b"\n")
     return digest.hexdigest()[:16]
 
 
-def _write(folder: Path, name: str, text: str) -> Path | None:
-    path = folder / name
-    try:
-        if not path.exists() or path.read_text() != text:
-            with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False) as file:
-                file.write(text)
-            os.replace(file.name, path)
-        return path
-    except OSError:
-        return None
+def _announcer(what: str, folder: Path | None) -> Callable[[], None]:
+    """A function that says, once, that ``what`` is being compiled."""
+
+    @cache
+    def announce() -> None:
+        kept = f"once, kept in {folder}" if folder else "in every session: there is no cache folder"
+        print(f"sciml: compiling {what} (some seconds, {kept})", file=sys.stderr)
+
+    return announce
 
 
-@cache
-def _folder() -> Path | None:
-    return cache_folder()
+def _keep(module: ModuleType, names: Iterable[str], stamp: str, what: str) -> bool:
+    """Give functions of a module a cache on disk. Returns whether all of them are there already."""
+    from sciml.kernels.cpu.kernel_cache import KernelCache
 
-
-def _announce(what: str, where: Path | None) -> None:
-    kept = f"once, kept in {where}" if where else "in every session: no cache folder can be written"
-    print(f"sciml: compiling {what} (some seconds, {kept})", file=sys.stderr)
-
-
-_EMPTY = np.zeros((0, len(FIELDS)), np.int64)  # a network without layers: calls compile and do nothing
-
-
-def write_module(name: str, text: str) -> ModuleType:
-    """Run generated text as a module, from a file in the cache where there is one."""
-    name = f"{name}_{_stamp(text)}"
-    folder = _folder()
-    path = _write(folder, name + ".py", text) if folder else None
-    module = ModuleType(name)
-    file = str(path or f"<{name}>")
-    module.__dict__.update(CACHE=path is not None, __file__=file)
-    if path is None:  # Triton reads the text of a function
-        linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-    # Numba finds a function's cache through its module
-    sys.modules[name] = module
-    exec(compile(text, file, "exec"), module.__dict__)
-    return module
+    folder = cache_folder()
+    announce = _announcer(what, folder)
+    caches = [KernelCache(getattr(module, name), folder, stamp, announce) for name in names]
+    for known in caches:
+        known.function._cache = known
+    return all(known.any() for known in caches)
 
 
 def _load(name: str, text: str, calls: dict[str, tuple], what: str) -> ModuleType:
-    """The module of generated text, with all its functions compiled by ``calls``; those on disk wait for their use."""
-    module = write_module(name, text)
-    folder = _folder() if module.CACHE else None
-    if folder is None or not any(folder.rglob(f"{module.__name__}.{list(calls)[-1]}-*.nbi")):
-        _announce(what, folder)
+    """The module of generated text. Its functions are compiled by ``calls``, or wait on disk for their use."""
+    module = run_text(name, text)
+    stamp = f"{name}-{_stamp(text, Path(vectors.__file__).read_text(encoding='utf-8'))}"
+    if not _keep(module, calls, stamp, what):
         for function, arguments in calls.items():
             module.__dict__[function](*arguments)
     return module
-
-
-_PASSES = {"forward": (_EMPTY, 0, 0, 0, 0), "backward": (_EMPTY, 0, 0, 0, 0, 1)}
 
 
 @cache
@@ -126,37 +86,24 @@ def _jets(shape: Shape) -> ModuleType:
 
 
 def simd_kernels(shape: Shape) -> tuple[ModuleType, ModuleType]:
-    """Modules with what does not depend on the jets, and with ``forward`` and ``backward``."""
+    """The module with tables and copies, which serves all jets, and the one with ``forward`` and ``backward``."""
     with _LOCK:
-        plain = shape._replace(D=0, S=0, local=False)
-        return _values(plain), _values(plain) if shape == plain else _jets(shape)
+        values = shape._replace(D=0, S=0, local=False)
+        return _values(values), _values(values) if shape == values else _jets(shape)
 
 
 @cache
-def _load_plain() -> ModuleType:
-    from numba import config
-
-    from sciml.kernels.cpu import layout
+def _loops() -> ModuleType:
+    from sciml.kernels.cpu import fields, loops, point
 
     # numbers of fields are constants of the compiled code
-    folder = _folder()
-    folder = folder and folder / f"plain_loops_{_stamp(Path(layout.__file__).read_text())}"
-    settings: Any = config
-    known, settings.CACHE_DIR = settings.CACHE_DIR, str(folder or "")
-    try:
-        from sciml.kernels.cpu import loops
-
-        if folder:
-            for name in ("make_tables", "return_tables", "forward", "backward", "jacobian", "copy"):
-                getattr(loops, name).enable_caching()
-    finally:
-        settings.CACHE_DIR = known
-    if folder is None or not any(folder.rglob("loops.backward-*.nbi")):
-        _announce("the plain loops", folder)
+    texts = [Path(module.__file__).read_text(encoding="utf-8") for module in (fields, loops, point)]
+    names = ("make_tables", "return_tables", "forward", "backward", "jacobian", "copy")
+    _keep(loops, names, f"loops-{_stamp(*texts)}", "the loops")
     return loops
 
 
-def plain_kernels() -> ModuleType:
-    """The module with the same four functions as plain loops."""
+def loop_kernels() -> ModuleType:
+    """The module with the same functions as loops."""
     with _LOCK:
-        return _load_plain()
+        return _loops()

@@ -65,18 +65,18 @@ def simd(D: int, S: int, degree: int, base: bool, bits: int, local: bool = False
 
 
 @cache
-def plain(bits: int) -> Kernels:
-    """The plain loops, compiled on first use for one dtype and all shapes of jets."""
-    from sciml.kernels.cpu.compiled import plain_kernels
+def loops(bits: int) -> Kernels:
+    """The loops, compiled on first use for one dtype and all shapes of jets."""
+    from sciml.kernels.cpu.compiled import loop_kernels
 
-    loops, like = plain_kernels(), np.float32(1) if bits == 32 else np.float64(1)
+    module, like = loop_kernels(), np.float32(1) if bits == 32 else np.float64(1)
     return Kernels(
-        lambda net: loops.make_tables(net, like),
-        lambda net, W, n0, n1, scratch: loops.forward(net, W, n0, n1, like),
-        lambda net, W, n0, n1, scratch, block: loops.backward(net, W, n0, n1, like),
-        lambda net: loops.return_tables(net, like),
-        lambda source, to, rows, width, padded: loops.copy(source, to, rows * width, like),
-        lambda source, to, rows, width, padded: loops.copy(source, to, rows * width, like),
+        lambda net: module.make_tables(net, like),
+        lambda net, W, n0, n1, scratch: module.forward(net, W, n0, n1, like),
+        lambda net, W, n0, n1, scratch, block: module.backward(net, W, n0, n1, like),
+        lambda net: module.return_tables(net, like),
+        lambda source, to, rows, width, padded: module.copy(source, to, rows * width, like),
+        lambda source, to, rows, width, padded: module.copy(source, to, rows * width, like),
         scratch=0,
         lanes=1,
     )

@@ -19,13 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciml.kernels.cpu.layout import FIELD
+from sciml.kernels.cpu.fields import FIELD
 from sciml.kernels.cpu.memory import Workspace
-from sciml.kernels.cpu.plan import Plan
+from sciml.kernels.cpu.plan import CPUPlan
 
 CHUNK = 768 * 2**10  # bytes of one layer's jets
 PARTS = 8
-SAVED = 192 * 2**20  # bytes of jets that are kept between the passes
 
 
 @cache
@@ -57,7 +56,7 @@ def run_parts(task: Callable[[int], Any], count: int) -> None:
         future.result()
 
 
-class FusedNetwork:
+class CPUNetwork:
     """One forward pass and what its backward pass needs.
 
     Args:
@@ -71,7 +70,7 @@ class FusedNetwork:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: CPUPlan,
         z: Tensor,
         W: Tensor,
         coefs: Sequence[Tensor],

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from sciml.kernels.bspline import local_taylor
-from sciml.kernels.cpu.layout import BLOCK, FIELD, FIELDS
+from sciml.kernels.cpu.fields import BLOCK, FIELD, FIELDS
 from sciml.kernels.cpu.memory import Layout
 from sciml.kernels.taylor_table import SplineTable
 
@@ -63,7 +62,7 @@ def _pack(table: SplineTable, lanes: int) -> dict[str, np.ndarray]:
     return packed
 
 
-class Plan:
+class CPUPlan:
     """One network for one shape of jet and one implementation.
 
     Attributes:
@@ -101,14 +100,6 @@ class Plan:
         self.part_points = max(512, *(16 * table.cells for table in tables))
         self.block = self._choose_block()
         self.jet_layout = lru_cache(maxsize=32)(self._jet_layout)
-
-    def network(
-        self, z: Tensor, W: Tensor, coefs: Sequence[Tensor], bases: Sequence[Tensor | None], keep: float
-    ) -> Any:
-        """One pass with these weights, which may keep so many bytes for the backward pass."""
-        from sciml.kernels.cpu.network import FusedNetwork
-
-        return FusedNetwork(self, z, W, coefs, bases, keep)
 
     def _weight_layout(self, *kinds: str) -> Layout:
         shapes: dict[str, tuple[int, ...]] = {}
@@ -160,8 +151,10 @@ def prefers_coefficients(tables: tuple[SplineTable, ...], widths: tuple[int, ...
 
 
 @lru_cache(maxsize=64)
-def plan(kernels: Kernels, tables: tuple[SplineTable, ...], widths: tuple[int, ...], D: int, S: int) -> Plan:
+def cpu_plan(
+    kernels: Kernels, tables: tuple[SplineTable, ...], widths: tuple[int, ...], D: int, S: int
+) -> CPUPlan:
     """The plan, remembered."""
     # it outlives the transform in which it may be made
     with torch.inference_mode(False), torch.no_grad(), torch._C._DisableFuncTorch():
-        return Plan(kernels, tables, widths, D, S)
+        return CPUPlan(kernels, tables, widths, D, S)

@@ -3,68 +3,21 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from contextlib import nullcontext
-from functools import cache, lru_cache
-from importlib.util import find_spec
-from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from sciml.kernels.cpu.simd.parts import Shape
+from sciml.kernels.cuda.machine import triton_kernels
+from sciml.kernels.cuda.plan import CUDAPlan
 from sciml.kernels.taylor_table import SplineTable
 
 PARTS = 8  # of the batch, each with weight gradients of its own
 PART_POINTS = 1024  # a part is not smaller
 POINTS, OUTPUTS = 16, 32  # of a tile
 OPTIONS = {"enable_fp_fusion": True}
-
-
-def missing_triton() -> str | None:
-    """Why Triton kernels cannot run here, or None."""
-    if find_spec("triton") is None:
-        return "triton is not installed (the extra `cuda`)"
-    if not torch.cuda.is_available() and not interpreted():
-        return "there is no CUDA device"
-    return None
-
-
-def interpreted() -> bool:
-    """Whether Triton runs on the CPU, to test: ``TRITON_INTERPRET=1``."""
-    return os.environ.get("TRITON_INTERPRET") == "1"
-
-
-@cache
-def triton_kernels(shape: Shape) -> ModuleType:
-    """The generated module for one shape of jet; Triton keeps what it compiles by itself."""
-    from sciml.kernels.cpu.compiled import write_module
-    from sciml.kernels.cuda.source import triton_source
-
-    name = f"triton_D{shape.D}_S{shape.S}_k{shape.degree}_f{shape.bits}"
-    return write_module(name, triton_source(shape))
-
-
-class TritonPlan(NamedTuple):
-    """One network for one shape of jet, see `plan.Plan`."""
-
-    shape: Shape
-    tables: tuple[SplineTable, ...]
-    widths: tuple[int, ...]
-
-    def network(
-        self, z: Tensor, W: Tensor, coefs: Sequence[Tensor], bases: Sequence[Tensor | None], keep: float
-    ) -> TritonNetwork:
-        """One pass with these weights; ``keep < 0`` says that no backward pass follows."""
-        return TritonNetwork(self, z, W, coefs, bases, keep >= 0)
-
-
-@lru_cache(maxsize=64)
-def triton_plan(shape: Shape, tables: tuple[SplineTable, ...], widths: tuple[int, ...]) -> TritonPlan:
-    """The plan, remembered."""
-    return TritonPlan(shape, tables, widths)
 
 
 def _constants(table: SplineTable) -> tuple[Tensor, Tensor]:
@@ -76,19 +29,19 @@ def _constants(table: SplineTable) -> tuple[Tensor, Tensor]:
     return table.packed["triton"]
 
 
-class TritonNetwork:
-    """One forward pass and what its backward pass needs, see `fused.FusedNetwork`."""
+class CUDANetwork:
+    """One forward pass and what its backward pass needs, see ``CPUNetwork``."""
 
     def __init__(
         self,
-        plan: TritonPlan,
+        plan: CUDAPlan,
         z: Tensor,
         W: Tensor,
         coefs: Sequence[Tensor],
         bases: Sequence[Tensor | None],
-        keep: bool,
+        keep: float,
     ):
-        self.plan, self.W, self.keep = plan, W.detach().contiguous(), keep
+        self.plan, self.W, self.keep = plan, W.detach().contiguous(), keep >= 0
         self.kernels = triton_kernels(plan.shape)
         self._inputs = [z.detach().contiguous()]
         self.has_base = [base is not None for base in bases]

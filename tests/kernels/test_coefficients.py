@@ -20,7 +20,7 @@ def coefficients(monkeypatch):
 
 
 def rows(layers, z):
-    return fused_call(BACKENDS["simd"].plan, z, layers, LAPLACIAN)[0].plan.rows
+    return fused_call(BACKENDS["simd"].fused, z, layers, LAPLACIAN)[0].plan.rows
 
 
 def test_which_networks_read_coefficients(monkeypatch):

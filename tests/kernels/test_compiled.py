@@ -1,4 +1,4 @@
-"""Compiled kernels on disk, their vectors, and processes that fork."""
+"""Compiled kernels: that a second session loads them, their vectors, and processes that fork."""
 
 from __future__ import annotations
 
@@ -41,46 +41,6 @@ def test_a_kernel_is_compiled_once_and_says_so(tmp_path):
     second, said = run(tmp_path)
     assert second == first
     assert "compiling" not in said
-
-
-TEXT = """
-from numba import njit
-
-
-@njit(cache=CACHE)
-def double(x):
-    return 2 * x
-"""
-
-
-@needs_simd
-def test_generated_code_is_kept_on_disk(tmp_path, monkeypatch, capsys):
-    from sciml.kernels.cpu import compiled
-
-    monkeypatch.setattr(compiled, "_folder", lambda: tmp_path)
-    for time in range(2):
-        module = compiled._load("doubled", TEXT, {"double": (3,)}, "a test")
-        assert module.double(4) == 8
-        said = capsys.readouterr().err
-        assert ("compiling a test" in said) == (time == 0)
-    assert list(tmp_path.rglob("*.nbc"))
-    monkeypatch.setattr(compiled, "_folder", lambda: None)
-    assert compiled._load("doubled", TEXT, {"double": (3,)}, "a test").double(4) == 8
-    assert "in every session" in capsys.readouterr().err
-
-
-def test_where_the_cache_lies(tmp_path, monkeypatch):
-    from sciml.kernels.cpu.compiled import cache_folder
-
-    monkeypatch.setenv("SCIML_CACHE_DIR", str(tmp_path / "new"))
-    assert cache_folder() == tmp_path / "new" / "kernels"
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("SCIML_CACHE_DIR", str(tmp_path / "file"))
-    assert cache_folder() is None  # it costs only the cache
-    monkeypatch.delenv("SCIML_CACHE_DIR")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    if sys.platform == "linux":
-        assert cache_folder() == tmp_path / "sciml" / "kernels"
 
 
 @needs_simd
@@ -133,7 +93,7 @@ def test_narrower_vectors_give_the_same(monkeypatch):
     monkeypatch.setattr(machine, "vector_bytes", lambda: 16)
     machine.simd.cache_clear()
     try:
-        call, W, weights = fused_call(BACKENDS["simd"].plan, z, layers, None)
+        call, W, weights = fused_call(BACKENDS["simd"].fused, z, layers, None)
         assert call.plan.kernels.lanes == 2
         got = build(call, z, W, weights, -1).run().numpy()
     finally:

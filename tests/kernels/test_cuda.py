@@ -95,7 +95,8 @@ def test_compiles_without_a_device(bits, arch):
     from triton.compiler import ASTSource, compile
 
     from sciml.kernels.cpu.simd.parts import Shape
-    from sciml.kernels.cuda.network import OPTIONS, triton_kernels
+    from sciml.kernels.cuda.machine import triton_kernels
+    from sciml.kernels.cuda.network import OPTIONS
 
     module = triton_kernels(Shape(2, 1, 3, True, bits, 0))
     for name in ("forward", "backward_inputs", "backward_weights"):

@@ -6,7 +6,7 @@ sums across a vector, the outputs' jets one for each channel.
 
 from __future__ import annotations
 
-from sciml.kernels.cpu.layout import FIELD
+from sciml.kernels.cpu.fields import FIELD
 from sciml.kernels.cpu.simd.parts import (
     BLOCK,
     Rows,

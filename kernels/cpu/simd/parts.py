@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from sciml.kernels.cpu.layout import BLOCK
+from sciml.kernels.cpu.fields import BLOCK
 
 
 class Shape(NamedTuple):

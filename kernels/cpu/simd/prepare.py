@@ -7,8 +7,9 @@ import math
 import torch
 
 from sciml.kernels.bspline import local_taylor
-from sciml.kernels.cpu.layout import FIELD, UNIFORM
+from sciml.kernels.cpu.fields import FIELD
 from sciml.kernels.cpu.simd.parts import BLOCK, Rows, Shape, indent, number, total
+from sciml.kernels.taylor_table import UNIFORM
 
 
 def _silu(shape: Shape) -> list[str]:

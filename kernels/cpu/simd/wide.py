@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sciml.kernels.cpu.layout import FIELD
+from sciml.kernels.cpu.fields import FIELD
 from sciml.kernels.cpu.simd.parts import (
     BLOCK,
     Rows,

@@ -26,5 +26,4 @@ FIELDS = (
     *("COEF", "BASE", "TABLE", "Z", "Y", "G", "H", "DTABLE", "DBASE", "DCOEF"),
 )
 FIELD = {name: number for number, name in enumerate(FIELDS)}
-UNIFORM = 2.0**-10  # of a cell: knots that stray less from even spacing count as uniform
 BLOCK = 64  # inputs that are prepared at a time
