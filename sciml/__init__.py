@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sciml import adapters, domains, jets, kernels, nn, optim, pdes, rank, solvers
+    from sciml.checks.report import check
     from sciml.conditions import Data, Dirichlet, Initial, Neumann, Periodic, Robin
     from sciml.domains import Ball, Box, Disk, Interval, PointCloud, Polygon, TimeInterval
     from sciml.errors import ArgumentError, ArgumentTypeError, FileFormatError, SciMLError
@@ -36,6 +37,7 @@ _HOME = {  # module -> the names it lends to the front door
     "sciml.solvers.solve": ("solve",),
     "sciml.solvers.solution": ("Solution",),
     "sciml.solvers.files.solution_file": ("load",),
+    "sciml.checks.report": ("check",),
     "sciml.problem": ("PDE",),
     "sciml.domains": ("Ball", "Box", "Disk", "Interval", "PointCloud", "Polygon", "TimeInterval"),
     "sciml.conditions": ("Data", "Dirichlet", "Initial", "Neumann", "Periodic", "Robin"),
@@ -50,6 +52,7 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
     "Solution",
     "load",
     # state a problem
+    "check",
     "PDE",
     "Ball",
     "Box",
