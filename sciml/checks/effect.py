@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from sciml.checks.equation import Equation
-from sciml.checks.probe import NUDGES, Waves, interior, plain_torch
+from sciml.checks.probe import NUDGES, Waves, interior, plain_torch, sampled
 from sciml.checks.values import statements
 from sciml.conditions import Data
 from sciml.errors import ArgumentError, SciMLError
@@ -72,25 +73,28 @@ def idle_parameters(equation: Equation) -> list[str]:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             continue
         before = _print(problem, equation) if before is None else before
-        tried = _others(problem, name, value)
-        if tried and all(_same(before, _print(other, equation)) for other in tried):
-            notes.append(
-                f"the parameter {name} of {type(problem).__name__} is without effect: neither the equation nor a condition "
-                "changes with it."
-            )
+        tried = False
+        for other in _others(problem, name, value):
+            tried = True
+            if not _same(before, _print(other, equation)):
+                break
+        else:
+            if tried:
+                notes.append(
+                    f"the parameter {name} of {type(problem).__name__} is without effect: neither the equation nor a "
+                    "condition changes with it."
+                )
     return notes
 
 
-def _others(problem: PDE, name: str, value: float) -> list[PDE]:
+def _others(problem: PDE, name: str, value: float) -> Iterator[PDE]:
     """The same problem with other values of one parameter, as far as it takes them."""
     values = [value + 1, value - 1] if isinstance(value, int) else [1.1 * value + 0.01, 0.9 * value - 0.01]
-    found = []
     for other in values:
         try:
-            found.append(problem.with_parameters(**{name: other}))
+            yield problem.with_parameters(**{name: other})
         except Exception:  # out of its range, or not replaceable
             continue
-    return found
 
 
 def _print(problem: PDE, equation: Equation) -> tuple[Any, list[Tensor]]:
@@ -103,7 +107,10 @@ def _print(problem: PDE, equation: Equation) -> tuple[Any, list[Tensor]]:
         terms = problem.residual_terms(problem.field(equation.waves(x)), x.to(equation.dtype))
         numbers += [t.detach() for t in terms.values()]
         for s in statements(problem):
-            numbers += s.at(s.points[:POINTS])
+            if any(callable(v) for v in s.parts.values()):
+                numbers += s.at(sampled(lambda n, seed, s=s: s.where.sample(n, seed=seed), POINTS))
+            else:
+                numbers += [torch.tensor(list(s.parts.values()), dtype=torch.float64)]
         numbers += [t for c in problem.conditions if isinstance(c, Data) for t in (c.points, c.values)]
     except SciMLError as error:
         return str(error), []

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SMALL, LARGE = 7, 11  # two numbers of points: what is (n, k) must not follow them
 MANY = 64  # points that dependence is looked for on
 GROUPS = 24  # more kinds of derivatives than that are taken together by their orders
+SCALES = (1.0, 0.1, 1e-3, -1.0, 10.0, 1e3)  # of the probe, the first for which the residual is finite
 MIXES = 1e-6  # relative change of a row when other points come along
 
 
@@ -38,6 +39,7 @@ class Equation:
         self.what = f"residual of {type(problem).__name__}"
         self.notes: list[str] = []
         self.dtype, self.elsewhere = torch.float64, None
+        self.scale, self.repeatable, self.finite = 1.0, True, True
         self._check_signature()
         self._points = interior(problem, MANY)
         try:
@@ -46,6 +48,7 @@ class Equation:
             first = self._second_chance(error)
         if first is not None:
             self._check_shapes(first)
+            self._find_scale()
 
     # ---- evaluation
 
@@ -65,7 +68,8 @@ class Equation:
     def waves(self, x: Tensor, seed: int = 0, scale: float = 1.0) -> Waves:
         """A smooth probe at points."""
         domain = self.problem.domain
-        return Waves(x.to(self.dtype), domain.lower, domain.upper, len(self.problem.unknowns), seed, scale)
+        unknowns = len(self.problem.unknowns)
+        return Waves(x.to(self.dtype), domain.lower, domain.upper, unknowns, seed, scale * self.scale)
 
     @cached_property
     def columns(self) -> list[str]:
@@ -153,10 +157,18 @@ class Equation:
                     "maximum over the points does."
                 )
 
+    def _find_scale(self) -> None:
+        """Take a smaller probe where the residual is not finite for one of size 1, as for the logarithm of 1 - u."""
+        for self.scale in SCALES:
+            rows = self.rows(self.waves(self._points), self._points)
+            if bool(rows.isfinite().any(0).all()):
+                return
+        self.finite = False
+
     @property
     def usable(self) -> bool:
         """Whether the residual can be asked further questions."""
-        return self.elsewhere is None and self.repeatable
+        return self.elsewhere is None and self.repeatable and self.finite
 
     # ---- dependence
 

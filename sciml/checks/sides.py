@@ -247,11 +247,12 @@ def _shape(equation: Equation, block: list[int], stated: list[Statement]) -> lis
 
 
 def _points_on(problem: PDE, piece: int, stated: list[Statement]) -> Tensor:
-    """Points on one piece of the boundary: as many as it takes where masks may cut it, else one."""
+    """Points on one piece of the boundary; where nothing can cut it, any point stands for all of it."""
     cut = any(s.pieces is None and not isinstance(s.condition, Initial) for s in stated)
     cut = cut or any(isinstance(c, Periodic) for c in problem.conditions)
-    n = ACROSS if cut else 1
-    return sampled(lambda m, seed: problem.domain._pieces[piece].sample(m, (seed, piece)), n)
+    if not cut:
+        return torch.zeros(1, problem.domain.dim, dtype=torch.float64)
+    return sampled(lambda n, seed: problem.domain._pieces[piece].sample(n, (seed, piece)), ACROSS)
 
 
 # ---- shared

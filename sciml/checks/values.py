@@ -68,7 +68,8 @@ class Statement:
 
     def sees_values(self) -> bool:
         """Whether a constant added to the unknown is noticed."""
-        return bool((self.at(self.points)[0] != 0).any())
+        alpha = self.parts["alpha"]
+        return bool((self.at(self.points)[0] != 0).any()) if callable(alpha) else alpha != 0
 
     def covers(self, x: Tensor) -> Tensor:
         """Whether points lie on the part: ``(n,)`` bool."""
@@ -216,6 +217,8 @@ def _rim(piece: Piece) -> Tensor:
     """Points where a piece may meet others: the images of the faces of the unit cube."""
     if piece.cube == 0:
         return piece.place(torch.zeros(1, 0, dtype=torch.float64))[0]
+    if piece.cube == 1:
+        return piece.place(torch.tensor([[0.0], [1.0]], dtype=torch.float64))[0]
     u = sampled(lambda n, seed: Sobol(piece.cube, (seed,)).draw(n), RIM * 2 * piece.cube)
     for k in range(2 * piece.cube):
         u[k :: 2 * piece.cube, k // 2] = float(k % 2)
