@@ -16,6 +16,7 @@ from sciml import checkout, lazy
 
 if TYPE_CHECKING:
     from sciml import adapters, domains, jets, kernels, nn, optim, pdes, rank, solvers
+    from sciml.checks.report import check
     from sciml.conditions import Data, Dirichlet, Initial, Neumann, Periodic, Robin
     from sciml.domains import Ball, Box, Disk, Interval, PointCloud, Polygon, TimeInterval
     from sciml.errors import ArgumentError, ArgumentTypeError, FileFormatError, SciMLError
@@ -31,6 +32,7 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
     "Solution",
     "load",
     # state a problem
+    "check",
     "PDE",
     "Ball",
     "Box",

@@ -9,14 +9,15 @@ A ``value`` is a number or a function of all coordinates, ``(n, d) -> (n, 1)``.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from sciml import arguments as arguments
 from sciml.errors import ArgumentError, ArgumentTypeError
 
 Value = float | Callable[[Tensor], Tensor]
@@ -61,8 +62,13 @@ class Condition:
     name: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.weight, (int, float)) and math.isfinite(self.weight) and self.weight > 0):
-            raise ArgumentError(f"weight must be a positive finite number; got {self.weight!r}.")
+        for argument in ("component", "name"):
+            value = getattr(self, argument)
+            if value is not None and not (isinstance(value, str) and value):
+                raise ArgumentTypeError(f"{argument} needs a name or None, got {value!r}.")
+        if self.hard is not None and not isinstance(self.hard, bool):
+            raise ArgumentTypeError(f"hard needs True, False or None, got {self.hard!r}.")
+        object.__setattr__(self, "weight", arguments.positive("weight", self.weight))
 
     @property
     def label(self) -> str:
@@ -78,15 +84,32 @@ class Condition:
         return ":".join(parts)
 
 
-def _check_value(value: Any, what: str) -> None:
-    if callable(value):
-        return
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ArgumentTypeError(
-            f"{what} must be a number or a function of the coordinates; got {type(value).__name__}."
-        )
-    if not math.isfinite(value):
-        raise ArgumentError(f"{what} must be finite; got {value!r}.")
+def _settle(condition: Condition, *keys: str) -> None:
+    """Check values, and make plain floats of numbers of any library."""
+    for key in keys:
+        value, what = getattr(condition, key), f"{type(condition).__name__} {key}"
+        if isinstance(value, type):
+            raise ArgumentTypeError(
+                f"{what} needs a number or a function of the coordinates, got the class {value.__name__}."
+            )
+        if callable(value):
+            continue
+        if getattr(value, "requires_grad", False):
+            raise ArgumentTypeError(
+                f"{what} needs a fixed number, got a tensor that requires grad: a solve trains the network alone."
+            )
+        try:
+            number = arguments.number(what, value)
+        except ArgumentTypeError:
+            raise ArgumentTypeError(
+                f"{what} needs a number or a function of the coordinates, got {_shown(value)}."
+            ) from None
+        object.__setattr__(condition, key, number)
+
+
+def _shown(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    return f"{value!r}" if shape is None or not len(shape) else f"an array of shape {tuple(shape)}"
 
 
 @dataclass(frozen=True)
@@ -104,7 +127,7 @@ class Dirichlet(Condition):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_value(self.value, "Dirichlet value")
+        _settle(self, "value")
 
 
 @dataclass(frozen=True)
@@ -116,7 +139,7 @@ class Neumann(Condition):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_value(self.value, "Neumann value")
+        _settle(self, "value")
         _refuse_hard(self)
 
 
@@ -134,8 +157,11 @@ class Robin(Condition):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for key in ("alpha", "beta", "value"):
-            _check_value(getattr(self, key), f"Robin {key}")
+        _settle(self, "alpha", "beta", "value")
+        if self.alpha == 0 and self.beta == 0:
+            raise ArgumentError(
+                "Robin alpha and beta need not both be 0, got a condition without the unknown."
+            )
         _refuse_hard(self)
 
 
@@ -152,8 +178,9 @@ class Periodic(Condition):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.order not in (0, 1):
-            raise ArgumentError(f"Periodic order must be 0 or 1; got {self.order!r}.")
+        if not isinstance(self.coordinate, str):
+            raise ArgumentTypeError(f"Periodic coordinate needs a name, got {self.coordinate!r}.")
+        object.__setattr__(self, "order", arguments.integer("Periodic order", self.order, 0, 1))
 
     @property
     def label(self) -> str:
@@ -170,11 +197,8 @@ class Initial(Condition):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_value(self.value, "Initial value")
-        if self.order not in (0, 1):
-            raise ArgumentError(
-                f"Initial order must be 0 (value) or 1 (time derivative); got {self.order!r}."
-            )
+        _settle(self, "value")
+        object.__setattr__(self, "order", arguments.integer("Initial order", self.order, 0, 1))
 
     @property
     def label(self) -> str:
@@ -189,7 +213,7 @@ class Data(Condition):
 
     Args:
         points: ``(n, d)``.
-        values: ``(n,)`` or ``(n, 1)``, finite.
+        values: ``(n,)`` or ``(n, 1)``, finite. Both are copied.
     """
 
     points: Any = None
@@ -198,17 +222,49 @@ class Data(Condition):
     def __post_init__(self) -> None:
         super().__post_init__()
         _refuse_hard(self)
-        points = torch.as_tensor(self.points, dtype=torch.float64)
-        values = torch.as_tensor(self.values, dtype=torch.float64)
-        values = values[:, None] if values.ndim == 1 else values
-        if points.ndim != 2 or values.ndim != 2 or values.shape != (points.shape[0], 1):
+        for argument in ("points", "values"):
+            if getattr(self, argument) is None:
+                raise ArgumentTypeError(f"Data {argument} needs an array of numbers, got None.")
+        points = _table("Data points", self.points)
+        if points.ndim != 2 or points.numel() == 0:
+            column = " For one coordinate write points[:, None]." if points.ndim == 1 else ""
             raise ArgumentError(
-                f"Data needs points (n, d) and values (n,) or (n, 1); got {tuple(points.shape)} and {tuple(values.shape)}."
+                f"Data points needs shape (n, d) with n, d >= 1, got {tuple(points.shape)}.{column}"
             )
-        if points.shape[0] == 0 or not (torch.isfinite(points).all() and torch.isfinite(values).all()):
-            raise ArgumentError("Data needs at least one measurement and finite numbers.")
+        values = _table("Data values", self.values)
+        values = values[:, None] if values.ndim == 1 else values
+        if values.shape != (len(points), 1):
+            raise ArgumentError(
+                f"Data values needs shape ({len(points)},) or ({len(points)}, 1) for as many points, got "
+                f"{tuple(values.shape)}."
+            )
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "values", values)
+
+
+def _table(argument: str, value: Any) -> Tensor:
+    """A new float64 CPU tensor of finite numbers, of any shape."""
+    if isinstance(value, Tensor):
+        if value.requires_grad:
+            raise ArgumentTypeError(
+                f"{argument} needs fixed numbers, got a tensor that requires grad: write .detach()."
+            )
+        value = value.cpu().numpy()
+    try:
+        array = np.asarray(value)
+        kind = array.dtype.kind
+    except ValueError:
+        raise ArgumentTypeError(f"{argument} needs an array of numbers, got ragged rows.") from None
+    if kind not in "iuf":
+        raise ArgumentTypeError(f"{argument} needs an array of numbers, got {_entry(array)}.")
+    table = torch.from_numpy(array.astype(np.float64))
+    if not bool(torch.isfinite(table).all()):
+        raise ArgumentError(f"{argument} needs finite numbers, got nan or infinity.")
+    return table
+
+
+def _entry(array: np.ndarray) -> str:
+    return f"{array.flat[0]!r} among them" if array.size else f"dtype {array.dtype}"
 
 
 def _refuse_hard(condition: Condition) -> None:

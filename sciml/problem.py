@@ -5,14 +5,18 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
+import types
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from sciml.conditions import Condition, Initial, Periodic
+from sciml.checks.effect import check_source_counts
+from sciml.checks.findings import refuse
+from sciml.conditions import Condition, Periodic, evaluate
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.field import Field
 
@@ -98,20 +102,29 @@ class PDE:
         """
         if not callable(source):
             raise ArgumentTypeError(
-                f"source must be a function of the coordinates; got {type(source).__name__}. "
+                f"source needs a function of the coordinates, got {type(source).__name__}. "
                 "For a constant write lambda x: torch.full_like(x[:, :1], c)."
+            )
+        if exact is not None and not callable(exact):
+            raise ArgumentTypeError(
+                f"exact needs a function of the coordinates or None, got {type(exact).__name__}."
             )
         if type(self).residual is PDE.residual:
             raise ArgumentTypeError(
                 f"{type(self).__name__} has no residual, so a source would be without effect."
             )
+        check_source_counts(self)
         new = copy.copy(self)
-        # instance attributes shadow the methods; object.__setattr__ because catalogue problems are frozen
-        object.__setattr__(new, "source", _Function(source, "source"))
-        object.__setattr__(new, "exact", exact if exact is not None else _no_exact)
-        object.__setattr__(new, "reference", _no_reference)
-        object.__setattr__(new, "_custom", True)
+        for name in ("source", "exact", "reference"):  # an instance's own would hide those of the class
+            vars(new).pop(name, None)
+        # past __setattr__: catalogue problems are frozen
+        object.__setattr__(new, "__class__", _resourced(type(self)))
+        object.__setattr__(new, "_given", (source, exact))
         return new
+
+    def with_parameters(self, **values: Any) -> PDE:
+        """The same problem with other values of some of its parameters (a dataclass's fields)."""
+        return dataclasses.replace(self, **values)  # type: ignore[type-var]
 
     def family(self, **values: Iterable[Any]) -> dict[str, PDE]:
         """Copies of a catalogue problem over all combinations of some parameters: ``{"eps=0.5": ..., ...}``.
@@ -129,7 +142,7 @@ class PDE:
         for combination in itertools.product(*values.values()):
             chosen = dict(zip(values, combination, strict=True))
             name = ",".join(f"{k}={v}" for k, v in chosen.items())
-            members[name] = dataclasses.replace(self, **chosen)  # type: ignore[type-var]
+            members[name] = self.with_parameters(**chosen)
         return members
 
     # ---- what follows is derived from the above
@@ -137,12 +150,12 @@ class PDE:
     @property
     def has_exact(self) -> bool:
         """Whether :meth:`exact` answers."""
-        return getattr(self.exact, "__func__", self.exact) not in (PDE.exact, _no_exact)
+        return getattr(self.exact, "__func__", self.exact) is not PDE.exact
 
     @property
     def is_custom(self) -> bool:
         """Whether a Python function of the user is part of it, which a file cannot hold."""
-        return getattr(self, "_custom", False) or getattr(type(self), "registry_name", None) is None
+        return getattr(type(self), "registry_name", None) is None
 
     def parameters(self) -> dict[str, Any]:
         """The plain parameters that make this problem (a dataclass's fields)."""
@@ -153,16 +166,8 @@ class PDE:
     @property
     def periodic_axes(self) -> tuple[int, ...]:
         """Coordinates that enter a network as ``cos`` and ``sin`` (exact periodicity)."""
-        names = tuple(self.domain.names)
-        return tuple(
-            sorted(
-                {
-                    self._axis(c.coordinate, names)
-                    for c in self.conditions
-                    if isinstance(c, Periodic) and c.hard is not False
-                }
-            )
-        )
+        exact = (c for c in self.conditions if isinstance(c, Periodic) and c.hard is not False)
+        return tuple(sorted({self.axis_of(c) for c in exact}))
 
     @property
     def inputs(self) -> int:
@@ -229,57 +234,13 @@ class PDE:
             )
         return self.unknowns.index(condition.component)
 
-    def validate(self) -> None:
-        """Check the definition before any training.
+    def axis_of(self, condition: Periodic) -> int:
+        """Index of the coordinate that a periodic condition names.
 
         Raises:
-            ArgumentError, ArgumentTypeError: naming the attribute, what it needs and what it got.
+            ArgumentError: The domain has none of that name, or it is the time.
         """
-        from sciml.domains import Domain
-
-        kind = type(self).__name__
-        domain = getattr(self, "domain", None)
-        if not isinstance(domain, Domain):
-            raise ArgumentTypeError(f"{kind}.domain must be a sciml domain; got {type(domain).__name__}.")
-        if (
-            not self.unknowns
-            or len(set(self.unknowns)) != len(self.unknowns)
-            or isinstance(self.unknowns, str)
-        ):
-            raise ArgumentError(f"{kind}.unknowns must be a tuple of distinct names; got {self.unknowns!r}.")
-        names = tuple(domain.names)
-        for condition in self.conditions:
-            if not isinstance(condition, Condition):
-                raise ArgumentTypeError(
-                    f"{kind}.conditions must hold conditions; got {type(condition).__name__}."
-                )
-            if isinstance(condition, Periodic):
-                self._axis(condition.coordinate, names)
-            else:
-                self.component(condition)
-            if isinstance(condition, Initial) and domain.time_axis is None:
-                raise ArgumentError(
-                    f"{kind}: Initial needs a domain with time, such as TimeInterval(0, 1) * Interval(0, 1); "
-                    f"got {domain!r}."
-                )
-            points = getattr(condition, "points", None)
-            if points is not None:
-                if points.shape[1] != domain.dim:
-                    raise ArgumentError(
-                        f"{kind}: Data points need {domain.dim} columns ({', '.join(names)}); got {points.shape[1]}."
-                    )
-                span = domain.upper - domain.lower
-                outside = ((points < domain.lower - 1e-9 * span) | (points > domain.upper + 1e-9 * span)).any(
-                    1
-                )
-                if outside.any():
-                    first = points[int(outside.nonzero()[0])]
-                    raise ArgumentError(
-                        f"{kind}: {int(outside.sum())} of {len(points)} Data points lie outside the domain, e.g. "
-                        f"{first.tolist()}."
-                    )
-
-    def _axis(self, coordinate: str, names: tuple[str, ...]) -> int:
+        names, coordinate = tuple(self.domain.names), condition.coordinate
         if coordinate not in names:
             raise ArgumentError(
                 f"Periodic coordinate {coordinate!r} is unknown: the domain has {', '.join(names)}."
@@ -291,28 +252,99 @@ class PDE:
             )
         return axis
 
+    def validate(self) -> None:
+        """Check the statement before any training: attributes, shapes, and contradictions between conditions.
+
+        The residual and the functions of the conditions are called at a few points. ``sciml.check`` shows what else is
+        odd.
+
+        Raises:
+            ArgumentError, ArgumentTypeError: naming what is wrong, what it needs and what it got.
+        """
+        refuse(self)
+
     def __repr__(self) -> str:
         values = ", ".join(f"{k}={v!r}" for k, v in self.parameters().items())
-        return f"{type(self).__name__}({values})" + (
-            " with another source" if getattr(self, "_custom", False) else ""
-        )
+        return f"{type(self).__name__}({values})"
 
 
-class _Function:
-    """A user's source with its result checked, so that a wrong shape is named early instead of broadcast."""
+class Resourced(PDE):
+    """What ``PDE.with_source`` makes: the problem's own class with another right-hand side in front of it."""
 
-    def __init__(self, function: Callable[[Tensor], Tensor], what: str):
-        self.function, self.what = function, what
+    _kind: type[PDE]
+    _given: tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor] | None] | None = None
 
-    def __call__(self, x: Tensor) -> Tensor:
-        from sciml.conditions import evaluate
+    def source(self, x: Tensor) -> Tensor:
+        """The given right-hand side, with its shape checked so that a wrong one is not broadcast."""
+        if self._given is None:
+            raise ArgumentError(
+                f"{type(self).__name__} lost its source in dataclasses.replace: it needs with_parameters instead."
+            )
+        # a copy: the function may write into its argument
+        return evaluate(self._given[0], x.clone(), "source")
 
-        return evaluate(self.function, x, self.what)
+    def exact(self, x: Tensor) -> Tensor:
+        """The given solution.
+
+        Raises:
+            ArgumentError: None was given.
+        """
+        if self._given is None or self._given[1] is None:
+            raise ArgumentError(
+                "the problem has no exact solution: its source was replaced without giving exact=."
+            )
+        return self._given[1](x)
+
+    def reference(self) -> Reference | None:
+        """None: that of the problem belongs to its own source."""
+        return None
+
+    @property
+    def has_exact(self) -> bool:
+        """Whether ``exact`` was given with the source."""
+        return self._given is not None and self._given[1] is not None
+
+    @property
+    def is_custom(self) -> bool:
+        """True: a file cannot hold a Python function."""
+        return True
+
+    def with_parameters(self, **values: Any) -> PDE:
+        """Other parameters, the same source; the exact solution was that of the old ones, so there is none."""
+        if self._given is None:
+            raise ArgumentError(f"{type(self).__name__} lost its source in dataclasses.replace.")
+        return self._kind(**{**self.parameters(), **values}).with_source(self._given[0])
+
+    def __eq__(self, other: object) -> bool:
+        same = super().__eq__(other)
+        return same if same is not True else self._given == getattr(other, "_given", None)
+
+    def __hash__(self) -> int:
+        return hash((super().__hash__(), self._given))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # the class is made on demand, so it cannot be found by its name
+        return _restore, (self._kind, dict(vars(self)))
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()} with another source"
 
 
-def _no_exact(x: Tensor) -> Tensor:
-    raise ArgumentError("the problem has no exact solution: its source was replaced without giving exact=.")
+@cache
+def _resourced(kind: type[PDE]) -> type[Resourced]:
+    if issubclass(kind, Resourced):
+        return kind
+    body = {
+        "_kind": kind,
+        "__doc__": kind.__doc__,
+        "__module__": kind.__module__,
+        "__qualname__": kind.__qualname__,
+    }
+    return types.new_class(kind.__name__, (Resourced, kind), {}, lambda names: names.update(body))
 
 
-def _no_reference() -> None:
-    return None
+def _restore(kind: type[PDE], attributes: dict[str, Any]) -> PDE:
+    made = _resourced(kind)
+    problem = made.__new__(made)
+    vars(problem).update(attributes)
+    return problem

@@ -191,14 +191,14 @@ class Domain(ABC):
             return tuple(range(len(self._pieces))) if on is self or on == self else None
         return tuple(i for i, piece in enumerate(self._pieces) if piece.name == on) or None
 
-    def _select(self, on: Any) -> tuple[tuple[int, ...], tuple[Mask, ...]]:
+    def select(self, on: Any) -> tuple[tuple[int, ...], tuple[Mask, ...]]:
         """What `on` picks: indices of whole pieces, and masks."""
         if on is None:
             return tuple(range(len(self._pieces))), ()
         if isinstance(on, (list, tuple)):
             if not on:
                 raise ArgumentError("on needs at least one part, got an empty list")
-            picks = [self._select(part) for part in on]
+            picks = [self.select(part) for part in on]
             whole = sorted({i for indices, _ in picks for i in indices})
             return tuple(whole), tuple(mask for _, masks in picks for mask in masks)
         if isinstance(on, (str, Domain)):

@@ -30,7 +30,7 @@ class Boundary:
         """See `Domain.boundary`."""
         self.domain = domain
         self._on = on
-        self._chosen, masks = domain._select(on)
+        self._chosen, masks = domain.select(on)
         pieces = [domain._pieces[i] for i in self._chosen]
         if masks:
             rest = [Masked(p, masks) for i, p in enumerate(domain._pieces) if i not in self._chosen]

@@ -1,0 +1,61 @@
+"""What every solve asks before training: contradictions raise, everything else is a note."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sciml.checks.constants import free_constants, unbalanced
+from sciml.checks.definition import check_definition
+from sciml.checks.effect import idle_parameters
+from sciml.checks.equation import Equation
+from sciml.checks.jumps import jumps
+from sciml.checks.probe import plain_torch
+from sciml.checks.sides import check_determined, check_terms_use_unknowns, missing_conditions
+from sciml.checks.trainable import check_attributes
+from sciml.checks.values import Statement, check_values, statements
+
+if TYPE_CHECKING:
+    from sciml.problem import PDE
+
+
+def refuse(problem: PDE) -> tuple[Equation, list[Statement], list[str]]:
+    """Refuse what cannot be solved as stated.
+
+    Returns:
+        The residual and the conditions, for further questions, and the notes so far.
+    Raises:
+        ArgumentError, ArgumentTypeError: naming what is wrong, what it needs and what it got.
+    """
+    with plain_torch():
+        check_definition(problem)
+        check_attributes(problem)
+        stated = statements(problem)
+        notes = check_values(problem, stated)
+        equation = Equation(problem)
+        notes += equation.notes
+        if equation.usable:
+            check_terms_use_unknowns(equation)
+            notes += check_determined(equation)
+    return equation, stated, notes
+
+
+def findings(problem: PDE) -> list[str]:
+    """What a user should know about a problem before it is solved.
+
+    Raises:
+        ArgumentError, ArgumentTypeError: as ``PDE.validate``.
+    """
+    return examine(problem)[2]
+
+
+def examine(problem: PDE) -> tuple[Equation, list[Statement], list[str]]:
+    """As ``refuse``, with everything that is worth a note."""
+    equation, stated, notes = refuse(problem)
+    if equation.usable:
+        with plain_torch():
+            notes += missing_conditions(equation, stated)
+            notes += free_constants(equation, stated)
+            notes += unbalanced(equation, stated)
+            notes += jumps(equation)
+            notes += idle_parameters(equation)
+    return equation, stated, notes

@@ -1,0 +1,88 @@
+"""Jumps of the equation inside the domain, looked for along fine lines."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sciml.checks.equation import Equation
+from sciml.checks.probe import call, sampled
+from sciml.checks.values import _point
+
+LINES, STEPS = 8, 200
+REFINE, TIMES = 32, 4  # each refinement looks at the steepest interval in so many pieces
+SEEN = 1e-3  # of the largest residual: smaller jumps are not looked for
+OUT = 4.0  # times the mean step of a line: smaller steps are slopes
+STAYS = 0.5  # a jump keeps more than this share of itself however fine one looks; a steep slope does not
+
+
+def jumps(equation: Equation) -> list[str]:
+    """A note on the largest jump of the residual of a smooth field along lines through the domain, if there is one."""
+    start, end = _lines(equation)
+    s = torch.linspace(0, 1, STEPS + 1, dtype=torch.float64).expand(LINES, -1)
+    rows = _along(equation, start, end, s)  # (LINES, STEPS + 1, C)
+    size = torch.nan_to_num(rows, posinf=0.0, neginf=0.0).abs().amax((0, 1)).clamp(min=1e-300)
+    found: list[tuple[float, Tensor]] = []
+    for column in range(rows.shape[2]):
+        steps = _steps(rows[:, :, column])
+        first, at = steps.max(1)
+        stands_out = (first > OUT * steps.mean(1)) & (first > SEEN * size[column])
+        if not stands_out.any():
+            continue
+        low = s[0][at]
+        width = torch.full_like(low, 1 / STEPS)
+        last = first
+        for _ in range(TIMES):
+            fine = low[:, None] + width[:, None] * torch.linspace(0, 1, REFINE + 1, dtype=torch.float64)
+            steps = _steps(_along(equation, start, end, fine)[:, :, column])
+            last, at = steps.max(1)
+            width = width / REFINE
+            low = low + at * width
+        stays = (last > STAYS * first) & stands_out
+        if stays.any():
+            line = int(torch.where(stays, last, 0.0).argmax())
+            ends = torch.stack([low[line], low[line] + width[line]])[:, None]
+            found.append(
+                (float(last[line] / size[column]), start[line] + ends * (end[line] - start[line]), rows)
+            )
+    if not found:
+        return []
+    pair = max(found, key=lambda f: f[0])[1]
+    return [_say(equation, pair)]
+
+
+def _say(equation: Equation, pair: Tensor) -> str:
+    problem = equation.problem
+    f = call(f"source of {type(problem).__name__}", problem.source, pair).detach().double()
+    r = equation.rows(equation.waves(pair), pair)
+    jump, whole = float((f[1] - f[0]).abs().max()), float((r[1] - r[0]).abs().max())
+    if jump > 0.5 * whole:
+        what = f"the source jumps from {float(f[0].flatten()[0]):.4g} to {float(f[1].flatten()[0]):.4g}"
+    else:
+        what = "a coefficient of the equation jumps"
+    return (
+        f"{what} near {_point(problem, pair.mean(0))}: the solution has a kink or a jump there, which a smooth network "
+        "follows slowly and to few digits."
+    )
+
+
+def _lines(equation: Equation) -> tuple[Tensor, Tensor]:
+    """Ends of lines between points of the domain."""
+    domain = equation.problem.domain
+    x = sampled(lambda n, seed: domain.sample(n, seed=seed), 2 * LINES, seed=5)
+    return x[:LINES], x[LINES:]
+
+
+def _along(equation: Equation, start: Tensor, end: Tensor, s: Tensor) -> Tensor:
+    """The residual at ``start + s (end - start)``, ``(lines, steps, C)``; nan where a line leaves the domain."""
+    x = start[:, None] + s[..., None] * (end - start)[:, None]
+    flat = x.reshape(-1, x.shape[-1])
+    rows = equation.rows(equation.waves(flat), flat).reshape(*s.shape, -1)
+    inside = equation.problem.domain.contains(x)
+    # what a function does outside the domain is nobody's business
+    return torch.where(inside[..., None], rows, torch.nan)
+
+
+def _steps(rows: Tensor) -> Tensor:
+    """Sizes of the changes along each line; none where one of two values is outside or not finite."""
+    return torch.nan_to_num(rows.diff(dim=1).abs(), nan=0.0, posinf=0.0)
