@@ -11,6 +11,7 @@ from torch import nn
 from sciml.adapters import Adapter, AdapterConfig, check_searchable
 from sciml.adapters.low_rank import LowRank
 from sciml.ansatz import Trial
+from sciml.checks.findings import findings
 from sciml.optim.threads import few_threads
 from sciml.problem import PDE
 from sciml.solvers.adapted import AdaptedAnswer
@@ -59,9 +60,9 @@ def finetune(
         The answer to ``problem``; its ``report`` says what it cost and gave.
     """
     settings = Settings(problem, points, max_time, max_steps, tol, seed, callbacks, progress)
-    problem.validate()
-    check_compatible(base.problem, problem)
     with Interruption() as interruption, ordinary_modes():
+        notes = findings(problem)
+        check_compatible(base.problem, problem)
         started = time.perf_counter()
         own = adapter.copy() if isinstance(adapter, Adapter) else Adapter(adapter, base.network)
         check_searchable(own)
@@ -71,7 +72,7 @@ def finetune(
             closed = optimizer == "auto" and own.config.kind == "head"
             # a closed form cannot ask for more points on the way
             least = POINTS_PER_UNKNOWN * own.size if closed else 0
-            inner = training_system(settings, trial, least, check=not closed)
+            inner = training_system(settings, trial, notes, least, check=not closed)
             outer = held_out_system(settings, inner)
             phases = Phases(settings, inner, outer, flat, optimizer, interruption)
             own = _train(phases, own)

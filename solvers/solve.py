@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from sciml.ansatz import Trial
+from sciml.checks.findings import findings
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.optim.threads import few_threads
 from sciml.problem import PDE
@@ -85,14 +86,14 @@ def solve(
     if model is not None and not isinstance(model, torch.nn.Module):
         raise ArgumentTypeError(f"model needs a torch.nn.Module or None, got {type(model).__name__}.")
     with Interruption() as interruption, ordinary_modes():
-        problem.validate()
+        notes = findings(problem)
         # a copy: what a user passes in stays as it is, and another solve may start from it
         network = default_network(problem, settings.seed, dtype) if model is None else _copy(model)
         network.to(dtype=dtype, device=_device(device))
         trial = Trial(problem, network)
         parameters = sum(p.numel() for p in network.parameters() if p.requires_grad)
         with few_threads(parameters, torch_too=True):
-            system = training_system(settings, trial)
+            system = training_system(settings, trial, notes)
             held_out = held_out_system(settings, system)
             method = method_for(optimizer, settings, system, parameters)
             run = make_run(settings, system, held_out, method, parameters, interruption)

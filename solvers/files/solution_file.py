@@ -161,7 +161,12 @@ def problem_of(saved: dict[str, Any], given: PDE | None, name: str) -> PDE:
     built = given
     if built is None:
         built = pdes.build(str(saved["name"]), **{k: _tuples(v) for k, v in saved["parameters"].items()})
-    built.validate()
+    try:
+        built.validate()
+    except SciMLError as error:
+        if given is None:
+            raise
+        raise Mismatch(f"problem={given!r:.200} cannot be used: {error}") from None
     here = describe_problem(built)
     keys = COMPARED if saved["custom"] else (*COMPARED, "name", "parameters", "custom")
     other = differences({k: saved[k] for k in keys}, {k: here[k] for k in keys})

@@ -74,14 +74,15 @@ class Settings:
 
 
 def training_system(
-    settings: Settings, trial: Trial, at_least: int = 0, *, check: bool = True
+    settings: Settings, trial: Trial, notes: Sequence[str], at_least: int = 0, *, check: bool = True
 ) -> ResidualSystem:
-    """The residual system to train on, with the first points drawn."""
+    """The residual system to train on, with the first points drawn; ``notes`` on the problem go before its own."""
     parameters = sum(p.numel() for p in trial.network.parameters() if p.requires_grad)
     count = settings.points or max(default_points(settings.problem, parameters), at_least)
-    return ResidualSystem(
-        settings.problem, trial, count, max(40, count // 4), seed=settings.seed, check=check
-    )
+    boundary = max(40, count // 4)
+    system = ResidualSystem(settings.problem, trial, count, boundary, seed=settings.seed, check=check)
+    system.notes = [*notes, *system.notes]
+    return system
 
 
 def held_out_system(settings: Settings, system: ResidualSystem) -> ResidualSystem:
