@@ -206,6 +206,16 @@ class Boundary:
         self.parts = tuple(dict.fromkeys(p.name for p in pieces))
         self.has_distance = domain._has_distance and not masks
 
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """The smooth pieces that it consists of."""
+        return self._pieces
+
+    @property
+    def chosen(self) -> tuple[int, ...]:
+        """Indices of the domain's pieces that it consists of; without those that a mask picks points of."""
+        return self._chosen
+
     def __repr__(self) -> str:
         return f"{self.domain!r}.boundary({'' if self._on is None else f'on={self._on!r}'})"
 

@@ -104,7 +104,7 @@ def test_slope_on_the_boundary_and_the_normal(name, part):
     size = float((domain.space.upper - domain.space.lower).min())
     a_product = name not in ("spiral", "stairs")  # its slope falls towards the corners
     assert steep.min() > (1e-5 if a_product else 0.1) / size
-    assert steep.max() < 30 / size
+    assert steep.max() < 60 / size  # it grows like r^(a - 1), a > 1/2, towards a re-entrant corner
 
 
 @pytest.mark.parametrize("name", DOMAINS)
