@@ -50,15 +50,14 @@ class Part:
     def uniform(self) -> bool:
         """Whether one value or function object serves all sides."""
         values = [side.condition.value for side in self.sides]
-        return all(v is values[0] or v == values[0] for v in values[1:])
+        return all(v is values[0] or v == values[0] for v in values)
 
     def faces(self) -> dict[Face, Side] | None:
         """The sides by the faces of a box, where they are blended over faces; None where they are not.
 
         Faces across a single axis do not meet: there the blend by distances is smooth, too.
         """
-        space = self.domain.space
-        if self.uniform or not isinstance(space, Box):
+        if self.uniform or not isinstance(self.domain.space, Box):
             return None
         axes = self.domain.space_axes
         found: dict[Face, Side] = {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ from sciml.domains.vertices import TOUCH
 COMPATIBLE = 1e-6  # largest relative jump between data that meet which an exact ansatz accepts
 SAMPLE = 64
 
-Known = dict[Hashable, "str | None"]
+Known = dict[Hashable, Any]
 
 
 @dataclass
@@ -192,25 +193,30 @@ def _corners(part: Part, known: Known) -> Fault | None:
     key = ("corners", tuple(id(side.condition) for side in part.sides))
     if key not in known:
         known[key] = _growth(part)
-    why = known[key]
-    return None if why is None else Fault([side.condition for side in part.sides], why)
+    if known[key] is None:
+        return None
+    kind, why = known[key]
+    sides = part.sides
+    if kind == "blend":  # without one of them it may be smooth: the last with a function
+        sides = sorted(sides, key=lambda s: (s.condition.hard is not True, callable(s.condition.value)))[-1:]
+    return Fault([side.condition for side in sides], why)
 
 
-def _growth(part: Part) -> str | None:
+def _growth(part: Part) -> tuple[str, str] | None:
+    """Which function grows, the ``"distance"`` or the ``"blend"``, and a clause for a note."""
     domain = part.domain
     at = corners(domain)
-    looked: list[tuple[str, Callable[[Tensor], Tensor]]] = [
-        ("the distance to its part of the boundary", part.distance)
+    looked: list[tuple[str, str, Callable[[Tensor], Tensor]]] = [
+        ("distance", "the distance to its part of the boundary", part.distance)
     ]
     if not part.uniform:
-        looked.append(("what joins its values to those of the other sides", part.boundary_value))
-    for what, function in looked:
+        looked.append(("blend", "what joins its values to those of the other sides", part.boundary_value))
+    for kind, what, function in looked:
         corner = growing(function, domain, at)
         if corner is not None:
             names = tuple(domain.names[i] for i in domain.space_axes)
-            return (
-                f"{what} has second derivatives that grow without bound at the corner {place(corner, names)}"
-            )
+            where = place(corner, names)
+            return kind, f"{what} has second derivatives that grow without bound at the corner {where}"
     return None
 
 

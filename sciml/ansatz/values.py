@@ -20,7 +20,8 @@ INSIDE = 1e-9  # from the border of the unit cube, where maps of it to a sphere 
 
 def regular(boundary: Boundary) -> Tensor:
     """Points of a boundary, corners among them: ``(n, d)``."""
-    if isinstance(_space(boundary.domain), PointCloud):
+    domain = boundary.domain
+    if domain.space_axes and isinstance(domain.space, PointCloud):
         return boundary.sample(SOME, seed=1)
     found = []
     for piece in boundary.pieces:
@@ -38,10 +39,6 @@ def regular(boundary: Boundary) -> Tensor:
             x, keep = piece.place(u.clamp(INSIDE, 1 - INSIDE))
         found.append(x if keep is None else x[keep])
     return torch.cat(found)
-
-
-def _space(domain: Domain) -> Domain | None:
-    return domain.space if domain.space_axes else None
 
 
 def check_values(problem: PDE, condition: Condition) -> None:

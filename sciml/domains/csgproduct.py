@@ -76,10 +76,21 @@ def replaced(tree: Tree, signs: dict[int, int]) -> Tree:
 
 @dataclass
 class Factor:
-    """A factor of the distance, and the pieces of the boundary on which it vanishes."""
+    """A level that bounds the domain.
+
+    Attributes:
+        level: Positive inside.
+        pieces: Those of the boundary on which it vanishes.
+        group: A number that it shares with the factors whose pieces meet its own.
+        slope: Mean slope, on its pieces, of the product of its group.
+        steep: Whether its slope has no bound, at a re-entrant corner.
+    """
 
     level: Level
     pieces: frozenset[int]
+    group: int = 0
+    slope: float = 1.0
+    steep: bool = False
 
 
 def factors(domain: Domain, tree: Tree) -> list[Factor] | None:
@@ -108,20 +119,27 @@ def factors(domain: Domain, tree: Tree) -> list[Factor] | None:
             found.append(_factor(level if sign > 0 else negated(level), zero, of))  # type: ignore[arg-type]
             covered |= zero
     rest = replaced(tree, signs)
-    if isinstance(rest, int):
-        return found if rest > 0 and bool(covered.all()) else None
-    last = _rest(domain, rest)
-    zero = last(edge).abs() <= small
-    found.append(_factor(last, zero & ~covered, of))
-    return found if bool((zero | covered).all()) and bool((last(looks) >= -small).all()) else None
+    if rest == -1:
+        return None
+    if not isinstance(rest, int):
+        last, steep = _rest(domain, rest)
+        if not bool((last(looks) >= -small).all()):
+            return None
+        zero = last(edge).abs() <= small
+        found.append(_factor(last, zero & ~covered, of, steep))
+        covered |= zero
+    if not bool(covered.all()):
+        return None
+    _group(domain, found, edge)
+    return found
 
 
-def _factor(level: Level, zero: Tensor, of: Tensor) -> Factor:
-    return Factor(level, frozenset(of[zero].tolist()))
+def _factor(level: Level, zero: Tensor, of: Tensor, steep: bool = False) -> Factor:
+    return Factor(level, frozenset(of[zero].tolist()), steep=steep)
 
 
-def _rest(domain: Domain, tree: Tree) -> Level:
-    """The last factor: a wedge for a disjunction of two levels that always meet at one angle."""
+def _rest(domain: Domain, tree: Tree) -> tuple[Level, bool]:
+    """The last factor: a wedge (True) for a disjunction of two levels that always meet at one angle."""
     if isinstance(tree, tuple) and tree[0] == "or":
         _, a, b = tree
         x = vertices(domain)
@@ -132,8 +150,8 @@ def _rest(domain: Domain, tree: Tree) -> Level:
             angle = math.pi + torch.acos((one * two).sum(1).clamp(-1, 1))
             if float(angle.max() - angle.min()) <= ANGLE and float(angle.max()) < 2 * math.pi - ANGLE:
                 same = float(angle.mean())
-                return lambda y: wedge(value(a, y), value(b, y), same)
-    return lambda y: value(tree, y)
+                return (lambda y: wedge(value(a, y), value(b, y), same)), True
+    return (lambda y: value(tree, y)), False
 
 
 def _slope(tree: Tree, x: Tensor) -> Tensor:
@@ -142,10 +160,48 @@ def _slope(tree: Tree, x: Tensor) -> Tensor:
     return torch.nn.functional.normalize(slope, dim=1)
 
 
+def _group(domain: Domain, found: list[Factor], edge: Tensor) -> None:
+    """Number the groups of factors that meet, and measure the slopes of their products."""
+    corners = vertices(domain)
+    for k, factor in enumerate(found):
+        factor.group = k
+    if domain.dim > 3:  # where they meet is not known
+        for factor in found:
+            factor.group = 0
+    zero = [factor.level(corners).abs() <= 10 * TOUCH * domain._size for factor in found]
+    for i, one in enumerate(found):
+        for j, two in enumerate(found[:i]):
+            if not (one.steep or two.steep) and bool((zero[i] & zero[j]).any()):
+                for factor in found:
+                    factor.group = two.group if factor.group == one.group else factor.group
+    for group in {factor.group for factor in found}:
+        members = [factor for factor in found if factor.group == group]
+        if len(members) > 1:
+            with torch.enable_grad():
+                x = edge.clone().requires_grad_(True)
+                whole = reduce(torch.mul, [factor.level(x) for factor in members])
+                (slope,) = torch.autograd.grad(whole.sum(), x)
+            on = whole.detach().abs() <= SIGN * domain._size
+            for factor in members:
+                factor.slope = float(slope[on].norm(dim=1).mean())
+
+
 def product(chosen: Sequence[int], among: Sequence[Factor], x: Tensor) -> Tensor | None:
-    """The product of the factors that vanish on the chosen pieces; None where one vanishes on others, too."""
+    """What vanishes on the chosen pieces alone; None where a factor vanishes on others, too.
+
+    Factors whose pieces meet are multiplied: that is smooth at a convex corner. Those that do not are joined by an
+    R-function, which is smooth there and keeps the slope at one boundary free of how far the others are. A wedge is
+    multiplied all the same: an R-function would square its slope, which has no bound.
+    """
     picked = frozenset(chosen)
     taken = [f for f in among if f.pieces & picked]
     if any(f.pieces - picked for f in taken):
         return None
-    return reduce(torch.mul, [f.level(x) for f in taken])
+    steep = [f.level(x) for f in taken if f.steep]
+    groups: dict[int, Tensor] = {}
+    for f in taken:
+        if f.steep:
+            continue
+        level = f.level(x)
+        groups[f.group] = groups[f.group] * level if f.group in groups else level / f.slope
+    return reduce(torch.mul, [reduce(conjunction, groups.values()), *steep] if groups else steep)
