@@ -16,6 +16,7 @@ from torch import Tensor
 from sciml.ansatz.blend import Part, Side, moved
 from sciml.ansatz.corners import corners, growing
 from sciml.ansatz.lines import TOLERANCE, fault, lines_through, place
+from sciml.ansatz.poles import pole
 from sciml.ansatz.values import first_instant, regular, size_of
 from sciml.conditions import Condition, evaluate
 from sciml.domains.vertices import TOUCH
@@ -85,7 +86,11 @@ def _derivatives(part: Part, item: _Ingredient) -> str | None:
     domain = part.domain
     if len(item.held) == domain.dim:
         return None
-    return fault(item, lines_through(domain, item.held), domain.contains, tuple(domain.names))
+    names = tuple(domain.names)
+    why = fault(item, lines_through(domain, item.held), domain.contains, names)
+    if why is None and (at := pole(item, domain, item.held)) is not None:
+        why = f"its second derivatives grow without bound near {place(at, names)}"
+    return why
 
 
 def _seam(part: Part, item: _Ingredient, periodic: Sequence[int]) -> str | None:

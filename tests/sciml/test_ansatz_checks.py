@@ -69,7 +69,7 @@ def test_the_catalogue_keeps_its_exact_conditions(name):
 @pytest.mark.filterwarnings("ignore:__array_wrap__:DeprecationWarning")  # NumPy's, of a tensor in np.sin
 def test_values_without_derivatives_become_a_penalty(function):
     assert "carry no derivatives" in start(function)
-    with pytest.raises(ArgumentError, match="initial: hard=True needs .* carry no derivatives"):
+    with pytest.raises(ArgumentError, match=r"initial: hard=True needs .* carry no derivatives"):
         made(LINE, Initial(function, hard=True))
 
 
@@ -137,6 +137,23 @@ def test_steep_functions_of_two_coordinates_stay_exact():
         SQUARE, Dirichlet(lambda x: torch.sign(((x - 0.5) ** 2).sum(1, keepdim=True) - 0.04) + x[:, :1])
     )
     assert "jump" in disc.notes[0]
+
+
+@pytest.mark.parametrize("domain", [SQUARE, TimeInterval(0, 1) * SQUARE, Box([0, 0, 0], [1, 1, 1])])
+def test_the_tip_of_a_cone_is_found(domain):
+    tip = torch.tensor([0.43, 0.61])
+
+    def radius(x):
+        return (x[:, -2:] - tip).norm(dim=1, keepdim=True)
+
+    ansatz = made(domain, Dirichlet(radius))
+    assert "grow without bound near" in ansatz.notes[0] and "=0.43, " in ansatz.notes[0]
+    for smooth in (
+        lambda x: (radius(x) ** 2 + 1e-6).sqrt(),
+        lambda x: radius(x) ** 4,
+        lambda x: radius(x) ** 2,
+    ):
+        assert not made(domain, Dirichlet(smooth)).notes
 
 
 def test_a_kink_in_time_alone():
