@@ -24,25 +24,68 @@ Value = float | Callable[[Tensor], Tensor]
 
 
 def evaluate(value: Value, x: Tensor, what: str) -> Tensor:
-    """A condition's value at ``x (n, d)`` as ``(n, 1)``.
+    """A condition's value at ``x (n, d)`` as ``(n, 1)``, dtype and device of ``x``.
+
+    A function is called with the tensor. Where it does not take one, or not one that carries derivatives, it is called
+    with a NumPy array: NumPy and SciPy are welcome, and the values that come back are a table, without derivatives.
+
+    Args:
+        value: Number or function of the coordinates.
+        x: Points, ``(n, d)``.
+        what: Name for messages.
 
     Raises:
-        ArgumentError: The function returns another shape.
+        ArgumentError: The function raises, or returns another shape.
+        ArgumentTypeError: The function returns no real numbers.
     """
     if not callable(value):
         return torch.full_like(x[:, :1], float(value))
-    out = value(x)
-    if not isinstance(out, Tensor):
-        out = torch.as_tensor(out, dtype=x.dtype, device=x.device)
+    out = _as_tensor(_call(value, x, what), x, what)
     if out.ndim == 1 and out.shape[0] == x.shape[0]:
         out = out[:, None]
     if out.shape == (1, 1) or out.ndim == 0:
         out = out.reshape(1, 1).expand(x.shape[0], 1)
     if out.shape != (x.shape[0], 1):
         raise ArgumentError(
-            f"{what} must return shape ({x.shape[0]}, 1) for {x.shape[0]} points; got {tuple(out.shape)}."
+            f"{what} needs a function that returns shape ({x.shape[0]}, 1) for {x.shape[0]} points, "
+            f"got {tuple(out.shape)}."
         )
     return out
+
+
+def _call(function: Callable[[Any], Any], x: Tensor, what: str) -> Any:
+    """What the function returns for a tensor; or, where that raises, for an array, or a tensor without graph."""
+    errors: list[Exception] = []
+    for points in (lambda: x, lambda: x.detach().cpu().numpy(), x.detach):
+        try:
+            return function(points())
+        except Exception as error:  # a user's function may raise anything
+            errors.append(error)
+    # torch's own advice about detach() has been followed by now, so it is not worth repeating
+    told = [e for e in errors if "detach()" not in str(e) and ".numpy()" not in str(e)]
+    cause = (told or errors)[0]
+    if isinstance(cause, ArgumentError):
+        raise cause
+    raise ArgumentError(
+        f"{what} needs a function of the coordinates, (n, {x.shape[1]}) -> (n, 1), got one that raised "
+        f"{type(cause).__name__}: {cause}"
+    ) from cause
+
+
+def _as_tensor(out: Any, x: Tensor, what: str) -> Tensor:
+    if not isinstance(out, Tensor):
+        try:
+            array = np.asarray(out)
+        except ValueError:
+            array = np.empty(0, dtype=object)
+        if array.dtype.kind not in "biuf":
+            raise ArgumentTypeError(
+                f"{what} needs a function that returns real numbers, got {type(out).__name__} of {array.dtype}."
+            )
+        out = torch.as_tensor(np.array(array), device=x.device)
+    if out.is_complex():
+        raise ArgumentTypeError(f"{what} needs a function that returns real numbers, got {out.dtype}.")
+    return out.to(dtype=x.dtype, device=x.device)
 
 
 @dataclass(frozen=True)

@@ -219,6 +219,10 @@ class Domain(ABC):
         whole = len(set(chosen)) == len(self._pieces)
         return self._level(x) if whole else join(self._pieces, chosen, x, None)
 
+    def _tree(self) -> Any:
+        """The levels whose formula is the domain, see ``sciml.domains.csgproduct``; by default one."""
+        return self._level
+
     _has_inside = True
     _has_distance = True
 

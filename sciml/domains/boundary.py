@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sciml import arguments
-from sciml.domains.pieces import Masked
+from sciml.domains.pieces import Masked, Piece
 from sciml.domains.sampling import share
 from sciml.errors import ArgumentError
 
@@ -41,6 +41,16 @@ class Boundary:
         self._pieces = tuple(pieces)
         self.parts = tuple(dict.fromkeys(p.name for p in pieces))
         self.has_distance = domain._has_distance and not masks
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """The smooth pieces that it consists of."""
+        return self._pieces
+
+    @property
+    def chosen(self) -> tuple[int, ...]:
+        """Indices of the domain's pieces that it consists of; without those that a mask picks points of."""
+        return self._chosen
 
     def __repr__(self) -> str:
         return f"{self.domain!r}.boundary({'' if self._on is None else f'on={self._on!r}'})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import torch
@@ -106,6 +106,13 @@ class Box(Domain):
         return conjunction_of(
             slab(x[..., k], a, b) for k, (a, b) in enumerate(zip(self._low, self._high, strict=True))
         )
+
+    def _tree(self) -> Any:
+        trees = [
+            ("and", low.level, high.level)
+            for low, high in zip(self._pieces[::2], self._pieces[1::2], strict=True)
+        ]
+        return reduce(lambda a, b: ("and", a, b), trees)
 
     @cached_property
     def _pieces(self) -> tuple[Piece, ...]:

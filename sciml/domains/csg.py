@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sciml.domains import csgproduct
 from sciml.domains.base import Domain, volume
 from sciml.domains.pieces import SURVEY_SEED, Kept, Piece, join
 from sciml.domains.rfunctions import conjunction, conjunction_of, disjunction, trimmed
@@ -78,9 +79,9 @@ class CSG(Domain):
 
     Points are sampled by rejection; `measure` and the pieces' shares are estimated with fixed quasi-random
     points (2^16 for the domain: about three digits; 2^12 for a piece, of which smaller remains than that are
-    not seen). The distance is the R-function of the operands' own, scaled to a maximum of about one; it is
-    analytic away from the corners where their boundaries meet. Where operands only touch (boxes side by side)
-    it would vanish on the seam, so there is none: let them overlap.
+    not seen). The distance is a product over the pieces on whose inner side the whole domain lies, and an
+    R-function of the others (``sciml.domains.csgproduct``), scaled to a maximum of about one. Where operands only
+    touch (boxes side by side) it would vanish on the seam, so there is none: let them overlap.
 
     Args:
         a: A domain without time.
@@ -211,6 +212,21 @@ class CSG(Domain):
         return found
 
     # ---- the distance ---------------------------------------------------------------------------------
+
+    def _tree(self) -> Any:
+        right = self.b._tree()
+        if self.sign == "-":
+            right = csgproduct.negated(right)
+        return "or" if self.sign == "|" else "and", self.a._tree(), right
+
+    @cached_property
+    def _factors(self) -> list[csgproduct.Factor] | None:
+        with torch._C._DisableFuncTorch():  # they may be asked for first within a transform
+            return csgproduct.factors(self, self._tree())
+
+    def _distance(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
+        found = None if self._factors is None else csgproduct.product(chosen, self._factors, x)
+        return self._partial(x, chosen) if found is None else found
 
     @cached_property
     def _has_distance(self) -> bool:

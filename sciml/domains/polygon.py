@@ -165,6 +165,14 @@ class Polygon(Domain):
 
         return value(tree)
 
+    def _tree(self) -> Any:
+        sides, tree = self._formula
+
+        def levels(node: Formula) -> Any:
+            return sides[node].level if isinstance(node, int) else (node[0], levels(node[1]), levels(node[2]))
+
+        return levels(tree)
+
     @cached_property
     def _products(self) -> dict[tuple[int, ...], list[Factor] | None]:
         """Factors of the distance to some edges, once they have been asked for."""

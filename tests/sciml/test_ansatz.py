@@ -61,7 +61,7 @@ def test_initial_data_that_do_not_meet_the_boundary_become_a_penalty_with_a_note
     assert [c.label for c in ansatz.hard] == ["dirichlet"]
     assert [c.label for c in ansatz.soft] == ["initial"]
     assert "differs from the boundary values" in ansatz.notes[0]
-    with pytest.raises(ArgumentError, match="hard=True needs initial values that meet"):
+    with pytest.raises(ArgumentError, match=r"initial: hard=True needs .* differs from the boundary values"):
         Ansatz(Everything(domain, [Dirichlet(0.0), Initial(1.0, hard=True)]))
 
 
@@ -73,7 +73,7 @@ def test_a_mask_has_no_distance_and_becomes_a_penalty():
 
     ansatz = Ansatz(Everything(box, [Dirichlet(0.0, on=mask)]))
     assert not ansatz.hard and len(ansatz.soft) == 1 and "no distance function" in ansatz.notes[0]
-    with pytest.raises(ArgumentError, match="hard=True needs a part"):
+    with pytest.raises(ArgumentError, match=r"hard=True needs .* no distance function"):
         Ansatz(Everything(box, [Dirichlet(0.0, on=mask, hard=True)]))
 
 
@@ -144,7 +144,7 @@ def test_with_source_copies_and_forgets_the_answer():
     assert known.has_exact and new.is_custom and not base.is_custom
     with pytest.raises(ArgumentTypeError, match="source must be a function"):
         base.with_source(1.0)
-    with pytest.raises(ArgumentError, match=r"source must return shape \(5, 1\)"):
+    with pytest.raises(ArgumentError, match=r"source needs a function that returns shape \(5, 1\)"):
         base.with_source(lambda x: x).source(x)
 
 

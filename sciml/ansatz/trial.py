@@ -1,0 +1,108 @@
+"""``Trial``: a network between the exact conditions, as what is trained, saved and called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from sciml.ansatz.exact import Ansatz
+from sciml.errors import ArgumentError
+from sciml.jets import DerivativePlan
+from sciml.nn.base import JetNetwork, Record
+from sciml.nn.inputs import InputMap
+from sciml.problem import PDE
+
+
+class Trial(nn.Module):
+    """The trial function of a problem around a network: what is trained, saved and called.
+
+    Args:
+        problem: Its ansatz decides ``A`` and ``B``.
+        network: Maps ``(n, problem.inputs)`` to ``(n, problem.outputs)``; a :class:`~sciml.nn.JetNetwork` is pushed
+            through by jets, any other module goes through autograd.
+
+    Raises:
+        ArgumentError: The network's widths do not fit the problem.
+    """
+
+    def __init__(self, problem: PDE, network: nn.Module, ansatz: Ansatz | None = None):
+        super().__init__()
+        self.problem = problem
+        self.ansatz = ansatz or Ansatz(problem)
+        self.network = network
+        domain = problem.domain
+        reference = next(network.parameters(), torch.zeros(0, dtype=torch.float64))
+        self.inputs = InputMap(domain.lower, domain.upper, problem.periodic_axes).to(reference)
+        self._check_widths(reference)
+
+    @property
+    def offers_jets(self) -> bool:
+        """Whether derivatives come from one pass of jets."""
+        return isinstance(self.network, JetNetwork)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``u`` at ``x (n, d)``: ``(n, m)``."""
+        empty = x.new_zeros(0, 0)
+        out = self.network(self.inputs.jet(x[:, None], empty)[:, 0])
+        if self.ansatz.trivial:
+            return out
+        return self.ansatz.offset(x) + self.ansatz.factor(x) * out
+
+    def frozen_jets(self, x: Tensor, plan: DerivativePlan) -> tuple[Tensor, Tensor, Tensor]:
+        """What does not change while training: the jets of the inputs, of ``A`` and of ``B`` at ``x``.
+
+        Computed once a set of points.
+        """
+        weights = plan.weights.to(x)
+        seed = self.inputs.jet(plan.seed(x), weights)
+        if self.ansatz.trivial:
+            nothing = x.new_zeros(0)
+            return seed, nothing, nothing
+        return seed, plan.jet_of(self.ansatz.offset, x), plan.jet_of(self.ansatz.factor, x)
+
+    def jets(
+        self, frozen: tuple[Tensor, Tensor, Tensor], plan: DerivativePlan, tape: list[Record] | None = None
+    ) -> Tensor:
+        """The jet of ``u``, ``(n, C, m)``, from :meth:`frozen_jets`."""
+        seed, offset, factor = frozen
+        assert isinstance(self.network, JetNetwork)
+        out = self.network.jets(seed, plan.weights.to(seed), tape)
+        if self.ansatz.trivial:
+            return out
+        return offset + plan.product(factor, out)
+
+    def _check_widths(self, reference: Tensor) -> None:
+        need_in, need_out = self.problem.inputs, self.problem.outputs
+        widths = getattr(self.network, "widths", None)
+        if isinstance(widths, Sequence):
+            got_in, got_out = widths[0], widths[-1]
+        else:
+            got_in = need_in
+            try:
+                with torch.no_grad():
+                    probe = self.network(
+                        torch.zeros(2, need_in, dtype=reference.dtype, device=reference.device)
+                    )
+                if not isinstance(probe, Tensor) or probe.shape[:1] != (2,) or probe.ndim != 2:
+                    raise ArgumentError(
+                        f"model must map (n, {need_in}) to (n, {need_out}); it returned "
+                        f"{tuple(probe.shape) if isinstance(probe, Tensor) else type(probe).__name__}."
+                    )
+            except RuntimeError as error:
+                raise ArgumentError(
+                    f"model must take inputs of width {need_in}; it raised: {error}"
+                ) from error
+            got_out = probe.shape[1]
+        if got_in != need_in:
+            names = [str(n) for n in self.problem.domain.names]
+            periodic = [names[i] for i in self.problem.periodic_axes]
+            why = f" (a periodic coordinate enters as cos and sin: {', '.join(periodic)})" if periodic else ""
+            raise ArgumentError(
+                f"model needs {need_in} inputs for the coordinates {', '.join(names)}{why}; got width {got_in}."
+            )
+        if got_out != need_out:
+            raise ArgumentError(
+                f"model needs {need_out} outputs for {', '.join(self.problem.unknowns)}; got width {got_out}."
+            )
