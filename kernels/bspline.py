@@ -1,13 +1,11 @@
-"""B-splines in plain torch: the definition that every faster kernel is tested against.
+"""B-splines in torch: the definition that every faster kernel is tested against.
 
-Letters: ``m`` basis functions of degree ``k`` live on ``m + k + 1`` knots, which bound ``m + k`` cells. All
-    functions
-broadcast: knots of shape ``[..., m + k + 1]`` meet points of shape ``[...]``, so one knot vector an input is
-``x: (n, i)`` with ``knots: (i, m + k + 1)``.
+Letters: ``m`` basis functions of degree ``k`` live on ``m + k + 1`` knots, which bound ``m + k`` cells. All functions
+broadcast: knots of shape ``[..., m + k + 1]`` meet points of shape ``[...]``. With one knot vector an input, points are
+``x: (n, i)`` and knots ``(i, m + k + 1)``.
 
-Conventions: a cell is closed on its left and open on its right; the last cell that is not empty is closed
-on both sides. Outside the knots, at plus and minus infinity too, every basis function is zero. NaN gives
-NaN.
+Conventions: a cell is closed on its left and open on its right; the last cell that is not empty is closed on both
+sides. Outside the knots, at plus and minus infinity too, every basis function is zero. NaN gives NaN.
 
 Reference: C. de Boor, A Practical Guide to Splines (2001), chapters IX and X.
 """
@@ -17,6 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sciml.kernels.banded import banded_least_squares
 from sciml.kernels.errors import ArgumentError
 
 
@@ -83,8 +82,7 @@ def uniform_knots(
     """Equidistant knots: ``grid`` cells on ``[lower, upper]`` and ``degree`` more on either side.
 
     Args:
-        lower, upper: Ends of the interval, numbers or tensors ``[...]`` (one interval an input), ``lower <
-            upper``.
+        lower, upper: Ends of the interval, ``lower < upper``: numbers, or tensors ``[...]`` with one interval an input.
         grid: Number of cells inside, ``grid >= 1``.
         degree: ``degree >= 0``.
     Returns:
@@ -147,24 +145,29 @@ def cell_centres(knots: Tensor) -> Tensor:
     return torch.cat([centres, torch.zeros_like(centres[..., :1]).expand(*centres.shape[:-1], 2)], -1)
 
 
-def taylor_matrix(knots: Tensor, degree: int) -> Tensor:
-    """``K`` with ``B_j^(p)(centre of the cell) = K[..., cell, p, j]``: a spline as one polynomial a cell.
+def local_taylor(knots: Tensor, degree: int) -> Tensor:
+    """A spline as one polynomial a cell: derivatives, at the cell's centre, of the B-splines that live there.
+
+    Only ``degree + 1`` of them differ from zero on a cell, so this grows with the grid and not with its square.
 
     Args:
         knots: Shape ``[..., m + degree + 1]``.
     Returns:
-        Shape ``[..., cells + 2, degree + 1, m]`` with ``cells = m + degree``; zero in the two dead cells,
-        for points outside and for NaN. ``T = K c`` holds the derivatives of the spline with coefficients
-        ``c``.
+        ``K`` of shape ``[..., cells, p, r]`` with ``cells = m + degree`` and ``p, r = 0 .. degree``: derivative ``p``
+        of basis function ``cell - degree + r``; zero where there is none of that number, and in empty cells.
     """
     check_knots(knots, degree)
-    shared = knots.unsqueeze(-2)
+    cells = knots.shape[-1] - 1
     centres = (knots[..., :-1] + knots[..., 1:]) / 2
-    table = torch.stack([bspline_basis(centres, shared, degree, p) for p in range(degree + 1)], -2)
-    empty = (knots[..., 1:] <= knots[..., :-1])[..., None, None]
-    table = torch.where(empty, 0, table)
-    dead = torch.zeros_like(table[..., :1, :, :])
-    return torch.cat([table, dead, dead], -3)
+    # function j reaches from knot j to j + degree + 1: what is beyond the ends meets only functions without a number
+    first, last = (knots[..., n].unsqueeze(-1).expand(*knots.shape[:-1], degree) for n in (0, -1))
+    near = torch.cat([first, knots, last], -1).unfold(-1, 2 * degree + 2, 1)
+    values = torch.stack([bspline_basis(centres, near, degree, p) for p in range(degree + 1)], -2)
+    index = torch.arange(cells, device=knots.device)[:, None] - degree
+    index = index + torch.arange(degree + 1, device=knots.device)
+    known = (index >= 0) & (index < cells - degree)
+    filled = knots[..., 1:] > knots[..., :-1]
+    return torch.where(known[:, None, :] & filled[..., None, None], values, 0)
 
 
 def local_basis(x: Tensor, knots: Tensor, degree: int, derivatives: int = 0) -> tuple[Tensor, Tensor]:
@@ -181,13 +184,14 @@ def local_basis(x: Tensor, knots: Tensor, degree: int, derivatives: int = 0) -> 
     """
     local = local_taylor(knots, degree)
     cell = find_cell(x, knots)
-    centres, pieces = cell_centres(knots), local.flatten(-2)
+    inside = cell < local.shape[-3]
+    # zeros stand in the two dead cells
+    centres, pieces = cell_centres(knots), torch.nn.functional.pad(local.flatten(-2), (0, 0, 0, 2))
     pick = cell.unsqueeze(-1)
     centre = torch.gather(centres.expand(*cell.shape, -1), -1, pick).squeeze(-1)
     pick = pick.unsqueeze(-1).expand(*pick.shape, pieces.shape[-1])
     pieces = torch.gather(pieces.expand(*cell.shape, *pieces.shape[-2:]), -2, pick)
     pieces = pieces.reshape(*cell.shape, degree + 1, degree + 1)
-    inside = cell < centres.shape[-1] - 2
     t = torch.where(inside, x - centre, 0).unsqueeze(-1)
     orders = []
     for r in range(derivatives + 1):
@@ -197,18 +201,6 @@ def local_basis(x: Tensor, knots: Tensor, degree: int, derivatives: int = 0) -> 
         orders.append(value)
     values = torch.stack(orders, -2)
     return torch.where(torch.isnan(x)[..., None, None], torch.nan, values), cell
-
-
-def local_taylor(knots: Tensor, degree: int) -> Tensor:
-    """The band of `taylor_matrix`: ``[..., cells + 2, p, j]``, basis function ``cell - degree + j``."""
-    full = taylor_matrix(knots, degree)
-    cells = knots.shape[-1] - 1
-    count = cells - degree
-    offset = torch.arange(degree + 1, device=knots.device) - degree
-    index = torch.arange(cells + 2, device=knots.device)[:, None] + offset
-    known = ((index >= 0) & (index < count))[:, None, :]
-    index = index.clamp(0, count - 1)[:, None, :].expand(full.shape[:-1] + (degree + 1,))
-    return torch.where(known, torch.gather(full, -1, index), 0)
 
 
 def refine(coef: Tensor, knots: Tensor, new_knots: Tensor, degree: int) -> Tensor:
@@ -226,17 +218,32 @@ def refine(coef: Tensor, knots: Tensor, new_knots: Tensor, degree: int) -> Tenso
     """
     check_knots(knots, degree)
     check_knots(new_knots, degree)
-    old = knots.double().expand(coef.shape[0], -1)
-    new = new_knots.double().expand(coef.shape[0], -1)
+    # on the CPU: the solution takes one small step a cell
+    old = knots.double().cpu().expand(coef.shape[0], -1)
+    new = new_knots.double().cpu().expand(coef.shape[0], -1)
     if old.shape[-1] - degree - 1 != coef.shape[1]:
         raise ArgumentError(
             f"coef needs shape (i, {old.shape[-1] - degree - 1}, o) for these knots, got {tuple(coef.shape)}."
         )
     inner = new[:, degree : new.shape[-1] - degree]
     # Chebyshev nodes: degree + 1 of them fix the polynomial of one cell
-    half = torch.arange(degree + 1, dtype=torch.float64, device=coef.device) + 0.5
+    half = torch.arange(degree + 1, dtype=torch.float64) + 0.5
     node = (1 - torch.cos(half * torch.pi / (degree + 1))) / 2
-    x = (inner[:, :-1, None] + (inner[:, 1:] - inner[:, :-1])[..., None] * node).flatten(1)
-    value = bspline_basis(x, old[:, None], degree) @ coef.detach().double()
-    basis = bspline_basis(x, new[:, None], degree)
-    return torch.linalg.lstsq(basis, value).solution.to(coef.dtype)
+    x = inner[:, :-1, None] + (inner[:, 1:] - inner[:, :-1])[..., None] * node  # (i, cells, degree + 1)
+    value = _spline(x.flatten(1), old, coef.detach().double().cpu(), degree)
+    near = new.unfold(-1, 2 * degree + 2, 1)
+    basis = bspline_basis(x, near[:, :, None], degree)
+    return banded_least_squares(basis, value.reshape(*x.shape, -1)).to(coef)
+
+
+def _spline(x: Tensor, knots: Tensor, coef: Tensor, degree: int) -> Tensor:
+    """Values ``(i, n, o)`` at ``x (i, n)`` of the splines with coefficients ``(i, m, o)``, inside the knots."""
+    i, m, o = coef.shape
+    cell = find_cell(x.T, knots).T.clamp(max=m + degree - 1)
+    index = cell.unsqueeze(-1) + torch.arange(2 * degree + 2) - degree
+    known = torch.take_along_dim(knots[:, None], index.clamp(0, knots.shape[-1] - 1), -1)
+    basis = bspline_basis(x, known, degree)
+    index = index[..., : degree + 1]
+    basis = torch.where((index >= 0) & (index < m), basis, 0)
+    picked = torch.take_along_dim(coef, index.clamp(0, m - 1).reshape(i, -1, 1), 1)
+    return (basis.unsqueeze(-1) * picked.reshape(*index.shape, o)).sum(-2)

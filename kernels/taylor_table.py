@@ -1,9 +1,8 @@
-"""What a knot vector turns into once, before any point is seen: cells, their centres and the Taylor matrix.
+"""What a knot vector turns into once, before any point is seen: cells, their centres, and a Taylor matrix.
 
-On one cell a spline is a polynomial, so a layer's coefficients ``c`` become a table ``T = K c`` of
-derivatives at the
-centres of the cells, and evaluation no longer knows about knots or grids: its cost does not depend on the
-    grid.
+On one cell a spline is a polynomial. So a layer's coefficients ``c`` become a table ``T = K c`` of derivatives at the
+centres of the cells. Evaluation then knows nothing of knots or grids, and its cost does not depend on the grid. ``K`` is
+a band: only ``degree + 1`` basis functions live on a cell.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from torch import Tensor
 from torch._C._functorch import get_unwrapped, is_batchedtensor, is_functorch_wrapped_tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
-from sciml.kernels.bspline import cell_centres, find_cell, taylor_matrix
+from sciml.kernels.bspline import cell_centres, find_cell, local_taylor
 from sciml.kernels.errors import ArgumentError
 
 UNIFORM = 2.0**-10  # of a cell: knots that stray less from even spacing count as uniform
@@ -28,7 +27,7 @@ class SplineTable:
     Attributes:
         knots: ``(i, cells + 1)``, contiguous.
         centres: ``(i, cells + 2)``.
-        matrix: ``K: (i, cells + 2, degree + 1, m)``, the derivatives of every basis function at every centre.
+        local: The band of ``K``, ``(i, cells, degree + 1, degree + 1)``, see `local_taylor`.
         start, inverse_step: ``(i,)``: ``(x - start) * inverse_step`` is within one cell of the right one if
             ``uniform``.
         uniform: Whether all cells of an input have nearly the same width.
@@ -39,7 +38,7 @@ class SplineTable:
     degree: int
     knots: Tensor
     centres: Tensor
-    matrix: Tensor
+    local: Tensor
     start: Tensor
     inverse_step: Tensor
     uniform: bool
@@ -67,10 +66,22 @@ class SplineTable:
         return torch.where(torch.isnan(x), self.cells + 1, guess)
 
     def taylor(self, coef: Tensor) -> Tensor:
-        """``T[i, cell, p, o]``: derivative ``p`` at the centre of the cell, from ``coef (i, m, o)``."""
-        i, m, o = coef.shape
-        table = torch.bmm(self.matrix.reshape(i, -1, m), coef)
-        return table.reshape(i, self.cells + 2, self.degree + 1, o)
+        """``T[i, cell, p, o]``: derivative ``p`` at the centre of the cell, from ``coef (i, m, o)``; 0 in dead cells."""
+        k, (i, _, o) = self.degree, coef.shape
+        padded = torch.cat([coef.new_zeros(i, k, o), coef, coef.new_zeros(i, k, o)], 1)
+        near = padded.unfold(1, k + 1, 1).transpose(2, 3)  # (i, cells, k + 1, o)
+        # a sum of zeros: by it a NaN among the points reaches all coefficients of its input in the backward pass
+        dead = (0 * coef).sum(1)[:, None, None].expand(i, 2, k + 1, o)
+        return torch.cat([self.local @ near, dead], 1)
+
+    def coefficients(self, taylor: Tensor) -> Tensor:
+        """The transpose of `taylor`: ``(i, cells + 2, degree + 1, o)`` to ``(i, m, o)``."""
+        k, cells = self.degree, self.cells
+        local = self.local.transpose(2, 3) @ taylor[:, :cells]
+        out = local.new_zeros(local.shape[0], cells + k, local.shape[3])
+        for r in range(k + 1):
+            out[:, r : r + cells] += local[:, :, r]
+        return out[:, k:cells] + 0 * taylor[:, cells:].sum((1, 2))[:, None]
 
 
 _TABLES: WeakIdKeyDictionary = WeakIdKeyDictionary()
@@ -91,7 +102,7 @@ def _build(knots: Tensor, n_in: int, degree: int, dtype: torch.dtype) -> SplineT
         degree=degree,
         knots=knots,
         centres=cell_centres(knots).contiguous(),
-        matrix=taylor_matrix(exact, degree).to(dtype).contiguous(),
+        local=local_taylor(exact, degree).to(dtype).contiguous(),
         start=knots[:, 0].contiguous(),
         inverse_step=torch.where(step > 0, 1 / step, 0).to(dtype),
         uniform=bool((stray < UNIFORM * step[:, None]).all()),

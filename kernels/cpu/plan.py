@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from sciml.kernels.bspline import local_taylor
 from sciml.kernels.cpu.fields import BLOCK, FIELD, FIELDS
 from sciml.kernels.cpu.memory import Layout
 from sciml.kernels.taylor_table import SplineTable
@@ -41,9 +40,8 @@ def _pack(table: SplineTable, lanes: int) -> dict[str, np.ndarray]:
     """One layer's knots in the kernels' layout; remembered by the table."""
     if lanes in table.packed:
         return table.packed[lanes]
-    knots, cells = table.knots.numpy(), table.cells
+    knots = table.knots.numpy()
     i = knots.shape[0]
-    local = local_taylor(table.knots.double(), table.degree)[:, :cells].to(table.knots.dtype).numpy()
 
     def pad(values: np.ndarray) -> np.ndarray:
         out = np.zeros((_up(i, lanes), *values.shape[1:]), knots.dtype)
@@ -57,7 +55,7 @@ def _pack(table: SplineTable, lanes: int) -> dict[str, np.ndarray]:
         "STOP": pad(knots[:, -1]),
         "INVERSE": pad(table.inverse_step.numpy()),
         "LAST": pad((knots < knots[:, -1:]).sum(1) - 1),
-        "LOCAL": np.ascontiguousarray(local),
+        "LOCAL": table.local.numpy(),
     }
     return packed
 

@@ -101,9 +101,7 @@ class CUDANetwork:
         g = g.detach().contiguous()
         for layer in range(len(self.plan.tables) - 1, -1, -1):
             dT, dw = self._weight_gradients(layer, g)
-            table, coef = self.plan.tables[layer], self.plan.widths[layer + 1]
-            matrix = table.matrix.reshape(table.matrix.shape[0], -1, table.matrix.shape[-1])
-            dcoef = torch.bmm(matrix.transpose(1, 2), dT.reshape(dT.shape[0], -1, coef))
+            dcoef = self.plan.tables[layer].coefficients(dT)
             grads = [dcoef, *([dw] if self.has_base[layer] else []), *grads]
             if layer or wanted:
                 g = self._input_cotangents(layer, g)

@@ -8,7 +8,7 @@ import torch
 from sciml.kernels import kan_jets
 from sciml.kernels.cpu import plan
 from sciml.kernels.jets import BACKENDS, fused_call
-from tests.kernels.test_jets import WEIGHTS, close, gradients, need, nested, network, seed_jets, with_grad
+from tests.kernels.test_jets import WEIGHTS, close, gradients, identity_jets, need, nested, network, with_grad
 
 LAPLACIAN = WEIGHTS["laplacian"]
 
@@ -24,7 +24,7 @@ def rows(layers, z):
 
 
 def test_which_networks_read_coefficients(monkeypatch):
-    z = seed_jets(1, LAPLACIAN)
+    z = identity_jets(1, LAPLACIAN)
     monkeypatch.undo()
     assert rows(network([3, 32, 2], grid=5), z) == "TABLE"
     assert rows(network([3, 32, 2], grid=100), z) == "COEF"
@@ -32,8 +32,23 @@ def test_which_networks_read_coefficients(monkeypatch):
     assert rows(network([3, 32, 2], grid=100, general=True), z) == "TABLE"
 
 
+@pytest.mark.parametrize("stray", [1e-9, 1e-7, 1e-5])
+def test_knots_that_are_not_quite_even_are_not_taken_for_even(stray, monkeypatch):
+    monkeypatch.undo()
+    z, rng = identity_jets(40, LAPLACIAN), torch.Generator().manual_seed(0)
+    layers = [
+        layer._replace(
+            knots=layer.knots + stray * torch.rand(layer.knots.shape, generator=rng, dtype=torch.float64)
+        )
+        for layer in network([3, 32, 2], grid=100)
+    ]
+    assert rows(layers, z) == "TABLE"
+    want = kan_jets(z, layers, LAPLACIAN, backend="reference")
+    close([kan_jets(z, layers, LAPLACIAN, backend="simd")], [want], 1e-10)
+
+
 def test_jets_and_gradients_are_those_of_nested_autograd():
-    layers, z = with_grad(network([3, 7, 19, 2], grid=20)), seed_jets(33, LAPLACIAN)
+    layers, z = with_grad(network([3, 7, 19, 2], grid=20)), identity_jets(33, LAPLACIAN)
     assert rows(layers, z) == "COEF"
     want, got = nested(z, layers, LAPLACIAN), kan_jets(z, layers, LAPLACIAN, backend="simd")
     close([got], [want])
@@ -43,7 +58,7 @@ def test_jets_and_gradients_are_those_of_nested_autograd():
 
 @pytest.mark.parametrize("n, widths", [(1, [3, 1]), (1, [3, 130, 1]), (70, [3, 65, 17]), (2100, [3, 2, 3])])
 def test_odd_sizes_and_chunks(n, widths):
-    layers, z = with_grad(network(widths)), seed_jets(n, LAPLACIAN).requires_grad_()
+    layers, z = with_grad(network(widths)), identity_jets(n, LAPLACIAN).requires_grad_()
     want = kan_jets(z, layers, LAPLACIAN, backend="reference")
     got = kan_jets(z, layers, LAPLACIAN, backend="simd")
     g = torch.cos(want.detach())
@@ -55,7 +70,7 @@ def test_odd_sizes_and_chunks(n, widths):
 def test_every_degree_without_base(degree):
     weights = WEIGHTS["laplacian" if degree > 1 else "none"]
     layers = with_grad(network([3, 5, 2], degree=degree, base=False))
-    z = seed_jets(9, weights).requires_grad_()
+    z = identity_jets(9, weights).requires_grad_()
     want = kan_jets(z, layers, weights, backend="reference")
     got = kan_jets(z, layers, weights, backend="simd")
     g = torch.cos(want.detach())
@@ -64,7 +79,7 @@ def test_every_degree_without_base(degree):
 
 
 def test_points_outside_and_not_numbers():
-    layers, z = with_grad(network([3, 4])), seed_jets(9, LAPLACIAN)
+    layers, z = with_grad(network([3, 4])), identity_jets(9, LAPLACIAN)
     z[-4:, 0, 0] = torch.tensor([torch.nan, torch.inf, -50.0, 50.0], dtype=torch.float64)
     want = kan_jets(z, layers, LAPLACIAN, backend="reference")
     got = kan_jets(z, layers, LAPLACIAN, backend="simd")
@@ -81,7 +96,7 @@ def test_points_outside_and_not_numbers():
 
 
 def test_float32_errs_little_more_than_plain_torch():
-    exact, z = network([3, 33, 17, 2], grid=8), seed_jets(200, LAPLACIAN).float()
+    exact, z = network([3, 33, 17, 2], grid=8), identity_jets(200, LAPLACIAN).float()
     single = with_grad([layer._replace(coef=layer.coef.float(), base=layer.base.float()) for layer in exact])
     single = [layer._replace(knots=layer.knots.float()) for layer in single]
     double = [type(layer)(*(t.double() for t in layer[:3]), layer.degree) for layer in single]
@@ -92,7 +107,7 @@ def test_float32_errs_little_more_than_plain_torch():
 
 
 def test_threads_change_nothing():
-    layers, z = with_grad(network([3, 20, 20, 2])), seed_jets(3000, LAPLACIAN)
+    layers, z = with_grad(network([3, 20, 20, 2])), identity_jets(3000, LAPLACIAN)
     results = []
     for threads in (1, 2):
         before = torch.get_num_threads()

@@ -99,30 +99,3 @@ def test_narrower_vectors_give_the_same(monkeypatch):
     finally:
         machine.simd.cache_clear()
     np.testing.assert_allclose(got, want, rtol=0, atol=1e-12)
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_threads_after_a_fork():
-    import threading
-
-    from sciml.kernels.cpu.network import run_parts
-
-    def parts() -> int:
-        seen = []
-        run_parts(seen.append, 50)
-        return len(seen)
-
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    try:
-        assert parts() == 50
-        child = os.fork()
-        if child == 0:
-            timer = threading.Timer(20, os._exit, (1,))
-            timer.start()
-            os._exit(0 if parts() == 50 else 2)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    finally:
-        torch.set_num_threads(before)

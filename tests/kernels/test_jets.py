@@ -35,7 +35,7 @@ def network(widths, grid=4, degree=3, dtype=torch.float64, base=True, general=Fa
     return layers
 
 
-def seed_jets(n, weights, dtype=torch.float64, seed=1, reach=1.1):
+def identity_jets(n, weights, dtype=torch.float64, seed=1, reach=1.1):
     """Jets of the identity on R^3 at points of which some lie outside the knots' interval."""
     S, D = weights.shape
     x = (torch.rand(n, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * 2 - 1) * reach
@@ -56,7 +56,7 @@ def value(x, layers):
 
 
 def nested(z, layers, weights):
-    """Jets by autograd inside autograd, for the seed's directions."""
+    """Jets by autograd inside autograd, for the directions of z."""
     x, directions = z[:, 0].clone().requires_grad_(), z[0, 1 : 1 + weights.shape[1]]
     u = value(x, layers)
     columns = []
@@ -105,7 +105,7 @@ def test_jets_and_gradients_are_those_of_nested_autograd(backend, form):
     need(backend)
     weights = WEIGHTS[form]
     layers = with_grad(network([3, 7, 19, 2]))
-    z = seed_jets(33, weights)
+    z = identity_jets(33, weights)
     want, got = nested(z, layers, weights), kan_jets(z, layers, weights, backend=backend)
     close([got], [want])
     g = torch.cos(want.detach())
@@ -117,7 +117,7 @@ def test_jets_and_gradients_are_those_of_nested_autograd(backend, form):
 def test_every_degree(backend, degree):
     need(backend)
     weights = WEIGHTS["laplacian" if degree > 1 else "none"]
-    layers, z = with_grad(network([3, 5, 2], degree=degree)), seed_jets(9, weights).requires_grad_()
+    layers, z = with_grad(network([3, 5, 2], degree=degree)), identity_jets(9, weights).requires_grad_()
     want = kan_jets(z, layers, weights, backend="reference")
     got = kan_jets(z, layers, weights, backend=backend)
     g = torch.cos(want.detach())
@@ -130,7 +130,7 @@ def test_every_degree(backend, degree):
 def test_odd_sizes_and_chunks(backend, n, widths):
     need(backend)
     weights = WEIGHTS["laplacian"]
-    layers, z = with_grad(network(widths)), seed_jets(n, weights).requires_grad_()
+    layers, z = with_grad(network(widths)), identity_jets(n, weights).requires_grad_()
     want = kan_jets(z, layers, weights, backend="reference")
     got = kan_jets(z, layers, weights, backend=backend)
     g = torch.cos(want.detach())
@@ -144,7 +144,7 @@ def test_general_knots(backend, base):
     need(backend)
     weights = WEIGHTS["laplacian"]
     layers = with_grad(network([3, 6, 5, 2], grid=9, general=True, base=base))
-    z = seed_jets(40, weights).requires_grad_()
+    z = identity_jets(40, weights).requires_grad_()
     want = kan_jets(z, layers, weights, backend="reference")
     got = kan_jets(z, layers, weights, backend=backend)
     g = torch.cos(want.detach())
@@ -157,7 +157,7 @@ def test_float32_errs_little_more_than_plain_torch(backend):
     need(backend)
     weights = WEIGHTS["laplacian"]
     # away from the knots: a rounding that moves a point to the next cell changes the third derivative
-    exact, z = network([3, 33, 17, 2], grid=8), seed_jets(200, weights)
+    exact, z = network([3, 33, 17, 2], grid=8), identity_jets(200, weights)
     single = with_grad([LayerWeights(c.float(), b.float(), k.float(), d) for c, b, k, d in exact])
     double = with_grad([LayerWeights(c.double(), b.double(), k.double(), d) for c, b, k, d in single])
     jets = {
@@ -180,7 +180,7 @@ def test_points_on_knots_outside_and_not_numbers(backend):
     weights = WEIGHTS["laplacian"]
     layers = with_grad(network([3, 4, 2])[:1])
     knots = layers[0].knots
-    z = seed_jets(len(knots[0]) + 6, weights)
+    z = identity_jets(len(knots[0]) + 6, weights)
     for i in range(3):
         z[: len(knots[i]), 0, i] = knots[i]
     z[-6:, 0, 0] = torch.tensor([torch.nan, torch.inf, -torch.inf, 1e300, -1e4, 50.0], dtype=torch.float64)
@@ -202,7 +202,7 @@ def test_points_on_knots_outside_and_not_numbers(backend):
 def test_an_empty_batch(backend):
     need(backend)
     weights = WEIGHTS["laplacian"]
-    layers, z = with_grad(network([3, 5, 2])), seed_jets(0, weights)
+    layers, z = with_grad(network([3, 5, 2])), identity_jets(0, weights)
     y = kan_jets(z, layers, weights, backend=backend)
     assert y.shape == (0, 5, 2)
     assert all((g == 0).all() for g in gradients(y, layers, torch.zeros_like(y)))
@@ -214,7 +214,7 @@ def test_threads_and_memory_bounds_change_nothing(backend, monkeypatch):
     from sciml.kernels import autograd
 
     weights = WEIGHTS["laplacian"]
-    layers, z = with_grad(network([3, 20, 20, 2])), seed_jets(3000, weights).requires_grad_()
+    layers, z = with_grad(network([3, 20, 20, 2])), identity_jets(3000, weights).requires_grad_()
     results = []
     for threads, keep in ((1, 1e9), (2, 1e9), (2, -1)):
         monkeypatch.setattr(autograd, "SAVED", keep)
@@ -231,7 +231,7 @@ def test_threads_and_memory_bounds_change_nothing(backend, monkeypatch):
 
 def test_the_reference_is_differentiable_twice():
     weights = WEIGHTS["mixed"]
-    layers, z = with_grad(network([3, 3, 1], grid=2)), seed_jets(2, weights, reach=0.7).requires_grad_()
+    layers, z = with_grad(network([3, 3, 1], grid=2)), identity_jets(2, weights, reach=0.7).requires_grad_()
 
     def jets(z, *weights_):
         coefs, bases = weights_[0::2], weights_[1::2]
@@ -245,13 +245,13 @@ def test_the_reference_is_differentiable_twice():
 
 def test_one_layer_is_a_network_of_one_layer():
     weights = WEIGHTS["mixed"]
-    (layer,), z = network([3, 4]), seed_jets(5, weights)
+    (layer,), z = network([3, 4]), identity_jets(5, weights)
     torch.testing.assert_close(kan_layer_jet(z, *layer, weights), kan_jets(z, [layer], weights))
 
 
 def test_what_a_backend_cannot_take():
     weights, layers = WEIGHTS["laplacian"], network([3, 4, 2])
-    z = seed_jets(5, weights)
+    z = identity_jets(5, weights)
     with pytest.raises(ArgumentError, match="backend needs one of"):
         kan_jets(z, layers, weights, backend="fast")
     half = [LayerWeights(c.half(), b.half(), k.half(), d) for c, b, k, d in layers]
@@ -268,7 +268,7 @@ def test_what_a_backend_cannot_take():
 
 def test_arguments_are_checked():
     weights, layers = WEIGHTS["laplacian"], network([3, 4, 2])
-    z = seed_jets(5, weights)
+    z = identity_jets(5, weights)
     with pytest.raises(ArgumentError, match="channels"):
         kan_jets(z[:, :3], layers, weights)
     with pytest.raises(ArgumentError, match=r"layers\[0\].coef needs shape"):
@@ -283,7 +283,7 @@ def test_arguments_are_checked():
 
 def test_inference_mode_leaves_nothing_behind():
     weights, layers = WEIGHTS["laplacian"], with_grad(network([3, 4, 2], seed=7))
-    z = seed_jets(5, weights)
+    z = identity_jets(5, weights)
     with torch.inference_mode():
         inside = kan_jets(z, layers, weights)
     for backend in ("torch", None):
@@ -294,7 +294,7 @@ def test_inference_mode_leaves_nothing_behind():
 
 def test_knots_changed_in_place_are_seen():
     weights, (layer,) = WEIGHTS["laplacian"], network([3, 2])
-    z = seed_jets(5, weights)
+    z = identity_jets(5, weights)
     kan_jets(z, [layer], weights)
     layer.knots.mul_(1.5)
     want = kan_jets(z, [layer], weights, backend="reference")
