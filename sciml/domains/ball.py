@@ -12,8 +12,8 @@ from torch import Tensor
 
 from sciml import arguments
 from sciml.domains.base import Domain
+from sciml.domains.distances.rfunctions import within
 from sciml.domains.pieces import Piece
-from sciml.domains.rfunctions import within
 
 ALMOST_ONE = 1 - 1e-9  # keeps samples inside where the radial map rounds to one
 

@@ -220,7 +220,7 @@ class Domain(ABC):
         return self._level(x) if whole else join(self._pieces, chosen, x, None)
 
     def _tree(self) -> Any:
-        """The levels whose formula is the domain, see ``sciml.domains.csgproduct``; by default one."""
+        """The levels whose formula is the domain, see ``sciml.domains.distances.csgproduct``; by default one."""
         return self._level
 
     _has_inside = True

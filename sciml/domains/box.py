@@ -12,8 +12,8 @@ from torch import Tensor
 
 from sciml import arguments
 from sciml.domains.base import Domain, volume
+from sciml.domains.distances.rfunctions import conjunction_of, within
 from sciml.domains.pieces import Piece
-from sciml.domains.rfunctions import conjunction_of, within
 from sciml.errors import ArgumentError
 
 ALIASES = {"left": (0, 0), "right": (0, 1), "bottom": (1, 0), "top": (1, 1)}  # (axis, side), in 1-D and 2-D

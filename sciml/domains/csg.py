@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sciml.domains import csgproduct
 from sciml.domains.base import Domain, volume
+from sciml.domains.distances import csgproduct
+from sciml.domains.distances.rfunctions import conjunction, conjunction_of, disjunction, trimmed
 from sciml.domains.pieces import SURVEY_SEED, Kept, Piece, join
-from sciml.domains.rfunctions import conjunction, conjunction_of, disjunction, trimmed
 from sciml.domains.sampling import Sobol
 from sciml.errors import ArgumentError, ArgumentTypeError
 
@@ -80,7 +80,7 @@ class CSG(Domain):
     Points are sampled by rejection; `measure` and the pieces' shares are estimated with fixed quasi-random
     points (2^16 for the domain: about three digits; 2^12 for a piece, of which smaller remains than that are
     not seen). The distance is a product over the pieces on whose inner side the whole domain lies, and an
-    R-function of the others (``sciml.domains.csgproduct``), scaled to a maximum of about one. Where operands only
+    R-function of the others (``sciml.domains.distances.csgproduct``), scaled to a maximum of about one. Where operands only
     touch (boxes side by side) it would vanish on the seam, so there is none: let them overlap.
 
     Args:

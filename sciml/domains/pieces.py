@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from sciml.domains.rfunctions import conjunction_of, trimmed
+from sciml.domains.distances.rfunctions import conjunction_of, trimmed
 from sciml.domains.sampling import Sobol, draw
 from sciml.errors import ArgumentError
 

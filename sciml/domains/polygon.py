@@ -12,10 +12,10 @@ from torch import Tensor
 
 from sciml import arguments
 from sciml.domains.base import Domain
-from sciml.domains.edgeproduct import Factor, factors, product
-from sciml.domains.halfplanes import Formula, formula
+from sciml.domains.distances.edgeproduct import Factor, factors, product
+from sciml.domains.distances.halfplanes import Formula, formula
+from sciml.domains.distances.rfunctions import conjunction, disjunction, within
 from sciml.domains.pieces import Piece
-from sciml.domains.rfunctions import conjunction, disjunction, within
 from sciml.domains.triangulate import area, crossing, ears, without_flat_vertices
 from sciml.errors import ArgumentError
 
@@ -72,7 +72,7 @@ class Polygon(Domain):
 
     Its boundary's parts are its edges, ``"edge0"`` from vertex 0 to vertex 1, and so on, in the order given.
     The distance is a product over the edges' lines, with a factor of its own for each re-entrant vertex, scaled
-    to a maximum of about one (``sciml.domains.edgeproduct``); for a part of the boundary, of the chosen edges.
+    to a maximum of about one (``sciml.domains.distances.edgeproduct``); for a part of the boundary, of the chosen edges.
     Where a line enters the polygon elsewhere, it is an R-function of the edges' half-planes.
 
     Args:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch.func import grad, hessian, jvp, vmap
 
 from sciml.domains import Ball, Box, Disk, Interval, Polygon, TimeInterval
-from sciml.domains.corners import blunt, wedge
+from sciml.domains.distances.corners import blunt, wedge
 from sciml.domains.vertices import vertices
 from sciml.errors import ArgumentError
 

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciml.domains.corners import RIGHT, blunt, wedge
-from sciml.domains.rfunctions import disjunction
+from sciml.domains.distances.corners import RIGHT, blunt, wedge
+from sciml.domains.distances.rfunctions import disjunction
 from sciml.domains.triangulate import Vertices, cross
 
 Factor = Callable[[Tensor], Tensor]

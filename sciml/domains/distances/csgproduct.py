@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from sciml.domains.base import Domain
-from sciml.domains.corners import wedge
-from sciml.domains.rfunctions import conjunction, disjunction
+from sciml.domains.distances.corners import wedge
+from sciml.domains.distances.rfunctions import conjunction, disjunction
 from sciml.domains.vertices import TOUCH, vertices
 
 LOOKS = 2048  # points in the domain at which the sign of a level is looked at

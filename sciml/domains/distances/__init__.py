@@ -1,0 +1,1 @@
+"""Smooth distances to a boundary, by formulas that fit its corners."""
