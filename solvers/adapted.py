@@ -46,7 +46,9 @@ class AdaptedAnswer(Answer):
     def trial(self) -> Trial:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The trial function with the difference added, built when first needed."""
         if self._built is None:
-            self._built = Trial(self.problem, self.adapter.merge(self.base.network))
+            self._built = Trial(
+                self.problem, self.adapter.merge(self.base.network), scale=self.base.trial.scale
+            )
         return self._built
 
     @property

@@ -66,7 +66,7 @@ def finetune(
         started = time.perf_counter()
         own = adapter.copy() if isinstance(adapter, Adapter) else Adapter(adapter, base.network)
         check_searchable(own)
-        trial = Trial(problem, copy.deepcopy(base.network))
+        trial = Trial(problem, copy.deepcopy(base.network), scale=base.trial.scale)
         flat = nn.utils.parameters_to_vector([p.reshape(-1) for p in base.network.parameters()]).detach()
         with few_threads(flat.numel(), torch_too=True):
             closed = optimizer == "auto" and own.config.kind == "head"

@@ -20,14 +20,23 @@ class Trial(nn.Module):
 
     Args:
         problem: Its ansatz decides ``A`` and ``B``.
-        network: Maps ``(n, problem.inputs)`` to ``(n, problem.outputs)``; a :class:`~sciml.nn.JetNetwork` is pushed
-            through by jets, any other module goes through autograd.
+        network: Maps ``(n, problem.inputs)`` to ``(n, problem.outputs)``; a ``sciml.nn.JetNetwork`` is pushed through by
+            jets, any other module goes through autograd.
+        ansatz: The problem's, where it is known already.
+        scale: Size of each unknown, ``(m,)``, by which the network's outputs are multiplied; None for 1.
+
+    Attributes:
+        scale: ``(m,)``, or None.
 
     Raises:
         ArgumentError: The network's widths do not fit the problem.
     """
 
-    def __init__(self, problem: PDE, network: nn.Module, ansatz: Ansatz | None = None):
+    scale: Tensor | None
+
+    def __init__(
+        self, problem: PDE, network: nn.Module, ansatz: Ansatz | None = None, scale: Tensor | None = None
+    ):
         super().__init__()
         self.problem = problem
         self.ansatz = ansatz or Ansatz(problem)
@@ -36,6 +45,7 @@ class Trial(nn.Module):
         reference = next(network.parameters(), torch.zeros(0, dtype=torch.float64))
         self.inputs = InputMap(domain.lower, domain.upper, problem.periodic_axes).to(reference)
         self._check_widths(reference)
+        self.register_buffer("scale", None if scale is None else scale.to(reference), persistent=False)
 
     @property
     def offers_jets(self) -> bool:
@@ -47,8 +57,17 @@ class Trial(nn.Module):
         empty = x.new_zeros(0, 0)
         out = self.network(self.inputs.jet(x[:, None], empty)[:, 0])
         if self.ansatz.trivial:
-            return out
-        return self.ansatz.offset(x) + self.ansatz.factor(x) * out
+            return self._scaled(out)
+        return self.ansatz.offset(x) + self.factor(x) * out
+
+    def set_scale(self, scale: Tensor | None) -> None:
+        """Take another size ``(m,)`` of each unknown; jets that were frozen before do not know of it."""
+        like = next(self.network.parameters())
+        self.scale = None if scale is None else scale.to(like)
+
+    def factor(self, x: Tensor) -> Tensor:
+        """What the network's output is multiplied by at ``x (n, d)``: ``B`` times the scale, ``(n, m)``."""
+        return self._scaled(self.ansatz.factor(x))
 
     def frozen_jets(self, x: Tensor, plan: DerivativePlan) -> tuple[Tensor, Tensor, Tensor]:
         """What does not change while training: the jets of the inputs, of ``A`` and of ``B`` at ``x``.
@@ -60,18 +79,21 @@ class Trial(nn.Module):
         if self.ansatz.trivial:
             nothing = x.new_zeros(0)
             return seed, nothing, nothing
-        return seed, plan.jet_of(self.ansatz.offset, x), plan.jet_of(self.ansatz.factor, x)
+        return seed, plan.jet_of(self.ansatz.offset, x), plan.jet_of(self.factor, x)
 
     def jets(
         self, frozen: tuple[Tensor, Tensor, Tensor], plan: DerivativePlan, tape: list[Record] | None = None
     ) -> Tensor:
-        """The jet of ``u``, ``(n, C, m)``, from :meth:`frozen_jets`."""
+        """The jet of ``u``, ``(n, C, m)``, from ``frozen_jets``."""
         seed, offset, factor = frozen
         assert isinstance(self.network, JetNetwork)
         out = self.network.jets(seed, plan.weights.to(seed), tape)
         if self.ansatz.trivial:
-            return out
+            return self._scaled(out)
         return offset + plan.product(factor, out)
+
+    def _scaled(self, values: Tensor) -> Tensor:
+        return values if self.scale is None else values * self.scale
 
     def _check_widths(self, reference: Tensor) -> None:
         need_in, need_out = self.problem.inputs, self.problem.outputs

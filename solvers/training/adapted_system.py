@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from sciml.adapters import AdaptedProblem, Adapter
 from sciml.ansatz import Trial
 from sciml.errors import ArgumentError
-from sciml.jacobian.protocols import Linearization
 from sciml.problem import PDE
 from sciml.solvers.training.points import Points
 from sciml.solvers.training.residual_system import ResidualSystem
-
-LINEAR = 1e-9  # largest relative departure from its linearisation at which a residual counts as linear
 
 
 class ScaledFactors:
@@ -114,34 +109,3 @@ def check_compatible(base: PDE, new: PDE) -> None:
             f"{base.domain.lower.tolist()} to {base.domain.upper.tolist()}, got "
             f"{new.domain.lower.tolist()} to {new.domain.upper.tolist()}."
         )
-
-
-def is_linear(system: Any, theta: Tensor, linearization: Linearization, seed: int = 0) -> bool:
-    """Whether the residual is an affine function of ``theta``, by a long step in a random direction.
-
-    ``linearization`` is the system's at ``theta``.
-    """
-    rng = torch.Generator().manual_seed(seed)
-    step = torch.randn(theta.numel(), generator=rng, dtype=torch.float64).to(theta) * max(
-        1.0, float(theta.norm())
-    )
-    change = system.residual(theta + step) - linearization.residual
-    return float((change - linearization.mv(step)).norm()) <= LINEAR * float(change.norm())
-
-
-def linear_solve(linearization: Linearization, theta: Tensor) -> Tensor:
-    """Solve ``r + J s = 0`` in the least-squares sense and step there from ``theta``: exact for a linear residual.
-
-    By a complete orthogonal decomposition, which takes the shortest step where columns are dependent.
-    """
-    from scipy.linalg import lstsq
-
-    J, r = linearization.dense(), linearization.residual
-    scale = J.norm(dim=0).clamp(
-        min=1e-300
-    )  # columns differ by orders of magnitude, and rank is judged by size
-    found = lstsq(
-        (J / scale).cpu().numpy(), -r.cpu().numpy(), lapack_driver="gelsy", cond=1e-14, overwrite_a=True
-    )
-    assert found is not None
-    return theta + torch.as_tensor(found[0]).to(theta) / scale

@@ -13,8 +13,9 @@ from sciml.adapters import Adapter, Gates, choose, search_ranks
 from sciml.optim.methods.gauss_newton import GaussNewtonMethod
 from sciml.rank import CubicBudget
 from sciml.solvers.report import Report
-from sciml.solvers.training.adapted_system import AdaptedSystem, ScaledFactors, is_linear, linear_solve
+from sciml.solvers.training.adapted_system import AdaptedSystem, ScaledFactors
 from sciml.solvers.training.interrupt import Interruption
+from sciml.solvers.training.least_squares import is_linear, linear_solve
 from sciml.solvers.training.loop import Run
 from sciml.solvers.training.residual_system import ResidualSystem
 from sciml.solvers.training.settings import Settings, carry_out, make_run, method_for, report_of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -30,7 +31,7 @@ class Points:
     Attributes:
         terms: The equations first, then the penalty terms.
         weights: Part -> weight in the loss.
-        factors: Part -> the weight that its condition was given, which a balance multiplies.
+        factors: Part -> the reciprocal square of an equation's size, or the weight that a condition was given.
     """
 
     def __init__(self, problem: PDE, trial: Trial, interior: int, boundary: int, seed: int, like: Tensor):
@@ -59,6 +60,14 @@ class Points:
     def count(self) -> int:
         """How many interior points the next draw takes."""
         return self.terms[0].count
+
+    def set_sizes(self, equations: Mapping[str, float]) -> None:
+        """Weigh each equation by the reciprocal square of its size, and take up the trial function's new scale."""
+        for name in self.terms[0].parts:
+            self.factors[name] = equations.get(name, 1.0) ** -2
+        self.weights = dict(self.factors)
+        for term in self.terms:
+            term.place(self.trial, term.x, term.importance)
 
     def elsewhere(self, interior: int, boundary: int, seed: int) -> Points:
         """The same terms and weights on other points: for looking at, not for training."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -128,17 +129,26 @@ class ResidualSystem:
         self.load(kept)
         return loss
 
-    # ---- weights
+    # ---- sizes and weights
+
+    def set_scales(self, unknowns: Tensor | None, equations: Mapping[str, float]) -> None:
+        """Work with these sizes of the unknowns ``(m,)`` and of the equations; None and ``{}`` for 1."""
+        self.trial.set_scale(unknowns)
+        self.points.set_sizes(equations)
 
     def balance(self, theta: Tensor) -> None:
         """Weigh the parts so that each has the same mean squared row of J (the NTK's trace; Wang et al. 2022).
 
-        The equations' weight stays 1; a condition's own ``weight`` multiplies its share.
+        The equations keep their weights; a condition's own ``weight`` multiplies its share.
         """
         points = self.points
         if len(points.weights) == 1:
             return
-        points.weights = dict.fromkeys(points.weights, 1.0)
+        scaled = (
+            self.trial.scale is not None
+        )  # the sizes are known: no bound on a weight has to guard against a bad one
+        first = list(points.terms[0].parts)
+        points.weights = {name: points.factors[name] if name in first else 1.0 for name in points.weights}
         linearization = self.linearize(theta)
         tape = isinstance(linearization, TapeLinearization)
         norms = linearization.row_norms() if tape else linearization.dense().square().sum(1)
@@ -148,11 +158,13 @@ class ResidualSystem:
                 rows = columns * term.x.shape[0]
                 traces[name] = float(norms[start : start + rows].sum())
                 start += rows
-        first = list(points.terms[0].parts)
         equation = sum(traces[n] for n in first) / len(first)
         for name in points.weights:
-            share = 1.0 if name in first else equation / max(traces[name], 1e-300)
-            points.weights[name] = points.factors[name] * min(max(share, 1e-6), 1e6)
+            if name not in first:
+                share = equation / max(traces[name], 1e-300)
+                points.weights[name] = points.factors[name] * (
+                    share if scaled else min(max(share, 1e-6), 1e6)
+                )
 
     # ---- inside
 

@@ -1,0 +1,122 @@
+"""Sizes of the unknowns and of the equations, found before training from a crude first solution.
+
+With the last layer at zero the trial function is ``A``; solving for that layer alone, by linear least squares, gives the
+size of what is looked for, and the rows of its Jacobian the size of each equation. Our own design: guides for practice
+leave the scaling to the user.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sciml.jacobian.tape import TapeLinearization
+from sciml.nn import JetNetwork
+from sciml.solvers.training.least_squares import least_squares_step
+from sciml.solvers.training.residual_system import ResidualSystem
+
+ORDINARY = 100.0  # sizes within this factor of 1, and of each other, are left alone: training copes with them
+ROUNDS = 4  # of unknowns and equations in turn
+TINY = 1e-300
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Sizes to divide by.
+
+    Attributes:
+        unknowns: Of the network's part of each unknown, ``(m,)``.
+        equations: Of each equation, by the name of its part.
+    """
+
+    unknowns: Tensor
+    equations: dict[str, float]
+
+    @property
+    def ordinary(self) -> bool:
+        """Whether training copes with the sizes as they are."""
+        sizes = self.equations.values()
+        near = all(1 / ORDINARY <= size <= ORDINARY for size in self.unknowns.tolist())
+        return near and max(sizes) <= ORDINARY * min(sizes)
+
+    def note(self, names: Sequence[str]) -> str:
+        """What a user should know: which sizes were found and are worked with."""
+        unknowns = ", ".join(f"{n} {v:.1e}" for n, v in zip(names, self.unknowns.tolist(), strict=True))
+        equations = ", ".join(f"{n} {v:.1e}" for n, v in self.equations.items())
+        return f"solved in units of the sizes that were found: unknowns {unknowns}; equations {equations}."
+
+
+def rescale(system: ResidualSystem) -> Scales | None:
+    """Measure the sizes and, where they are out of the ordinary, put them into the trial function and the weights.
+
+    Returns:
+        The sizes that the system now works with; None where nothing was changed.
+    """
+    found = measure_scales(system)
+    if found is None or found.ordinary:
+        system.set_scales(None, {})
+        return None
+    system.set_scales(found.unknowns, found.equations)
+    return found
+
+
+def measure_scales(system: ResidualSystem) -> Scales | None:
+    """The sizes for a system at its start; None where there is no last layer to solve for, or nothing is found.
+
+    The system is left with the last sizes that were tried.
+    """
+    network = system.trial.network
+    if not (system.pointwise and isinstance(network, JetNetwork)):
+        return None
+    head = sum(p.numel() for p in network.layers[-1].parameters())
+    if not 0 < head < system.theta.numel() or any(not p.requires_grad for p in network.parameters()):
+        return None
+    kept = system.theta
+    silent = kept.clone()
+    silent[-head:] = 0.0
+    found = Scales(torch.ones(system.problem.outputs, dtype=torch.float64), {})
+    try:
+        for _ in range(ROUNDS):
+            found = _round(system, silent, head, found)
+            if found is None:
+                return None
+        return found
+    finally:
+        system.load(kept)
+
+
+def _round(system: ResidualSystem, silent: Tensor, head: int, last: Scales) -> Scales | None:
+    """The sizes of the equations for the last sizes of the unknowns, and new sizes of the unknowns for those."""
+    system.set_scales(last.unknowns, {})
+    linearization = system.linearize(silent)
+    assert isinstance(linearization, TapeLinearization)
+    J, r = linearization.columns(silent.numel() - head, silent.numel()), linearization.residual
+    equations, weight, start = {}, torch.ones_like(r), 0
+    for term in system.points.terms:
+        scales = system.points.scales(term)
+        for name, columns in term.parts.items():
+            part = slice(start, start + columns * term.x.shape[0])
+            start = part.stop
+            slope = float(J[part].square().sum(1).mean().sqrt())
+            value = float(r[part].square().mean().sqrt())
+            if not math.isfinite(slope + value):
+                return None
+            # by the slope alone: then the solution does not depend on the sizes that were tried
+            weight[part] = 1.0 / max(slope if slope > 0 else value, TINY)
+            equations[name] = max(math.hypot(slope, value) / scales[name], TINY)
+    theta = silent.clone()
+    theta[-head:] = least_squares_step(J * weight[:, None], r * weight)
+    system.load(theta)
+    x = system.points.interior
+    with torch.no_grad():
+        part = system.trial(x) - (0.0 if system.trial.ansatz.trivial else system.trial.ansatz.offset(x))
+    sizes = part.double().cpu().square().mean(0).sqrt()
+    if not bool(torch.isfinite(sizes).all()):
+        return None
+    # an unknown that the equations leave at zero has no size to tell
+    unknowns = torch.where(sizes > TINY, sizes, last.unknowns)
+    return Scales(unknowns, {name: equations[name] for name in system.points.terms[0].parts})
