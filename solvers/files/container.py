@@ -32,7 +32,8 @@ CONFIG, PACKED = "config", "packed"
 MAX_DIMENSIONS = 16
 MAX_PATH = 4096  # characters of a path in a message
 
-Expected = Mapping[str, tuple[tuple[int | range, ...], Any]]
+# name -> (shape, dtype), in which a dimension may be a range of lengths; a list gives alternatives
+Expected = Mapping[str, Any]
 
 _KIND = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.:-]{{0,{MAX_NAME - 1}}}")
@@ -110,7 +111,8 @@ def read(
         path: The file.
         kind: The kind, or the kinds, that are welcome.
         expect: Called with the configuration before any array is read; gives name -> (shape, dtype) of every
-            array that the configuration implies; a dimension may be a ``range`` of lengths. Whatever it raises
+            array that the configuration implies; a dimension may be a ``range`` of lengths, and a
+            list gives alternatives. Whatever it raises
             makes the file refused, except a :class:`Mismatch`, which passes. None takes the file's word.
         optional: Names of implied arrays that the file may lack.
 
@@ -268,8 +270,11 @@ def _bytes(dtype: str, shape: tuple[int, ...]) -> int:
 def _check_expected(header: Header, expect: Callable, optional: Collection[str]) -> None:
     try:
         wanted = {
-            name: (tuple(shape), np.dtype(dtype).name)
-            for name, (shape, dtype) in expect(header.config).items()
+            name: [
+                (tuple(shape), np.dtype(dtype).name)
+                for shape, dtype in (entry if isinstance(entry, list) else [entry])
+            ]
+            for name, entry in expect(header.config).items()
         }
     except (FileFormatError, Mismatch):
         raise
@@ -282,9 +287,10 @@ def _check_expected(header: Header, expect: Callable, optional: Collection[str])
             raise FileFormatError(f"the array {name!r:.80} is missing, which its configuration implies")
         if name not in wanted:
             raise FileFormatError(f"the array {name!r:.80} does not belong to its configuration")
-        if not _agree(header.arrays[name], wanted[name]):
+        if not any(_agree(header.arrays[name], choice) for choice in wanted[name]):
+            choices = " or ".join(map(str, wanted[name]))
             raise FileFormatError(
-                f"the array {name!r:.80} has shape and type {header.arrays[name]}; {wanted[name]} is implied"
+                f"the array {name!r:.80} has shape and type {header.arrays[name]}; {choices} is implied"
             )
 
 
