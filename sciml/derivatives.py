@@ -126,3 +126,38 @@ class RecordingSource:
     def higher(self, axes: tuple[int, ...]) -> Tensor:
         self.highers.add(axes)
         return self._inner.higher(axes)
+
+
+class PerturbedSource:
+    """Answers of ``inner``, each off by a relative error of its own: what a residual makes of rounding in them.
+
+    Args:
+        inner: The right answers.
+        size: The relative error; its sign is random.
+        seed: Of the signs.
+    """
+
+    def __init__(self, inner: DerivativeSource, size: float, seed: int = 0):
+        self._inner, self._size = inner, size
+        self._rng = torch.Generator().manual_seed(seed)
+        self._known: dict[tuple[int, ...], Tensor] = {}
+
+    @property
+    def value(self) -> Tensor:
+        return self._off((), self._inner.value)
+
+    def first(self, i: int) -> Tensor:
+        return self._off((i,), self._inner.first(i))
+
+    def second(self, pairs: Pairs) -> Tensor:
+        # each summand by itself: a sum may vanish where its terms are large
+        return torch.stack([self._off(pair, self._inner.higher(pair)) for pair in pairs]).sum(0)
+
+    def higher(self, axes: tuple[int, ...]) -> Tensor:
+        return self._off(axes, self._inner.higher(axes))
+
+    def _off(self, key: tuple[int, ...], values: Tensor) -> Tensor:
+        if key not in self._known:
+            signs = torch.randint(2, values.shape, generator=self._rng) * 2 - 1
+            self._known[key] = values.detach() * (1.0 + self._size * signs.to(values))
+        return self._known[key]

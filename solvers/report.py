@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from types import NoneType
 from typing import Any, get_args, get_type_hints
+
+from sciml.solvers.files.limits import MAX_LINE, MAX_LINES
+from sciml.solvers.files.printable import printable
 
 OUTCOMES = ("converged", "max_time", "max_steps", "stalled", "diverged", "interrupted")
 
@@ -74,8 +78,11 @@ class Report(Mapping[str, Any]):
     def from_dict(cls, data: Any) -> Report:
         """The report that :meth:`to_json` described; names that this version does not know are left out.
 
+        It may come from a file of unknown origin: texts become printable, numbers are at least 0.
+
         Raises:
-            ValueError: A value of another type than the field's.
+            ValueError: A value of another type than the field's, a negative number, an outcome that is no word, or too
+                many lines.
         """
         if not isinstance(data, Mapping):
             raise ValueError("the statistics are no dictionary")
@@ -84,17 +91,35 @@ class Report(Mapping[str, Any]):
         for name, value in known.items():
             if not _fits(value, hints[name]):
                 raise ValueError(f"the statistics hold {name} = {value!r:.80}")
-        return cls(**known)
+        if not re.fullmatch("[a-z_]{1,40}", known.get("outcome", "unknown")):
+            raise ValueError(f"the statistics hold outcome = {known['outcome']!r:.80}")
+        return cls(**{name: _printable(value) for name, value in known.items()})
 
 
 NAMES = tuple(f.name for f in fields(Report))
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value read from a file is of a field's type; an int may stand for a float."""
+    """Whether a value read from a file is of a field's type and size; an int may stand for a float."""
+    if isinstance(value, (list, dict)) and len(value) > MAX_LINES:
+        return False
     if hint == list[str]:
         return isinstance(value, list) and all(isinstance(v, str) for v in value)
     if hint == dict[str, float]:
-        return isinstance(value, dict) and all(type(v) in (int, float) for v in value.values())
+        return isinstance(value, dict) and all(_is_number(v) for v in value.values())
     kind = next((k for k in get_args(hint) if k is not NoneType), hint)
-    return type(value) in (int, float) if kind is float else type(value) is kind
+    if kind is str:
+        return type(value) is str
+    return _is_number(value) and (kind is float or type(value) is int)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value < math.inf
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value, MAX_LINE)
+    if isinstance(value, list):
+        return [_printable(v) for v in value]
+    return {_printable(k): v for k, v in value.items()} if isinstance(value, dict) else value

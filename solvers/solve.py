@@ -18,7 +18,6 @@ from sciml.solvers.training.defaults import default_network
 from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.loop import Callback
 from sciml.solvers.training.resume import Saver, restore
-from sciml.solvers.training.scales import rescale
 from sciml.solvers.training.settings import (
     Settings,
     carry_out,
@@ -94,10 +93,7 @@ def solve(
         trial = Trial(problem, network)
         parameters = sum(p.numel() for p in network.parameters() if p.requires_grad)
         with few_threads(parameters, torch_too=True):
-            system = training_system(settings, trial, notes)
-            sizes = rescale(system)
-            if sizes is not None:
-                system.notes.append(sizes.note(problem.unknowns))
+            system = training_system(settings, trial, notes, measure=True)
             held_out = held_out_system(settings, system)
             method = method_for(optimizer, settings, system, parameters)
             run = make_run(settings, system, held_out, method, parameters, interruption)

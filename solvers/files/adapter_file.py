@@ -9,18 +9,31 @@ import numpy as np
 import torch
 
 from sciml.adapters import Adapter, fingerprint, from_dict
-from sciml.errors import ArgumentError, FileFormatError, SciMLError
+from sciml.ansatz import Trial
+from sciml.errors import ArgumentError, FileFormatError
 from sciml.problem import PDE
 from sciml.solvers.adapted import AdaptedAnswer
 from sciml.solvers.answer import Answer
 from sciml.solvers.files import container
-from sciml.solvers.files.identity import describe_problem, equation_probe, same
-from sciml.solvers.files.solution_file import Mismatch, problem_of
+from sciml.solvers.files.adapter_shapes import factor_shapes
+from sciml.solvers.files.container import Mismatch
+from sciml.solvers.files.identity import (
+    PROBE_SEED,
+    PROBES,
+    describe_problem,
+    equation_probe,
+    same,
+    same_values,
+    value_probe,
+)
+from sciml.solvers.files.printable import is_plain_name
+from sciml.solvers.files.solution_file import UNUSABLE, problem_of
 from sciml.solvers.report import Report
 
 KIND = "adapter"
 PROBE = "probe.equation"
-PROBES = 8
+POINTS, VALUES = "probe.points", "probe.values"  # of the adapted solution; version 0.1.0 did not write them
+NAME = "1 to 200 printable characters that are no path to elsewhere"
 KEPT = ("outcome", "seconds", "steps", "residual", "start", "optimizer", "points")
 
 
@@ -34,14 +47,17 @@ def save(tuned: AdaptedAnswer, path: str | os.PathLike, request: dict[str, Any] 
 
     Raises:
         FileWriteError: The folder is missing or cannot be written to.
-        ArgumentError: A factor is not finite.
+        ArgumentError: A factor is not finite, or the name is not plain text.
     """
+    if not is_plain_name(tuned.name):
+        raise ArgumentError(f"name needs {NAME}, got {tuned.name!r:.200}.")
     arrays = {
         f"{name}:{key}": factor.detach().cpu().numpy()
         for name, factors in tuned.adapter.factors.items()
         for key, factor in factors.items()
     }
     arrays[PROBE] = _probe(tuned.problem)
+    arrays |= _values(tuned)
     stats = tuned.stats.to_json()
     config = {
         "name": tuned.name,
@@ -49,6 +65,7 @@ def save(tuned: AdaptedAnswer, path: str | os.PathLike, request: dict[str, Any] 
         "problem": describe_problem(tuned.problem),
         "base": fingerprint(tuned.base.network),
         "terms": arrays[PROBE].shape[1],
+        "values": arrays[VALUES].shape[1],
         "stats": {k: stats[k] for k in KEPT if k in stats},
         "allow_nan": [PROBE],
     }
@@ -65,8 +82,11 @@ def read_request(path: str | os.PathLike) -> Any:
     """
     header = container.peek(path)
     if header.kind != KIND:
-        raise FileFormatError(f"{os.fsdecode(path)}: refused: it holds a {header.kind}, not an adapter.")
-    return header.config.get("request")
+        raise container.refusal(path, f"it holds a {header.kind}, not an adapter")
+    request = header.config.get("request")
+    if not isinstance(request, (dict, type(None))):
+        raise container.refusal(path, f"its request is no dictionary: {request!r:.80}")
+    return request
 
 
 def load(base: Answer, path: str | os.PathLike, problem: PDE | None = None) -> AdaptedAnswer:
@@ -82,24 +102,8 @@ def load(base: Answer, path: str | os.PathLike, problem: PDE | None = None) -> A
         ArgumentError: ``problem`` is needed, or is not the one of the file.
     """
 
-    def expect(config: dict[str, Any]) -> dict[str, tuple[tuple[int, ...], Any]]:
-        if config.get("base") != fingerprint(base.network):
-            raise FileFormatError(
-                "it was made for another base: the fingerprint of the base's structure and weights does not match"
-            )
-        if not set(config.get("allow_nan", ())) <= {PROBE}:
-            raise ValueError("its factors are allowed not to be finite")
-        adapter = Adapter(from_dict(config["adapter"]), base.network)
-        dtype = next(base.network.parameters()).detach().cpu().numpy().dtype
-        factors = {
-            f"{name}:{key}": (tuple(factor.shape), dtype)
-            for name, factors in adapter.factors.items()
-            for key, factor in factors.items()
-        }
-        return {**factors, PROBE: ((PROBES, int(config["terms"])), "float64")}
-
-    config, arrays = container.read(path, KIND, expect)
-    file = os.fsdecode(path)
+    config, arrays = container.read(path, KIND, _expected(base))
+    file = container.shown(path)
     try:
         adapter = Adapter(from_dict(config["adapter"]), base.network)
         with torch.no_grad():
@@ -107,22 +111,67 @@ def load(base: Answer, path: str | os.PathLike, problem: PDE | None = None) -> A
                 for key, factor in factors.items():
                     factor.copy_(torch.as_tensor(np.ascontiguousarray(arrays[f"{name}:{key}"])))
         solved = problem_of(config["problem"], problem, file)
-        name, stats = config["name"], Report.from_dict(config["stats"])
-    except FileFormatError as error:
-        raise FileFormatError(f"{file}: refused: {error}") from None
+        tuned = AdaptedAnswer(base, solved, adapter, config["name"], [], Report.from_dict(config["stats"]))
+        if not same(_probe(solved), arrays[PROBE]):
+            raise FileFormatError(
+                "it was trained for another equation or right-hand side than this problem's"
+            )
+        if VALUES in arrays:
+            _compare_values(tuned, arrays)
     except Mismatch as error:
         raise ArgumentError(str(error)) from None
-    except (SciMLError, LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-        raise FileFormatError(f"{file}: refused: its configuration does not fit: {error}.") from None
-    if not isinstance(name, str) or not name:
-        raise FileFormatError(f"{file}: refused: its name is no text.")
-    if not same(_probe(solved), arrays[PROBE]):
-        raise FileFormatError(
-            f"{file}: refused: it was trained for another equation or right-hand side than this problem's."
-        )
-    return AdaptedAnswer(base, solved, adapter, name, [], stats)
+    except FileFormatError as error:
+        raise container.refusal(path, error) from None
+    except UNUSABLE as error:
+        raise container.refusal(path, f"its configuration does not fit: {error}") from None
+    return tuned
+
+
+def _expected(base: Answer) -> Any:
+    """What arrays a configuration implies for that base, by arithmetic."""
+
+    def expect(config: dict[str, Any]) -> container.Expected:
+        if config.get("base") != fingerprint(base.network):
+            raise FileFormatError(
+                "it was made for another base: the fingerprint of the base's structure and weights does not match"
+            )
+        if not set(config.get("allow_nan", ())) <= {PROBE}:
+            raise ValueError("its factors are allowed not to be finite")
+        if not is_plain_name(config["name"]):
+            raise ValueError(f"its name needs {NAME}, got {config['name']!r:.80}")
+        if not isinstance(config.get("request"), (dict, type(None))):
+            raise ValueError(f"its request is no dictionary: {config['request']!r:.80}")
+        if type(config["terms"]) is not int or config["terms"] < 1:
+            raise ValueError(f"its terms need a whole number of at least 1, got {config['terms']!r:.80}")
+        dtype = next(base.network.parameters()).detach().cpu().numpy().dtype
+        shapes = factor_shapes(from_dict(config["adapter"]), base.network)
+        expected: dict[str, Any] = {name: (shape, dtype) for name, shape in shapes.items()}
+        expected[PROBE] = ((PROBES, config["terms"]), "float64")
+        if "values" in config:
+            outputs = base.problem.outputs
+            if config["values"] != outputs:
+                raise ValueError(f"it holds values of {config['values']!r:.80} unknowns, not of {outputs}")
+            expected[POINTS] = ((PROBES, base.problem.domain.dim), "float64")
+            expected[VALUES] = ((PROBES, outputs), "float64")
+        return expected
+
+    return expect
 
 
 def _probe(problem: PDE) -> np.ndarray:
     """What tells one equation and right-hand side from another."""
     return equation_probe(problem, problem.sample(PROBES, seed=PROBES))
+
+
+def _values(tuned: AdaptedAnswer) -> dict[str, np.ndarray]:
+    """The adapted solution at a few points: what notices a changed scale, which no shape shows."""
+    x = tuned.problem.sample(PROBES, seed=PROBE_SEED).double().cpu()
+    trial = Trial(tuned.problem, tuned.adapter.merge(tuned.base.network))  # of the factors as they are now
+    return {POINTS: x.contiguous().numpy(), VALUES: value_probe(trial, x)}
+
+
+def _compare_values(tuned: AdaptedAnswer, arrays: dict[str, np.ndarray]) -> None:
+    x = torch.from_numpy(arrays[POINTS].copy())
+    dtype = next(tuned.base.network.parameters()).dtype
+    if not same_values(value_probe(tuned.trial, x), arrays[VALUES], dtype):
+        raise FileFormatError("the adapted solution has other values than it had when it was saved")

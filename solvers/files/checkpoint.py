@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -63,11 +63,13 @@ class Checkpoint:
 
 
 def load_checkpoint(
-    path: str | os.PathLike, expect: Callable | None = None
+    path: str | os.PathLike,
+    expect: Callable[[dict[str, Any]], container.Expected] | None = None,
+    optional: Collection[str] = (),
 ) -> tuple[dict, dict[str, np.ndarray]]:
-    """``(config, arrays)`` of the newest save; ``expect`` as in :func:`container.read`.
+    """``(config, arrays)`` of the newest save; ``expect`` and ``optional`` as in :func:`container.read`.
 
     Raises:
         FileFormatError: As in :func:`container.read`; another kind of file is refused, too.
     """
-    return container.read(path, KIND, expect)
+    return container.read(path, KIND, expect, optional)

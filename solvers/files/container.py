@@ -13,7 +13,7 @@ import hmac
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -23,15 +23,27 @@ from sciml.errors import ArgumentError, ArgumentTypeError, FileFormatError, SciM
 from sciml.solvers.files import canonical_json
 from sciml.solvers.files.atomic import replace_file
 from sciml.solvers.files.hdf5_flat import DTYPES, MAX_DATASETS, MAX_NAME, FlatFile, build
+from sciml.solvers.files.printable import printable
 from sciml.solvers.files.seal import BLOCK, MAX_FILE_BYTES, load_sealed, seal, version_text
 
 FORMAT = "sciml"
 CONFIG, PACKED = "config", "packed"
 
 MAX_DIMENSIONS = 16
+MAX_PATH = 4096  # characters of a path in a message
+
+# name -> (shape, dtype), in which a dimension may be a range of lengths; a list gives alternatives
+Expected = Mapping[str, Any]
 
 _KIND = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.:-]{{0,{MAX_NAME - 1}}}")
+
+
+class Mismatch(Exception):
+    """The file is good, and what the caller gave does not belong to it, or something has to be given.
+
+    The one exception that an ``expect`` may raise through :func:`read`; its caller makes an ArgumentError of it.
+    """
 
 
 class Header(NamedTuple):
@@ -90,7 +102,8 @@ def write(
 def read(
     path: str | os.PathLike,
     kind: str | tuple[str, ...],
-    expect: Callable[[dict[str, Any]], Mapping[str, tuple[tuple[int, ...], Any]]] | None = None,
+    expect: Callable[[dict[str, Any]], Expected] | None = None,
+    optional: Collection[str] = (),
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Load what :func:`write` saved, reading the file as if it were hostile.
 
@@ -98,15 +111,17 @@ def read(
         path: The file.
         kind: The kind, or the kinds, that are welcome.
         expect: Called with the configuration before any array is read; gives name -> (shape, dtype) of every
-            array that the configuration implies. Whatever it raises makes the file refused. None takes the
-            file's word.
+            array that the configuration implies; a dimension may be a ``range`` of lengths, and a
+            list gives alternatives. Whatever it raises
+            makes the file refused, except a :class:`Mismatch`, which passes. None takes the file's word.
+        optional: Names of implied arrays that the file may lack.
 
     Returns:
         ``(config, arrays)``; tuples in the configuration have become lists, arrays are new and in C order.
 
     Raises:
         FileFormatError: The file is missing, damaged, forged, of another kind or of a newer version.
-        Nothing else is raised, whatever the file holds.
+        Nothing else is raised, whatever the file holds (a :class:`Mismatch` is raised by ``expect``).
     """
     kinds = (kind,) if isinstance(kind, str) else tuple(kind)
     with _refusals(path):
@@ -118,7 +133,7 @@ def read(
                     f"its kind is {header.kind!r}; {' or '.join(map(repr, kinds))} is needed"
                 )
             if expect is not None:
-                _check_expected(header, expect)
+                _check_expected(header, expect, optional)
             stored = _read_stored(file, header)
             digest = _digest(f"{FORMAT} {version} {header.kind}\n", text, stored)
             if not hmac.compare_digest(digest.encode(), file.attributes["digest"]):
@@ -252,25 +267,42 @@ def _bytes(dtype: str, shape: tuple[int, ...]) -> int:
     return math.prod(shape) * np.dtype(dtype).itemsize
 
 
-def _check_expected(header: Header, expect: Callable) -> None:
+def _check_expected(header: Header, expect: Callable, optional: Collection[str]) -> None:
     try:
         wanted = {
-            name: (tuple(shape), np.dtype(dtype).name)
-            for name, (shape, dtype) in expect(header.config).items()
+            name: [
+                (tuple(shape), np.dtype(dtype).name)
+                for shape, dtype in (entry if isinstance(entry, list) else [entry])
+            ]
+            for name, entry in expect(header.config).items()
         }
-    except FileFormatError:
+    except (FileFormatError, Mismatch):
         raise
     except Exception as error:
         raise FileFormatError(f"its configuration cannot be used: {type(error).__name__}: {error}") from None
     for name in sorted(wanted.keys() | header.arrays.keys()):
         if name not in header.arrays:
-            raise FileFormatError(f"the array {name!r} is missing, which its configuration implies")
+            if name in optional:
+                continue
+            raise FileFormatError(f"the array {name!r:.80} is missing, which its configuration implies")
         if name not in wanted:
             raise FileFormatError(f"the array {name!r:.80} does not belong to its configuration")
-        if header.arrays[name] != wanted[name]:
+        if not any(_agree(header.arrays[name], choice) for choice in wanted[name]):
+            choices = " or ".join(map(str, wanted[name]))
             raise FileFormatError(
-                f"the array {name!r} has shape and type {header.arrays[name]}; {wanted[name]} is implied"
+                f"the array {name!r:.80} has shape and type {header.arrays[name]}; {choices} is implied"
             )
+
+
+def _agree(found: tuple[tuple[int, ...], str], wanted: tuple[tuple[int | range, ...], str]) -> bool:
+    return (
+        found[1] == wanted[1]
+        and len(found[0]) == len(wanted[0])
+        and all(
+            n in limit if isinstance(limit, range) else n == limit
+            for n, limit in zip(found[0], wanted[0], strict=True)
+        )
+    )
 
 
 def _read_stored(file: FlatFile, header: Header) -> dict[str, np.ndarray]:
@@ -306,6 +338,8 @@ def _refusals(path: str | os.PathLike) -> Iterator[None]:
     try:
         yield
         return
+    except Mismatch:
+        raise
     except SciMLError as error:
         reason = str(error)
     except OSError as error:
@@ -315,4 +349,14 @@ def _refusals(path: str | os.PathLike) -> Iterator[None]:
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
     # raised here, outside of the handlers, so that it does not keep the file's bytes alive as its context
-    raise FileFormatError(f"{os.fsdecode(path)}: refused: {reason.rstrip('.')}.")
+    raise refusal(path, reason)
+
+
+def refusal(path: str | os.PathLike, reason: object) -> FileFormatError:
+    """The error for a file that is not taken; whatever the file, or its name, has brought into it is printable."""
+    return FileFormatError(f"{shown(path)}: refused: {printable(str(reason).rstrip('.'))}.")
+
+
+def shown(path: str | os.PathLike) -> str:
+    """A path for a message."""
+    return printable(os.fsdecode(path), MAX_PATH)

@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from sciml.ansatz import Trial
 from sciml.derivatives import AutogradSource
 from sciml.nn import KINDS
 from sciml.problem import PDE
 from sciml.solvers.files import canonical_json
+from sciml.solvers.files.printable import printable
 
 
 def describe_problem(problem: PDE) -> dict[str, Any]:
@@ -49,17 +51,23 @@ def describe_network(network: nn.Module) -> dict[str, Any]:
     }
 
 
+PROBES = 8  # points at which a file keeps values, to recognise another problem or network
+PROBE_SEED = 20_011
+FLOAT32_SLACK = 1e4  # factor on the difference of values that were computed in float32
 AGREE = 1e-6  # largest relative difference of two probes that are the same; another machine rounds otherwise
 
 
 def differences(saved: Any, given: Any, ignore: tuple[str, ...] = ()) -> list[str]:
-    """Sentences ``key: saved, not given`` for what differs between two descriptions."""
+    """Sentences ``key: saved, not given`` for what differs between two descriptions; printable."""
     if not isinstance(saved, dict) or not isinstance(given, dict):
-        return [] if saved == given else [f"{saved!r}, not {given!r}"]
+        return [] if saved == given else [f"{printable(repr(saved), 100)}, not {given!r}"]
     out = []
     for key in [*given, *(k for k in saved if k not in given)]:
         if key not in ignore:
-            out += [f"{key}: {text}" for text in differences(saved.get(key), given.get(key), ignore)]
+            out += [
+                f"{printable(key, 100)}: {text}"
+                for text in differences(saved.get(key), given.get(key), ignore)
+            ]
     return out
 
 
@@ -80,8 +88,20 @@ def equation_probe(problem: PDE, x: torch.Tensor) -> np.ndarray:
     return torch.cat([t.detach() for t in terms.values()], dim=1).double().cpu().contiguous().numpy()
 
 
+def value_probe(trial: Trial, x: torch.Tensor) -> np.ndarray:
+    """The trial function's values ``(n, m)`` at ``x (n, d)``, as float64."""
+    like = next(trial.network.parameters())
+    with torch.no_grad():
+        return trial(x.to(like)).double().cpu().contiguous().numpy()
+
+
+def same_values(here: np.ndarray, saved: np.ndarray, dtype: torch.dtype) -> bool:
+    """Whether values of a solution are the saved ones, as far as another machine computes them alike in that dtype."""
+    return same(here, saved, 1.0 if dtype == torch.float64 else FLOAT32_SLACK)
+
+
 def same(here: np.ndarray, saved: np.ndarray, slack: float = 1.0) -> bool:
-    """Whether two probes agree, relative to the largest saved value, where both are finite.
+    """Whether two probes agree, relative to the largest saved value, where the saved one is finite.
 
     Args:
         here, saved: The probes.
@@ -89,6 +109,6 @@ def same(here: np.ndarray, saved: np.ndarray, slack: float = 1.0) -> bool:
     """
     if here.shape != saved.shape:
         return False
-    known = np.isfinite(here) & np.isfinite(saved)
+    known = np.isfinite(saved)
     size = max(float(np.abs(saved[known]).max(initial=0.0)), 1e-300)
-    return bool((np.abs(here - saved)[known] <= AGREE * slack * size).all())
+    return bool((np.abs(here - saved)[known] <= AGREE * slack * size).all())  # a nan here is no agreement

@@ -7,10 +7,8 @@ what the file remembers of it.
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,15 +22,27 @@ from sciml.nn import from_config
 from sciml.problem import PDE
 from sciml.solvers.answer import Answer
 from sciml.solvers.files import container
+from sciml.solvers.files.container import Mismatch
 from sciml.solvers.files.history import expected_columns, history_arrays, history_rows
-from sciml.solvers.files.identity import describe_network, describe_problem, differences, equation_probe, same
+from sciml.solvers.files.identity import (
+    PROBE_SEED,
+    PROBES,
+    describe_network,
+    describe_problem,
+    differences,
+    equation_probe,
+    same,
+    same_values,
+    value_probe,
+)
+from sciml.solvers.files.printable import printable
+from sciml.solvers.files.shapes import check_cost, state_shapes
 from sciml.solvers.report import Report
 
 KIND = "solution"
 NETWORK = "network."  # prefix of the weights' and buffers' arrays
-PROBES = 8  # points at which the file keeps values, to recognise another problem or model
-PROBE_SEED = 20_011
-FLOAT32_SLACK = 1e4  # factor on the difference of values that were computed in float32
+# what building from a configuration of unknown origin may raise
+UNUSABLE = (SciMLError, ArithmeticError, LookupError, TypeError, ValueError, RuntimeError, AttributeError)
 COMPARED = ("coordinates", "unknowns", "lower", "upper", "conditions")
 
 
@@ -56,11 +66,13 @@ def save(answer: Answer, path: str | os.PathLike) -> None:
         "network": describe_network(answer.network),
         "dtype": str(next(answer.network.parameters()).dtype).removeprefix("torch."),
         "history": columns,
-        "rows": len(answer.history),
+        "rows": len(next(iter(rows.values()), ())),
         "stats": answer.stats.to_json(),
         "equations": probes["probe.equation"].shape[1],
         "allow_nan": [*rows, "probe.equation"],
     }
+    if answer.trial.scale is not None:
+        config["scale"] = answer.trial.scale.tolist()
     container.write(path, KIND, config, {**arrays, **rows, **probes})
 
 
@@ -80,8 +92,8 @@ def load(path: str | os.PathLike, problem: PDE | None = None, model: nn.Module |
     for name, value, kind in (("problem", problem, PDE), ("model", model, nn.Module)):
         if value is not None and not isinstance(value, kind):
             raise ArgumentTypeError(f"{name} needs a {kind.__name__} instance, got {value!r}.")
-    config, arrays = container.read(path, KIND, _expected(path))
-    name, given = os.fsdecode(path), problem is not None
+    config, arrays = container.read(path, KIND, _expected(model))
+    name, given = container.shown(path), problem is not None
     try:
         problem = problem_of(config["problem"], problem, name)
         trial = _trial(config, arrays, problem, model, name)
@@ -89,33 +101,27 @@ def load(path: str | os.PathLike, problem: PDE | None = None, model: nn.Module |
     except Mismatch as error:
         raise ArgumentError(str(error)) from None
     except FileFormatError as error:
-        raise FileFormatError(f"{name}: refused: {error}") from None
-    except (SciMLError, LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-        raise FileFormatError(f"{name}: refused: its configuration cannot be used: {error}.") from None
+        raise container.refusal(path, error) from None
+    except UNUSABLE as error:
+        raise container.refusal(path, f"its configuration cannot be used: {error}") from None
     _compare_probes(problem, trial, arrays, given or model is not None, name)
     return Answer(problem, trial, history, stats)
 
 
-class Mismatch(Exception):
-    """What the caller gave does not belong to the file, or something has to be given."""
+def _expected(model: nn.Module | None) -> Any:
+    """What arrays a configuration implies, by arithmetic, within what a file alone may ask for."""
 
-
-def _expected(path: str | os.PathLike) -> Any:
-    """What arrays a configuration implies, of sizes that its file can hold."""
-
-    def expect(config: dict[str, Any]) -> Mapping[str, tuple[tuple[int, ...], Any]]:
-        dtype, rows = config["dtype"], config["rows"]
-        if dtype not in ("float32", "float64"):
-            raise ValueError(f"dtype is {dtype!r}")
-        if type(rows) is not int or rows < 0:
-            raise ValueError(f"rows is {rows!r}")
-        tensors = {name: (tuple(shape), kind) for name, (kind, shape) in config["network"]["tensors"].items()}
-        total = sum(math.prod(shape) for shape, _ in tensors.values())
-        if total > os.path.getsize(path):
-            raise ValueError(f"its network of {total} numbers does not fit into the file")
-        if config["network"]["config"] is not None:
-            _check_size(config["network"]["config"], total)
-        history = expected_columns(config["history"], rows)
+    def expect(config: dict[str, Any]) -> container.Expected:
+        if config["dtype"] not in ("float32", "float64"):
+            raise ValueError(f"dtype is {config['dtype']!r:.80}")
+        saved = config["network"]
+        tensors = {name: (tuple(shape), kind) for name, (kind, shape) in saved["tensors"].items()}
+        if saved["config"] is not None:
+            if state_shapes(saved["config"]) != {name: shape for name, (shape, _) in tensors.items()}:
+                raise ValueError("its network configuration does not go with its tensors")
+            if model is None:
+                check_cost(saved["config"])
+        history = expected_columns(config["history"], _count(config["rows"], "rows"))
         if not set(config["allow_nan"]) <= {*history, "probe.equation"}:
             raise ValueError("its weights are allowed not to be finite")
         columns = len(config["problem"]["coordinates"])
@@ -124,24 +130,16 @@ def _expected(path: str | os.PathLike) -> Any:
             **history,
             "probe.points": ((PROBES, columns), "float64"),
             "probe.values": ((PROBES, len(config["problem"]["unknowns"])), "float64"),
-            "probe.equation": ((PROBES, int(config["equations"])), "float64"),
+            "probe.equation": ((PROBES, _count(config["equations"], "equations")), "float64"),
         }
 
     return expect
 
 
-def _check_size(network: dict[str, Any], total: int) -> None:
-    """Refuse a network configuration that would build far more numbers than the file holds."""
-    widths = network["widths"]
-    pairs = sum(a * b for a, b in pairwise(widths))
-    factor = 1
-    for name, value in network.items():
-        if name not in ("widths", "seed"):
-            factor = max(
-                [factor, *(n for n in (value if isinstance(value, list) else [value]) if type(n) is int)]
-            )
-    if not 0 < pairs * factor <= min(1000 * total + 10**6, 16 * total + 5 * 10**7):
-        raise ValueError(f"its network configuration does not go with {total} numbers")
+def _count(value: Any, name: str) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{name} is {value!r:.80}")
+    return value
 
 
 def problem_of(saved: dict[str, Any], given: PDE | None, name: str) -> PDE:
@@ -155,7 +153,7 @@ def problem_of(saved: dict[str, Any], given: PDE | None, name: str) -> PDE:
     label = saved["class"] if saved["name"] is None else f"{saved['name']} with functions of your own"
     if given is None and saved["custom"]:
         raise Mismatch(
-            f"problem is needed: {name} was made with {str(label)[:80]}, which only Python code can state. "
+            f"problem is needed: {name} was made with {printable(label, 80)}, which only Python code can state. "
             "Give it as problem=..."
         )
     built = given
@@ -183,7 +181,7 @@ def _trial(
     saved = config["network"]
     if model is None and saved["config"] is None:
         raise Mismatch(
-            f"model is needed: {name} holds the weights of a {str(saved['class'])[:80]}, which only Python "
+            f"model is needed: {name} holds the weights of a {printable(saved['class'], 80)}, which only Python "
             "code can build. Give one as model=..."
         )
     network = from_config(saved["config"]) if model is None else model
@@ -196,18 +194,26 @@ def _trial(
         raise FileFormatError(f"its network contradicts itself: {'; '.join(other[:3])}.")
     weights = {key: torch.from_numpy(arrays[f"{NETWORK}{key}"].copy()) for key in here}
     network.load_state_dict(weights)
-    return Trial(problem, network)
+    return Trial(problem, network, scale=_scale(config.get("scale"), problem.outputs))
+
+
+def _scale(saved: Any, unknowns: int) -> torch.Tensor | None:
+    """Sizes of the unknowns; None in a file that has none."""
+    if saved is None:
+        return None
+    if not isinstance(saved, list) or len(saved) != unknowns:
+        raise ValueError(f"its scale is {saved!r:.80}")
+    if not all(type(v) is float and v > 0 for v in saved):
+        raise ValueError(f"its scale is {saved!r:.80}")
+    return torch.tensor(saved, dtype=torch.float64)
 
 
 def _probes(problem: PDE, trial: Trial) -> dict[str, np.ndarray]:
     """Values at a few points inside, of the solution and of the equation at a fixed function."""
     x = problem.sample(PROBES, seed=PROBE_SEED).double().cpu()
-    like = next(trial.network.parameters())
-    with torch.no_grad():
-        values = trial(x.to(like)).double()
     return {
         "probe.points": _array(x),
-        "probe.values": _array(values),
+        "probe.values": value_probe(trial, x),
         "probe.equation": equation_probe(problem, x),
     }
 
@@ -217,11 +223,8 @@ def _compare_probes(
 ) -> None:
     """Compare solution and equation with what they were when the file was written."""
     x = torch.from_numpy(arrays["probe.points"].copy())
-    like = next(trial.network.parameters())
-    with torch.no_grad():
-        values = _array(trial(x.to(like)).double())
-    slack = 1.0 if like.dtype == torch.float64 else FLOAT32_SLACK
-    if not same(values, arrays["probe.values"], slack):
+    dtype = next(trial.network.parameters()).dtype
+    if not same_values(value_probe(trial, x), arrays["probe.values"], dtype):
         what = f"{name}: the solution has other values than it had when it was saved"
         if custom:
             raise ArgumentError(f"{what}; problem= (its conditions) or model= is not the one of the file.")

@@ -83,6 +83,14 @@ class AdaptedSystem(AdaptedProblem):
         """See ``ResidualSystem.silent_value``."""
         return self.inner.silent_value()
 
+    def silent_theta(self) -> None:
+        """An adapter has no factors for a network that is zero."""
+        return None
+
+    def size_of_terms(self) -> float:
+        """See ``ResidualSystem.size_of_terms``."""
+        return self.inner.size_of_terms()
+
     def balance(self, theta: Tensor) -> None:
         """See ``ResidualSystem.balance``."""
         self.inner.balance(self.variables(theta))

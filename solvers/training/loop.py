@@ -32,6 +32,9 @@ OVERFIT = 4.0  # held-out loss over training loss from which more points are ask
 GROWTH = 1.5
 STALL_LOOKS = 12  # looks without progress before the end
 FIRST_ORDER_STALL = 50
+CANCELLED = (
+    1e-5  # share of what cancels in the equations that a relative residual is measured against at least
+)
 PROGRESS = 0.97  # held-out loss must fall below this share of its best to count as progress
 
 
@@ -118,6 +121,7 @@ class Run:
         best_theta: The parameters of the lowest held-out loss; None before the first look.
         counters: What the decisions depend on.
         scale: Residual of the trial function without a network; residuals are reported relative to it.
+        silent: That residual relative to ``scale``: 1, or less where rounding is all that is left of it.
         history: A row of numbers a look.
         notes: What a user should know.
         seconds_before: Time of earlier runs that this one continues.
@@ -181,6 +185,10 @@ class Run:
         self._start = start
         outcome = "max_steps"
         try:
+            silent = self._solved_by_conditions() if self.iteration is None else None
+            if silent is not None:
+                self.notes.append("the conditions alone solve the equation: the network's part is zero.")
+                return self.jump(silent)
             if self.iteration is None:
                 self.system.balance(self.theta)
                 self.held_out.points.weights = dict(self.system.points.weights)
@@ -352,14 +360,25 @@ class Run:
         return self.seconds_before + time.perf_counter() - self._start
 
     def _residual_scale(self) -> float:
-        """Size of the residual when the network's part is zero: what there is to be solved."""
+        """Size of the residual when the network's part is zero: what there is to be solved.
+
+        At least a share of what cancels in the equations: a problem that its conditions solve leaves rounding only.
+        """
         held = self.held_out.silent_value()
-        scale = math.sqrt(2.0 * held) if math.isfinite(held) else 0.0
-        if scale == 0:  # nothing is asked of a network that is zero: measure against the start
+        silent = math.sqrt(2.0 * held) if math.isfinite(held) else 0.0
+        scale = max(silent, CANCELLED * self.held_out.size_of_terms())
+        if scale == 0 and not math.isfinite(held):  # measure against the start
             start = self.held_out.value(self.theta)
-            scale = max(math.sqrt(2.0 * start) if math.isfinite(start) else 1.0, 1e-300)
+            scale = math.sqrt(2.0 * start) if math.isfinite(start) else 1.0
         self.system.load(self.theta)
-        return scale
+        self.silent = (
+            silent / scale if scale > 0 and math.isfinite(held) else (0.0 if scale == 0 else math.inf)
+        )
+        return scale or 1.0
+
+    def _solved_by_conditions(self) -> Tensor | None:
+        """Parameters of a zero network, where nothing is left for one to solve."""
+        return self.system.silent_theta() if self.silent <= self.limits.tol else None
 
 
 def _name_of(callback: Callback) -> str:

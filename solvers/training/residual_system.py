@@ -10,12 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from sciml.ansatz import Trial
+from sciml.derivatives import AutogradSource, DetachedSource, PerturbedSource
 from sciml.errors import ArgumentError
 from sciml.jacobian.graph import GraphCurvature, GraphLinearization
 from sciml.jacobian.tape import TapeLinearization, mixing_error
 from sciml.problem import PDE
 from sciml.solvers.training.points import Points
 
+SAMPLE = 64  # points at which the size of the equations' terms is measured
+PERTURBATION = 1e-4  # relative
 MIXING = 1e-3  # J v against a difference quotient: relative disagreement from which a residual counts as not pointwise
 
 
@@ -128,6 +131,40 @@ class ResidualSystem:
         loss = self.value(torch.zeros_like(kept))
         self.load(kept)
         return loss
+
+    def silent_theta(self) -> Tensor | None:
+        """Parameters ``(P,)`` of a network that is zero everywhere and can still be trained: its last layer is zero.
+
+        None where the network is no chain of layers.
+        """
+        layers = getattr(self.trial.network, "layers", None)
+        if not isinstance(layers, nn.ModuleList) or not all(p.requires_grad for p in layers[-1].parameters()):
+            return None
+        theta = self.theta
+        last = sum(p.numel() for p in layers[-1].parameters())
+        theta[len(theta) - last :] = 0.0
+        return theta
+
+    def size_of_terms(self) -> float:
+        """Size of what cancels in the equations where the network is zero, in the units of the residual.
+
+        By how much the residual changes when each derivative in it is off by a known relative error. Rounding alone leaves a
+        residual of some 1e-16 of it.
+        """
+        term = self.points.terms[0]
+        x, scales = term.x[:SAMPLE], self.points.scales(term)
+        source = AutogradSource(self.trial.ansatz.offset, x)
+        try:
+            exact = term.function(self.problem.field(DetachedSource(source)), x)
+            off = term.function(self.problem.field(PerturbedSource(source, PERTURBATION)), x)
+        except (RuntimeError, ArithmeticError):  # a residual that must not meet such values
+            return 0.0
+        rows = len(term.x) / len(x)
+        square = sum(
+            rows * float(((off[name] - exact[name]) * scales[name]).square().sum()) for name in term.parts
+        )
+        size = math.sqrt(square) / PERTURBATION
+        return size if math.isfinite(size) else 0.0
 
     # ---- sizes and weights
 

@@ -10,28 +10,34 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sciml.errors import ArgumentError, FileFormatError
-from sciml.solvers.files import atomic
+from sciml.errors import ArgumentError
+from sciml.solvers.files import atomic, container
 from sciml.solvers.files.checkpoint import Checkpoint, load_checkpoint
 from sciml.solvers.files.history import history_arrays, history_rows
-from sciml.solvers.files.identity import describe_network, describe_problem, differences
+from sciml.solvers.training.expected_state import (
+    COUNTERS,
+    IMPORTANCE,
+    LIST,
+    METHOD,
+    POINTS,
+    REALS,
+    ExpectedState,
+    identity,
+    real,
+)
 from sciml.solvers.training.loop import Counters, Event, Run
 
-COUNTERS = tuple(f.name for f in fields(Counters) if f.type in ("int", "bool"))
-REALS = ("best", "mark", "seconds_before", "scale")  # may be inf: kept as an array
-METHOD, LIST = "method.", ":list"
-IRRELEVANT = ("tensors", "seed")  # initial weights are replaced; the seed of the run has another name
-MAX_ROWS = 10_000  # of anything that a method keeps besides the parameters: pairs of L-BFGS, ...
 # A residual at the saved parameters that differs relatively by more than SAME, and by more than ROUNDING of
 # the problem's size, which another machine may do, belongs to another problem.
 SAME, ROUNDING = 1e-6, 1e-10
+SAME_SCALE = 1e-4  # also for sums in float32
 
 
 class Saver:
@@ -74,9 +80,9 @@ def capture(run: Run, seconds: float) -> tuple[dict[str, Any], dict[str, np.ndar
         tensors["best_theta"] = run.best_theta
     points, counters = run.system.points, asdict(run.counters)
     for k, term in enumerate(points.terms):
-        tensors[f"points.{k}"] = term.x
+        tensors[f"{POINTS}{k}"] = term.x
         if term.importance is not None:
-            tensors[f"importance.{k}"] = term.importance[:, 0]
+            tensors[f"{IMPORTANCE}{k}"] = term.importance[:, 0]
     arrays = {name: _array(t) for name, t in tensors.items()}
     reals = counters | {"seconds_before": seconds, "scale": run.scale}
     columns, rows = history_arrays(run.history)
@@ -85,6 +91,8 @@ def capture(run: Run, seconds: float) -> tuple[dict[str, Any], dict[str, np.ndar
         "identity": identity(run),
         "counters": {name: counters[name] for name in COUNTERS},
         "counts": [term.count for term in points.terms],
+        "rows": [len(term.x) for term in points.terms],
+        "weighted": [k for k, term in enumerate(points.terms) if term.importance is not None],
         "weights": dict(points.weights),
         "held_out_weights": dict(run.held_out.points.weights),
         "method": {name: _plain(value) for name, value in numbers.items()},
@@ -101,54 +109,50 @@ def restore(run: Run, path: str | os.PathLike) -> None:
     """Put a fresh run of the same problem, network, optimiser and seed into the state that ``path`` holds.
 
     Raises:
-        FileFormatError: The file is missing, damaged or no checkpoint.
+        FileFormatError: The file is missing, damaged or no checkpoint, or its state cannot be one of this run.
         ArgumentError: It belongs to another problem, network, optimiser, seed or dtype; the message says
             which.
     """
-    config, arrays = load_checkpoint(path)
-    name = os.fsdecode(path)
-    other = differences(config.get("identity"), identity(run), ignore=IRRELEVANT)
-    if other:
-        raise ArgumentError(f"resume={name!r} belongs to another run: {'; '.join(other)}.")
+    name, expected = container.shown(path), ExpectedState(run)
     try:
-        _check_shapes(run, arrays)
+        config, arrays = load_checkpoint(path, expected, expected.optional)
+    except container.Mismatch as error:
+        raise ArgumentError(f"resume={name!r} belongs to another run: {error}.") from None
+    fresh = run.scale, run.held_out.silent_value()
+    try:
+        expected.check_values(config, arrays)
         _put(run, config, arrays)
         here, saved = run.held_out.value(run.theta), float(config["held_out"])
-    except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-        raise FileFormatError(f"{name}: refused: its state cannot be used: {error}.") from None
+        best = math.inf if run.best_theta is None else run.held_out.value(run.best_theta)
+    except Exception as error:  # problem and network have been evaluated before, so it is the state
+        raise container.refusal(path, f"its state cannot be used: {error}") from None
+    _check_scale(run, name, *fresh)
+    _check_loss(run, name, "", saved, here)
+    if run.counters.best < math.inf:
+        _check_loss(run, name, "best ", run.counters.best, best)
+    run.system.load(run.theta)
+
+
+def _check_loss(run: Run, name: str, which: str, saved: float, here: float) -> None:
+    """Whether the loss at saved parameters is the saved one: it tells one problem from another."""
     before, now = math.sqrt(2 * max(saved, 0.0)) / run.scale, math.sqrt(2 * max(here, 0.0)) / run.scale
-    if math.isfinite(saved) and not abs(now - before) <= SAME * before + ROUNDING:
+    # one that was not finite has to be that again
+    if not (
+        abs(now - before) <= SAME * before + ROUNDING if math.isfinite(saved) else not math.isfinite(here)
+    ):
         raise ArgumentError(
-            f"resume={name!r} belongs to another problem: with the saved parameters its relative residual "
+            f"resume={name!r} belongs to another problem: with the saved {which}parameters its relative residual "
             f"was {before:.3e}, here it is {now:.3e}. Give the same equation, source, conditions and model."
         )
 
 
-def identity(run: Run) -> dict[str, Any]:
-    """What must be the same for a run to be continued."""
-    return {
-        "problem": describe_problem(run.problem),
-        "network": describe_network(run.system.trial.network),
-        "optimizer": repr(run.method),
-        "run_seed": run.seed,
-        "dtype": str(run.theta.dtype).removeprefix("torch."),
-    }
-
-
-def _check_shapes(run: Run, arrays: Mapping[str, np.ndarray]) -> None:
-    """Refuse arrays that cannot be the state of this run."""
-    P, d = run.theta.numel(), run.problem.domain.dim
-    for name, array in arrays.items():
-        if name in ("theta", "best_theta"):
-            fits = array.shape == (P,)
-        elif name.startswith("points."):
-            fits = array.ndim == 2 and array.shape[1] == d and array.shape[0] > 0
-        elif name.startswith(METHOD):
-            fits = array.ndim <= 2 and all(n == P or n <= MAX_ROWS for n in array.shape)
-        else:
-            fits = array.ndim == 1
-        if not fits:
-            raise ValueError(f"the array {name!r} has shape {array.shape}")
+def _check_scale(run: Run, name: str, fresh: float, silent: float) -> None:
+    """Whether residuals are relative to the same size, where that does not depend on a network's first weights."""
+    if 0 < silent < math.inf and not abs(run.scale - fresh) <= SAME_SCALE * fresh:
+        raise ArgumentError(
+            f"resume={name!r} belongs to another problem: its residuals are relative to {run.scale:.3e}, here they are "
+            f"to {fresh:.3e}. Give the same equation, source and conditions."
+        )
 
 
 def _put(run: Run, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
@@ -158,21 +162,23 @@ def _put(run: Run, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> 
         return torch.from_numpy(arrays[name].copy()).to(points.like.device)
 
     for k, term in enumerate(points.terms):
-        term.count = int(config["counts"][k])
-        importance = f"importance.{k}"
+        term.count = config["counts"][k]
+        importance = f"{IMPORTANCE}{k}"
         factors = tensor(importance).to(points.like)[:, None] if importance in arrays else None
-        term.place(system.trial, tensor(f"points.{k}").to(points.like), factors)
+        term.place(system.trial, tensor(f"{POINTS}{k}").to(points.like), factors)
     for weights, saved in ((points.weights, "weights"), (held_out.weights, "held_out_weights")):
         for name in weights:
-            weights[name] = float(config[saved][name])
+            weights[name] = real(name, config[saved][name])
     reals = dict(zip(REALS, arrays["reals"].tolist(), strict=True))
-    whole = {name: type(getattr(run.counters, name))(config["counters"][name]) for name in COUNTERS}
-    run.counters = Counters(**whole, best=reals["best"], mark=reals["mark"])
+    run.counters = Counters(**config["counters"], best=reals["best"], mark=reals["mark"])
     run.seconds_before, run.scale = reals["seconds_before"], reals["scale"]
     theta = tensor("theta").to(points.like)
     run.best_theta = tensor("best_theta").to(points.like) if "best_theta" in arrays else None
     run.history = history_rows(config["history"], arrays)
-    saved_state = {name: _from_text(value) for name, value in config["method"].items()}
+    saved_state = {
+        name: real(name, value) if isinstance(value, dict) else value
+        for name, value in config["method"].items()
+    }
     for name in arrays:
         if name.startswith(METHOD):
             saved_state[name.removeprefix(METHOD).replace(LIST, "[]")] = tensor(name)
@@ -187,7 +193,3 @@ def _array(t: Tensor) -> np.ndarray:
 def _plain(value: Any) -> Any:
     """JSON has no inf and nan: these go as text."""
     return value if isinstance(value, (bool, int)) or math.isfinite(value) else {"float": str(value)}
-
-
-def _from_text(value: Any) -> Any:
-    return float(value["float"]) if isinstance(value, dict) else value

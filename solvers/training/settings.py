@@ -21,6 +21,7 @@ from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.loop import Callback, Limits, Run, System
 from sciml.solvers.training.progress import ProgressBar
 from sciml.solvers.training.residual_system import ResidualSystem
+from sciml.solvers.training.scales import rescale
 
 TOLERANCE = 1e-8  # relative held-out residual at which a solve counts as converged
 MAX_TIME = 60.0  # seconds, so that a first try always comes back
@@ -74,14 +75,33 @@ class Settings:
 
 
 def training_system(
-    settings: Settings, trial: Trial, notes: Sequence[str], at_least: int = 0, *, check: bool = True
+    settings: Settings,
+    trial: Trial,
+    notes: Sequence[str],
+    at_least: int = 0,
+    *,
+    measure: bool = False,
+    check: bool = True,
 ) -> ResidualSystem:
-    """The residual system to train on, with the first points drawn; ``notes`` on the problem go before its own."""
+    """The residual system to train on, with the first points drawn.
+
+    Args:
+        settings: Of the solve.
+        trial: With the network at its start.
+        notes: On the problem; they go before the system's own.
+        at_least: Interior points at least.
+        measure: Whether to measure the sizes of unknowns and equations.
+        check: Whether to look for rows that mix points; it is done in the sizes that were measured.
+    """
     parameters = sum(p.numel() for p in trial.network.parameters() if p.requires_grad)
     count = settings.points or max(default_points(settings.problem, parameters), at_least)
     boundary = max(40, count // 4)
-    system = ResidualSystem(settings.problem, trial, count, boundary, seed=settings.seed, check=check)
-    system.notes = [*notes, *system.notes]
+    system = ResidualSystem(settings.problem, trial, count, boundary, seed=settings.seed, check=False)
+    sizes = rescale(system) if measure else None
+    if check and system.pointwise:
+        system.check_pointwise()
+    found = [] if sizes is None else [sizes.note(settings.problem.unknowns)]
+    system.notes = [*notes, *system.notes, *found]
     return system
 
 

@@ -146,7 +146,7 @@ class QuasiNewtonMethod:
         if a <= 1e-15:
             return 1.0, shrink
         c = math.sqrt(a / (1.0 + a))
-        least = min(1.0, h * (1.0 - c))
+        least = max(min(1.0, h * (1.0 - c)), 1e-300)  # 0 where c rounds to 1
         theta = max((least - 1.0) / a, min(1.0 / least, (1.0 - b) / b))
         sigma = 1.0 + theta * a
         phi = (1.0 - theta) / sigma

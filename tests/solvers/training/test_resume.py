@@ -8,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 import sciml
+from benchmarks import fuzz
 from sciml import nn, pdes
 from sciml.errors import ArgumentError, FileFormatError, FileWriteError
 from sciml.solvers.files import container
@@ -195,34 +197,238 @@ def test_files_that_are_no_checkpoint_are_refused(checkpoint, tmp_path):
             solve(pdes.Poisson(2), mlp, 20, resume=file, points=30)
 
 
-@pytest.mark.parametrize("name", ["theta", "points.0", "reals", "best_theta"])
-@pytest.mark.parametrize("how", ["missing", "too short", "another shape"])
+@pytest.mark.parametrize("name", ["theta", "points.0", "reals", "best_theta", "history.step"])
+@pytest.mark.parametrize("how", ["missing", "too short", "another shape", "another type"])
 def test_a_state_that_does_not_fit_is_refused(name, how, checkpoint, tmp_path):
     config, arrays = container.read(checkpoint, "checkpoint")
     if how == "missing":
         del arrays[name]
     elif how == "too short":
         arrays[name] = arrays[name][:-1] if name != "points.0" else arrays[name][:, :1]
-    else:
+    elif how == "another shape":
         arrays[name] = arrays[name][None]
+    else:
+        arrays[name] = arrays[name].astype(np.float32)
+    wanted = ArgumentError if (name, how) == ("best_theta", "missing") else FileFormatError
+    with pytest.raises(wanted, match=r"forged\.h5"):
+        forge(config, arrays, tmp_path)
+
+
+def forge(config, arrays, tmp_path, **change):
+    """Resume from a file with right seal and digest, and another content."""
     file = tmp_path / "forged.h5"
-    container.write(file, "checkpoint", config, arrays)
-    if (name, how) == ("best_theta", "missing"):
-        return  # a run that has no best state yet
-    with pytest.raises(FileFormatError, match="its state cannot be used"):
-        solve(pdes.Poisson(2), mlp, 20, resume=file, points=30)
+    container.write(file, "checkpoint", {**config, **change}, arrays)
+    return solve(pdes.Poisson(2), mlp, 14, resume=file, points=30)
 
 
-@pytest.mark.parametrize("key", ["counters", "counts", "weights", "method", "history", "held_out"])
+KEYS = ("identity", "counters", "counts", "weights", "held_out_weights", "method", "history", "held_out")
+
+
+@pytest.mark.parametrize("key", [*KEYS, "allow_nan", "rows"])
 def test_a_configuration_that_does_not_fit_is_refused(key, checkpoint, tmp_path):
     config, arrays = container.read(checkpoint, "checkpoint")
-    file = tmp_path / "forged.h5"
-    for value in ({}, [], "text", None):
-        container.write(file, "checkpoint", {**config, key: value}, arrays)
-        if (key, value) == ("history", []):
+    for value in ({}, [], "text", None, 3, [[]], {"a": {}}):
+        if (key, value) == ("allow_nan", []):
             continue
-        with pytest.raises(FileFormatError, match="its state cannot be used"):
-            solve(pdes.Poisson(2), mlp, 20, resume=file, points=30)
+        with pytest.raises((FileFormatError, ArgumentError), match=r"needs a list of names|belongs|refused"):
+            forge(config, arrays, tmp_path, **{key: value})
+    del config[key]
+    if key in KEYS:
+        with pytest.raises(FileFormatError, match=f"KeyError: '{key}'"):
+            forge(config, arrays, tmp_path)
+
+
+def test_the_unforged_checkpoint_is_accepted(checkpoint, tmp_path):
+    config, arrays = container.read(checkpoint, "checkpoint")
+    del config["rows"]  # version 0.1.0 did not write it
+    assert forge(config, arrays, tmp_path).stats.steps == 14
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("step", 2**63),
+        ("step", 10**13),
+        ("step", -5),
+        ("step", 1.0),
+        ("step", True),
+        ("step", 3),  # below the last row of its history
+        ("decided", -2),
+        ("decided", 10**6),
+        ("draws", 2**53),
+        ("draws", -1),
+        ("rejected", 10**6),
+        ("since_redraw", 10**6),
+        ("quiet_looks", -5),
+        ("quiet_looks", None),
+        ("rescued", 1),
+        ("hook", 1),
+    ],
+)
+def test_counters_out_of_range_are_refused(name, value, checkpoint, tmp_path):
+    config, arrays = container.read(checkpoint, "checkpoint")
+    with pytest.raises(FileFormatError, match=rf"{name} |counters|steps of its history|too many"):
+        forge(config, arrays, tmp_path, counters={**config["counters"], name: value})
+
+
+@pytest.mark.parametrize("value", [0, -30, 10**9, 2.5, "30", 29])
+def test_counts_of_points_out_of_range_are_refused(value, checkpoint, tmp_path):
+    config, arrays = container.read(checkpoint, "checkpoint")
+    with pytest.raises(FileFormatError, match=r"count of points|is implied"):
+        forge(config, arrays, tmp_path, rows=[value])
+    if value != 29:
+        with pytest.raises(FileFormatError, match="count of points"):
+            forge(config, arrays, tmp_path, counts=[value])
+
+
+def test_more_points_than_memory_allows_are_refused(checkpoint, tmp_path):
+    config, arrays = container.read(checkpoint, "checkpoint")
+    arrays["points.0"] = np.full((1_200_000, 2), 0.5)
+    with pytest.raises(FileFormatError, match="count of points needs a whole number from 1 to 120000"):
+        forge(config, arrays, tmp_path, counts=[1_200_000], rows=[1_200_000])
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "value", "message"),
+    [
+        ("points.0", (3, 1), 1.01, "outside the domain"),
+        ("points.0", (3, 1), -1e300, "outside the domain"),
+        ("reals", 3, 0.0, "scale"),
+        ("reals", 3, math.nan, "scale"),
+        ("reals", 3, math.inf, "scale"),
+        ("reals", 3, -1.0, "scale"),
+        ("reals", 2, -1.0, "seconds"),
+        ("reals", 0, math.nan, "best losses"),
+        ("reals", 1, -1.0, "best losses"),
+        ("history.step", 0, math.inf, "steps need whole numbers"),
+        ("history.step", 0, 0.5, "steps need whole numbers|do not rise"),
+        ("history.step", 0, 12.0, "do not rise"),
+        ("theta", 2, math.nan, "not to be finite"),
+        ("best_theta", 2, math.inf, "not to be finite"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(name, place, value, message, checkpoint, tmp_path):
+    config, arrays = container.read(checkpoint, "checkpoint")
+    arrays[name] = arrays[name].copy()
+    arrays[name][place] = value
+    allowed = sorted({*config["allow_nan"], name} if not math.isfinite(value) else config["allow_nan"])
+    with pytest.raises(FileFormatError, match=message):
+        forge(config, arrays, tmp_path, allow_nan=allowed)
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "factor"),
+    [("reals", 3, 2.0), ("reals", 0, 0.0), ("theta", 2, 1.1), ("best_theta", 2, 1.1)],
+)
+def test_a_changed_scale_loss_or_parameter_is_noticed(name, place, factor, checkpoint, tmp_path):
+    config, arrays = container.read(checkpoint, "checkpoint")
+    arrays[name] = arrays[name].copy()
+    arrays[name][place] *= factor
+    with pytest.raises(ArgumentError, match="belongs to another problem"):
+        forge(config, arrays, tmp_path)
+
+
+@pytest.mark.parametrize("value", ["nan", "none", "", "1e-3\x1b[31m", "inf", "-inf", 0.5, True, "0x1p3"])
+def test_a_held_out_loss_that_is_none_is_refused(value, checkpoint, tmp_path):
+    config, arrays = container.read(checkpoint, "checkpoint")
+    with pytest.raises((FileFormatError, ArgumentError)) as caught:
+        forge(config, arrays, tmp_path, held_out=value)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("key", ["weights", "held_out_weights"])
+@pytest.mark.parametrize("value", [0, -1.0, "1", None, True, {"float": "inf"}, {"float": "nan"}, [1.0]])
+def test_weights_out_of_range_are_refused(key, value, checkpoint, tmp_path):
+    config, arrays = container.read(checkpoint, "checkpoint")
+    with pytest.raises(FileFormatError, match=r"weight of pde needs|needs a number"):
+        forge(config, arrays, tmp_path, **{key: {"pde": value}})
+    with pytest.raises(FileFormatError, match="weights need to be those of pde"):
+        forge(config, arrays, tmp_path, **{key: {"pde": 1.0, "other": 1.0}})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("weight", -1.0),
+        ("weight", {"float": "nan"}),
+        ("weight", "1"),
+        ("nu", {"float": "inf"}),
+        ("loss", [1.0]),
+        ("loss", {"float": "1e5"}),
+        ("loss", {"float": "nan", "a": 1}),
+        ("moved", 1),
+        ("accepted", None),
+        ("rejections", -1),
+        ("rejections", 2**63),
+        ("evaluations", 1.5),
+        ("hook", 1.0),
+        ("model", 1.0),
+    ],
+)
+def test_a_method_s_numbers_out_of_range_are_refused(name, value, checkpoint, tmp_path):
+    config, arrays = container.read(checkpoint, "checkpoint")
+    with pytest.raises(FileFormatError, match=f"{name}.? (needs|is no part)"):
+        forge(config, arrays, tmp_path, method={**config["method"], name: value})
+
+
+def test_a_method_s_missing_number_is_refused(checkpoint, tmp_path):
+    config, arrays = container.read(checkpoint, "checkpoint")
+    with pytest.raises(FileFormatError, match="saved state"):
+        forge(config, arrays, tmp_path, method={k: v for k, v in config["method"].items() if k != "nu"})
+
+
+STATES = {
+    "lbfgs": ("method.steps", lambda a: a[:-1]),
+    "gradient": ("method.gradient", lambda a: a[:-1]),
+    "inverse": ("method.inverse", lambda a: a[0]),
+    "adam": ("method.torch.exp_avg", lambda a: a[None]),
+    "adam's step": ("method.torch.step", lambda a: a[None]),
+}
+
+
+@pytest.mark.parametrize("what", STATES)
+def test_a_method_s_arrays_that_do_not_fit_are_refused(what, tmp_path):
+    name, change = STATES[what]
+    optimizer = {"inverse": "ssbroyden", "adam": "adam", "adam's step": "adam"}.get(what, "lbfgs")
+    options = {"optimizer": optimizer, "points": 30}
+    file = tmp_path / "run.h5"
+    solve(pdes.Poisson(2), mlp, 12, checkpoint=file, **options)
+    assert solve(pdes.Poisson(2), mlp, 14, resume=file, **options).stats.steps == 14
+    config, arrays = container.read(file, "checkpoint")
+    for changed in ({**arrays, name: change(arrays[name])}, {k: v for k, v in arrays.items() if k != name}):
+        container.write(file, "checkpoint", config, changed)
+        if what in ("lbfgs", "adam", "adam's step") or name in changed:
+            with pytest.raises(FileFormatError, match=r"run\.h5: refused"):
+                solve(pdes.Poisson(2), mlp, 14, resume=file, **options)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        torch.optim.SGD,
+        torch.optim.LBFGS,
+        torch.optim.NAdam,
+        torch.optim.Adagrad,
+        torch.optim.RMSprop,
+        "bfgs",
+        "arcm",
+    ],
+    ids=str,
+)
+def test_every_optimiser_s_own_state_is_taken(optimizer, tmp_path):
+    file = tmp_path / "run.h5"
+    options = {"optimizer": optimizer, "points": 30}
+    solve(pdes.Poisson(2), mlp, 12, checkpoint=file, **options)
+    unbroken = solve(pdes.Poisson(2), mlp, 16, **options)
+    assert torch.equal(flat(solve(pdes.Poisson(2), mlp, 16, resume=file, **options)), flat(unbroken))
+
+
+def test_cut_and_flipped_checkpoints_are_refused(checkpoint, tmp_path):
+    data, file = checkpoint.read_bytes(), tmp_path / "run.h5"
+    for wrong in (*fuzz.cuts(data, 5, 0), *fuzz.flips(data, 10, 0)):
+        file.write_bytes(wrong)
+        with pytest.raises(FileFormatError, match=r"run\.h5: refused"):
+            solve(pdes.Poisson(2), mlp, 14, resume=file, points=30)
 
 
 def test_a_folder_that_cannot_be_written_to_is_found_before_training(tmp_path):

@@ -1,0 +1,48 @@
+"""Shapes of an adapter's factors, from its configuration and its base by arithmetic: no adapter is built."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from sciml.adapters import SVD, AdapterConfig, LoRA, LoTRA
+from sciml.adapters.lora import matrix_shape
+from sciml.adapters.parameters import AdaptedParameter, named, resolve
+from sciml.solvers.files.limits import MAX_PATTERNS
+
+MAX_NAME = 200
+
+
+def factor_shapes(config: AdapterConfig, base: nn.Module) -> dict[str, tuple[int, ...]]:
+    """``"parameter:factor"`` -> shape for every factor of ``sciml.adapters.Adapter(config, base)``.
+
+    Raises:
+        ArgumentError: A name that matches nothing, or a rank that does not fit.
+        ValueError: Too many names.
+    """
+    patterns = (*config.target_modules, *config.modules_to_save)
+    if len(patterns) > MAX_PATTERNS or any(len(p) > MAX_NAME for p in patterns):
+        raise ValueError(f"an adapter needs at most {MAX_PATTERNS} names of {MAX_NAME} characters")
+    parameters = named(base)
+    saved = resolve(config.modules_to_save, parameters, "modules_to_save")
+    targets = resolve(config.target_modules, parameters, "target_modules")
+    shapes = {}
+    for name, p in parameters.items():
+        site = AdaptedParameter.of(name, p)
+        if name in saved:
+            shapes[f"{name}:delta"] = site.shape
+        elif name in targets and config.adapts(site):
+            shapes |= {f"{name}:{key}": shape for key, shape in _of_kind(config, site).items()}
+    return shapes
+
+
+def _of_kind(config: AdapterConfig, site: AdaptedParameter) -> dict[str, tuple[int, ...]]:
+    if isinstance(config, LoRA):
+        rows, columns = matrix_shape(site)
+        r = config.rank(site)
+        return {"left": (rows, r), "right": (r, columns)}
+    if isinstance(config, LoTRA):
+        ranks = config.rank(site)
+        return {"core": tuple(ranks.values()), **{mode: (site.size(mode), r) for mode, r in ranks.items()}}
+    if isinstance(config, SVD):
+        return {"s": (config.count(site),)}
+    return {"delta": site.shape}

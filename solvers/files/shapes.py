@@ -1,0 +1,137 @@
+"""Shapes of a network's tensors, from its configuration by arithmetic: nothing is built.
+
+A file's arrays are compared with these before a network is made, so a small file cannot ask for a large network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any
+
+from sciml.solvers.files.limits import MAX_EDGES, MAX_LAYERS, MAX_NUMBERS, MAX_TABLE
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+def state_shapes(config: Mapping[str, Any]) -> Shapes:
+    """Name -> shape of every parameter and buffer of the network that ``sciml.nn.from_config(config)`` builds.
+
+    Raises:
+        ValueError: The configuration is of no known kind, or a size in it is no whole number of at least 1.
+        KeyError: A size is missing.
+    """
+    kind = config["kind"]
+    if not isinstance(kind, str) or kind not in SHAPES:
+        raise ValueError(f"a network's kind needs to be one of {', '.join(SHAPES)}, got {kind!r}")
+    return SHAPES[kind](config)
+
+
+def check_cost(config: Mapping[str, Any]) -> None:
+    """Refuse a network that costs too much to build or to evaluate for the first time.
+
+    Raises:
+        ValueError: Beyond a limit of ``sciml.solvers.files.limits``.
+    """
+    widths = _widths(config)
+    layers = list(pairwise(widths))
+    spline = config["kind"] != "MLP"
+    rows = (
+        [g + _whole(config, "degree") for g in _grids(config, len(layers))] if spline else [1] * len(layers)
+    )
+    # beyond the tensors: what a Slim KAN multiplies out
+    numbers = sum(a * b * m for (a, b), m in zip(layers, rows, strict=True))
+    costs = {
+        "layers": (len(layers), MAX_LAYERS),
+        "numbers": (numbers, MAX_NUMBERS),
+        "edges in a layer": (max(a * b for a, b in layers) if spline else 0, MAX_EDGES),
+        "entries in its tables": (
+            sum(a * m * m for (a, _), m in zip(layers, rows, strict=True)) if spline else 0,
+            MAX_TABLE,
+        ),
+    }
+    for what, (size, most) in costs.items():
+        if size > most:
+            raise ValueError(
+                f"its network has {size} {what}; a file alone may ask for at most {most}. "
+                "Build the network and give it as model=..."
+            )
+
+
+def _kan(config: Mapping[str, Any]) -> Shapes:
+    widths, degree, base = _widths(config), _whole(config, "degree"), _flag(config, "base")
+    shapes: Shapes = {}
+    for k, (g, (n_in, n_out)) in enumerate(
+        zip(_grids(config, len(widths) - 1), pairwise(widths), strict=True)
+    ):
+        shapes[f"layers.{k}.coef"] = (n_in, g + degree, n_out)
+        if base:
+            shapes[f"layers.{k}.base"] = (n_in, n_out)
+        shapes[f"layers.{k}.knots"] = (n_in, g + 2 * degree + 1)
+    return shapes
+
+
+def _slim_kan(config: Mapping[str, Any]) -> Shapes:
+    widths, degree, base = _widths(config), _whole(config, "degree"), _flag(config, "base")
+    r = config["r"]
+    ranks = [_size(n, "r") for n in (r if isinstance(r, list) else [r] * 3)]
+    if len(ranks) != 3:
+        raise ValueError(f"r needs three ranks, got {len(ranks)}")
+    grid = _whole(config, "grid")
+    rows = grid + degree + base
+    shapes: Shapes = {}
+    for k, (n_in, n_out) in enumerate(pairwise(widths)):
+        r1, r2, r3 = min(ranks[0], n_in), min(ranks[1], n_out), min(ranks[2], rows)
+        shapes[f"layers.{k}.core"] = (r1, r2, r3)
+        shapes[f"layers.{k}.U"] = (n_in, r1)
+        shapes[f"layers.{k}.V"] = (n_out, r2)
+        shapes[f"layers.{k}.W"] = (rows, r3)
+        shapes[f"layers.{k}.knots"] = (n_in, grid + 2 * degree + 1)
+    return shapes
+
+
+def _mlp(config: Mapping[str, Any]) -> Shapes:
+    widths = _widths(config)
+    features, shapes, at = config["fourier"], {}, 0
+    if features != 0 or type(features) is not int:
+        shapes["layers.0.frequencies"] = (widths[0], _size(features, "fourier"))
+        widths, at = [2 * features, *widths[1:]], 1
+    for n_in, n_out in pairwise(widths):
+        shapes[f"layers.{at}.weight"] = (n_out, n_in)
+        shapes[f"layers.{at}.bias"] = (n_out,)
+        at += 2  # an activation lies between two layers
+    return shapes
+
+
+SHAPES: dict[str, Callable[[Mapping[str, Any]], Shapes]] = {"KAN": _kan, "MLP": _mlp, "SlimKAN": _slim_kan}
+
+
+def _widths(config: Mapping[str, Any]) -> list[int]:
+    widths = config["widths"]
+    if not isinstance(widths, list) or len(widths) < 2:
+        raise ValueError("widths needs a list of at least two widths")
+    return [_size(n, "widths") for n in widths]
+
+
+def _grids(config: Mapping[str, Any], layers: int) -> list[int]:
+    grid = config["grid"]
+    grids = [_size(g, "grid") for g in (grid if isinstance(grid, list) else [grid] * layers)]
+    if len(grids) != layers:
+        raise ValueError(f"grid needs {layers} sizes, one a layer, got {len(grids)}")
+    return grids
+
+
+def _whole(config: Mapping[str, Any], name: str) -> int:
+    return _size(config[name], name)
+
+
+def _size(value: object, name: str) -> int:
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{name} needs whole numbers of at least 1, got {value!r:.80}")
+    return value
+
+
+def _flag(config: Mapping[str, Any], name: str) -> bool:
+    if type(config[name]) is not bool:
+        raise ValueError(f"{name} needs true or false, got {config[name]!r:.80}")
+    return config[name]
