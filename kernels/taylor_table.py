@@ -69,7 +69,8 @@ class SplineTable:
         """``T[i, cell, p, o]``: derivative ``p`` at the centre of the cell, from ``coef (i, m, o)``; 0 in dead cells."""
         k, (i, _, o) = self.degree, coef.shape
         padded = torch.cat([coef.new_zeros(i, k, o), coef, coef.new_zeros(i, k, o)], 1)
-        near = padded.unfold(1, k + 1, 1).transpose(2, 3)  # (i, cells, k + 1, o)
+        # not unfold, whose backward has no rule for vmap
+        near = torch.stack([padded[:, r : r + self.cells] for r in range(k + 1)], 2)  # (i, cells, k + 1, o)
         # a sum of zeros: by it a NaN among the points reaches all coefficients of its input in the backward pass
         dead = (0 * coef).sum(1)[:, None, None].expand(i, 2, k + 1, o)
         return torch.cat([self.local @ near, dead], 1)
