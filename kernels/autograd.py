@@ -1,7 +1,7 @@
-"""The fused kernels as a torch function: differentiable twice, and right inside every torch.func transform.
+"""The fused kernels as a torch function: differentiable twice, and correct inside every torch.func transform.
 
 Values and first derivatives come from the compiled kernels. Higher derivatives, forward mode and vmap go
-through `torch_jets`, which autograd knows.
+through ``torch_jets``, which autograd knows.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class _Rules:
 
 
 class EagerJets(_Rules, torch.autograd.Function):
-    """``(call, keep, z, W, *weights) -> jets``, outside torch.func: the cheaper way to say it."""
+    """``(call, keep, z, W, *weights) -> jets``, outside torch.func, where one method costs less time."""
 
     @staticmethod
     def forward(ctx: Any, call: Call, keep: bool, z: Tensor, W: Tensor, *weights: Tensor):

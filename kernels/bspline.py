@@ -179,7 +179,7 @@ def local_basis(x: Tensor, knots: Tensor, degree: int, derivatives: int = 0) -> 
         derivatives: Highest order wanted, ``>= 0``.
     Returns:
         ``values`` of shape ``[..., derivatives + 1, degree + 1]`` and ``cell`` of shape ``[...]`` (see
-        `find_cell`): ``values[..., r, j]`` is derivative ``r`` of the basis function ``cell - degree + j``,
+        ``find_cell``): ``values[..., r, j]`` is derivative ``r`` of the basis function ``cell - degree + j``,
         and 0 where there is none of that number. Differentiable in ``x``.
     """
     local = local_taylor(knots, degree)

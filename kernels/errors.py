@@ -1,4 +1,4 @@
-"""The errors that every floor raises: they are defined on the lowest one, and met by users as ``sciml.errors``.
+"""The errors of every folder. They are defined on the lowest floor; users know them as ``sciml.errors``.
 
 Every message names the argument, what it needs and what it got. ``SciMLError`` catches them all; ``ValueError`` and
 ``TypeError`` are mixed in where a caller would look for those.

@@ -1,4 +1,4 @@
-"""`kan_jets`: one call, several implementations. Each says why it cannot take a call; a name insists."""
+"""``kan_jets``: one call, several implementations. Each says why it cannot take a call; a name insists."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Fused(NamedTuple):
 
 
 class Backend(NamedTuple):
-    """An implementation of `kan_jets`.
+    """An implementation of ``kan_jets``.
 
     Attributes:
         run: ``(z, layers, W) -> (N, C, o)``.
@@ -58,7 +58,7 @@ Tables = tuple[SplineTable, ...]
 
 
 def fused_call(fused: Fused, z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> Arguments:
-    """The call, ``W`` as a tensor and the weights, as `run_fused` takes them."""
+    """The call, ``W`` as a tensor and the weights, as ``run_fused`` takes them."""
     if W is None:
         W = z.new_zeros(0, z.shape[1] - 1)
     tables = tuple([spline_table(knots, coef.shape[0], degree, z.dtype) for coef, _, knots, degree in layers])
@@ -177,7 +177,8 @@ def choose(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None, backend:
         raise ArgumentError(f"backend needs one of {', '.join(BACKENDS)}, got {backend!r}.")
     if torch.is_autocast_enabled(z.device.type):
         raise ArgumentError(
-            "kan_jets needs to run outside autocast: second derivatives lose their digits in half precision."
+            "kan_jets needs to run outside autocast, got a call inside it: half precision has too few digits for second"
+            " derivatives."
         )
     reason = None
     for name in [backend] if backend else BACKENDS:
@@ -185,7 +186,7 @@ def choose(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None, backend:
         reason = known.missing() or known.why_not(z, layers, W)
         if reason is None:
             return known
-    raise ArgumentError(f"backend {backend!r} cannot take this call: {reason}.")
+    raise ArgumentError(f"backend needs one that can take this call, got {backend!r}: {reason}.")
 
 
 def check_layers(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> None:
@@ -218,7 +219,8 @@ _outside_graphs: list[Any] = []
 
 
 def _dispatch_outside_graphs() -> Any:
-    """`_dispatch_eagerly`, before which a compiled graph ends; made when it is needed: it imports half of torch."""
+    """``_dispatch_eagerly`` as a function that ``torch.compile`` calls but does not trace."""
+    # not at import: torch.compiler.disable loads torch's compiler, which takes seconds
     if not _outside_graphs:
         _outside_graphs.append(torch.compiler.disable(_dispatch_eagerly))
     return _outside_graphs[0]
@@ -231,9 +233,9 @@ def kan_jets(
 
     Args:
         z: Jets at the input ``(N, C, i)``, ``C = 1 + D + S``.
-        layers: One `LayerWeights` (or tuple ``(coef, base, knots, degree)``) a layer.
-        W: Second-order weights ``(S, D)``; None stands for ``S = 0``. No gradient is taken for it.
-        backend: None takes the first of `backends` that can; a name insists.
+        layers: One ``LayerWeights`` (or tuple ``(coef, base, knots, degree)``) a layer.
+        W: Channel weights ``(S, D)``; None stands for ``S = 0``. No gradient is taken for it.
+        backend: None takes the first of ``backends`` that can; a name insists.
     Returns:
         Jets ``(N, C, o)``, differentiable in ``z``, ``coef`` and ``base``.
     Raises:

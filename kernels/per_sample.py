@@ -22,7 +22,7 @@ from sciml.kernels.errors import ArgumentError
 from sciml.kernels.jets import check_layers, choose, fused_call, kan_jets
 from sciml.kernels.protocols import Network
 from sciml.kernels.reference import LayerWeights, jet_shape, silu_derivatives
-from sciml.kernels.taylor import jet_weights, layer_jet
+from sciml.kernels.taylor import jet_features, layer_jet
 from sciml.kernels.taylor_table import spline_table
 
 _ROWS = 64  # points whose rows one thread writes at a time
@@ -60,7 +60,7 @@ def kan_layer_jacobian(
         coef_shape: ``(i, m, o)``.
         base: Whether the layer has base weights.
         knots: ``(i, m + degree + 1)`` or ``(m + degree + 1,)``.
-        W: Second-order weights ``(S, D)`` or None.
+        W: Channel weights ``(S, D)`` or None.
         out: Where to write: ``(N, P)`` with contiguous rows, for example columns of the whole Jacobian.
         backend: "torch" insists on torch.
     Returns:
@@ -126,7 +126,7 @@ def _torch_rows(
     (_, m, o), k = layer.coef.shape, layer.degree
     order = 2 if S else min(D, 1)
     values, cell = local_basis(z[:, 0], layer.knots.to(z.dtype), k, order)
-    weight = jet_weights(values.unbind(-2), z, W)  # (N, C, i, k + 1)
+    weight = jet_features(values.unbind(-2), z, W)  # (N, C, i, k + 1)
     local = torch.bmm(weight.flatten(2).transpose(1, 2), cot).reshape(n, i, k + 1, o)
     index = cell.unsqueeze(-1) - k + torch.arange(k + 1, device=z.device)
     known = (index >= 0) & (index < m)
@@ -136,14 +136,14 @@ def _torch_rows(
     target.scatter_add_(2, index, torch.where(known.unsqueeze(-1), local, 0))
     out[:, : i * m * o] = target.flatten(1)
     if base:
-        features = jet_weights(silu_derivatives(z[:, 0], order), z, W)
+        features = jet_features(silu_derivatives(z[:, 0], order), z, W)
         out[:, i * m * o :] = torch.bmm(features.transpose(1, 2), cot).flatten(1)
 
 
 def kan_layer_jvp(
     z: Tensor, cot: Tensor, layer: LayerWeights, W: Tensor | None = None, *, backend: str | None = None
 ) -> Tensor:
-    """``J v`` of one layer without ``J``: `kan_layer_jacobian` times a direction, shape ``(N,)``.
+    """``J v`` of one layer without ``J``: ``kan_layer_jacobian`` times a direction, shape ``(N,)``.
 
     Args:
         z: Input jets ``(N, C, i)``.

@@ -1,4 +1,4 @@
-"""What a device offers to `autograd`: a plan for a shape of network, and one pass of the network with given weights."""
+"""What a device offers to ``autograd``: a plan for a shape of network, and one pass of the network with given weights."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Network(Protocol):
         ...
 
     def inputs(self) -> list[Tensor]:
-        """Input jets of every layer, after a `run` that kept them all."""
+        """Input jets of every layer, after a ``run`` that kept them all."""
         ...
 
     def cotangents(self, g: Tensor) -> list[Tensor]:
-        """Cotangents of every layer's output jets, after a `run` that kept the jets."""
+        """Cotangents of every layer's output jets, after a ``run`` that kept the jets."""
         ...
 
 

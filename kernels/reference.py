@@ -1,4 +1,4 @@
-"""KAN layers on jets, by their definition: readable, and differentiable any number of times.
+"""KAN layers on jets, by their definition; autograd differentiates it any number of times.
 
 A jet ``z`` has shape ``(N, C, i)`` with ``C = 1 + D + S``: the value, ``D`` directional first derivatives,
 and ``S`` second-order channels; channel ``s`` is ``sum_d W[s, d] d^2/dv_d^2`` with the real weights ``W:
@@ -23,7 +23,7 @@ from sciml.kernels.errors import ArgumentError
 
 
 class LayerWeights(NamedTuple):
-    """What one KAN layer computes with; a plain tuple of the four is as good.
+    """What one KAN layer computes with; a tuple of the four serves as well.
 
     Attributes:
         coef: Spline coefficients ``(i, m, o)``.
@@ -80,7 +80,7 @@ def kan_layer_jet(
         base: ``(i, o)`` or None.
         knots: ``(i, m + degree + 1)`` or ``(m + degree + 1,)``.
         degree: ``>= 0``; second-order channels mean what they say for ``degree >= 2``.
-        W: Second-order weights ``(S, D)``; None stands for ``S = 0``.
+        W: Channel weights ``(S, D)``; None stands for ``S = 0``.
     Returns:
         Jets ``(N, C, o)``. With ``phi`` a layer's function of one input:
         ``y_0 = phi(x)``, ``y_d = phi'(x) x_d``, ``y_s = phi'(x) x_s + phi''(x) sum_d W[s, d] x_d^2``.
@@ -104,7 +104,7 @@ def kan_layer_jet(
 
 
 def reference_jets(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None = None) -> Tensor:
-    """Jets through a whole network, layer by layer with `kan_layer_jet`: ``(N, C, i) -> (N, C, o)``."""
+    """Jets through a whole network, layer by layer with ``kan_layer_jet``: ``(N, C, i) -> (N, C, o)``."""
     for coef, base, knots, degree in layers:
         z = kan_layer_jet(z, coef, base, knots, degree, W)
     return z

@@ -1,4 +1,4 @@
-"""KAN jets in plain torch, fast: one Taylor polynomial a cell, one batched product a layer.
+"""KAN jets in torch, fast: one Taylor polynomial a cell, one batched product a layer.
 
 For a point ``x`` in a cell with centre ``c``, ``e_p = (x - c)^p / p!`` and the layer's table ``T``,
 ``phi(x) = sum_p e_p T_p``, ``phi'(x) = sum_p e_(p-1) T_p``, ``phi''(x) = sum_p e_(p-2) T_p``. A jet's
@@ -17,11 +17,12 @@ from torch import Tensor
 from sciml.kernels.reference import LayerWeights, jet_shape, silu_derivatives
 from sciml.kernels.taylor_table import SplineTable, spline_table
 
-ROWS = 16 * 2**20  # bytes of rows gathered at a time: malloc gives larger ones back, to fault them in anew
+# bytes gathered at a time: larger blocks go back to the system, and each of their pages costs a fault at the next use
+ROWS = 16 * 2**20
 
 
-def jet_weights(values: Sequence[Tensor], z: Tensor, W: Tensor | None) -> Tensor:
-    """Channel weights of a function from its derivatives.
+def jet_features(values: Sequence[Tensor], z: Tensor, W: Tensor | None) -> Tensor:
+    """What a function of one input gives to each channel of a jet, from its derivatives.
 
     Args:
         values: ``phi, phi', phi''`` at the points, each ``(N, i, ...)``; as many as the jet needs.
@@ -63,17 +64,17 @@ def layer_jet(z: Tensor, table: SplineTable, taylor: Tensor, base: Tensor | None
         outside = cell == table.cells
     # infinities lie outside too, and must not meet a zero of the table
     t = torch.where(outside, 0, x - table.centres.reshape(-1)[row])
-    weight = jet_weights(taylor_powers(t, table.degree, order), z, W)  # (N, C, i, k + 1)
+    weight = jet_features(taylor_powers(t, table.degree, order), z, W)  # (N, C, i, k + 1)
     terms = table.degree + 1
     rows = taylor.reshape(i * (table.cells + 2), terms * o).index_select(0, row.reshape(-1))
     y = torch.bmm(weight.flatten(2), rows.reshape(n, i * terms, o))
     if base is not None:
-        y = y + jet_weights(silu_derivatives(x, order), z, W) @ base
+        y = y + jet_features(silu_derivatives(x, order), z, W) @ base
     return y
 
 
 def torch_jets(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None = None) -> Tensor:
-    """Jets through a whole network: ``(N, C, i) -> (N, C, o)``; the arguments are those of `kan_jets`."""
+    """Jets through a whole network: ``(N, C, i) -> (N, C, o)``; the arguments are those of ``kan_jets``."""
     for coef, base, knots, degree in layers:
         table = spline_table(knots, coef.shape[0], degree, z.dtype)
         taylor = table.taylor(coef)

@@ -27,7 +27,7 @@ class SplineTable:
     Attributes:
         knots: ``(i, cells + 1)``, contiguous.
         centres: ``(i, cells + 2)``.
-        local: The band of ``K``, ``(i, cells, degree + 1, degree + 1)``, see `local_taylor`.
+        local: The band of ``K``, ``(i, cells, degree + 1, degree + 1)``, see ``local_taylor``.
         start, inverse_step: ``(i,)``: ``(x - start) * inverse_step`` is within one cell of the right one if
             ``uniform``.
         uniform: Whether all cells of an input have nearly the same width.
@@ -51,7 +51,7 @@ class SplineTable:
         return self.knots.shape[1] - 1
 
     def cell(self, x: Tensor) -> Tensor:
-        """Cell of each point ``(N, i) -> (N, i)``, the same as `find_cell` gives."""
+        """Cell of each point ``(N, i) -> (N, i)``, the same as ``find_cell`` gives."""
         if not self.uniform:
             return find_cell(x, self.knots)
         guess = ((x - self.start) * self.inverse_step).nan_to_num(0.0).clamp(0, self.cells - 1).long()
@@ -69,13 +69,14 @@ class SplineTable:
         """``T[i, cell, p, o]``: derivative ``p`` at the centre of the cell, from ``coef (i, m, o)``; 0 in dead cells."""
         k, (i, _, o) = self.degree, coef.shape
         padded = torch.cat([coef.new_zeros(i, k, o), coef, coef.new_zeros(i, k, o)], 1)
-        near = padded.unfold(1, k + 1, 1).transpose(2, 3)  # (i, cells, k + 1, o)
+        # not unfold, whose backward has no rule for vmap
+        near = torch.stack([padded[:, r : r + self.cells] for r in range(k + 1)], 2)  # (i, cells, k + 1, o)
         # a sum of zeros: by it a NaN among the points reaches all coefficients of its input in the backward pass
         dead = (0 * coef).sum(1)[:, None, None].expand(i, 2, k + 1, o)
         return torch.cat([self.local @ near, dead], 1)
 
     def coefficients(self, taylor: Tensor) -> Tensor:
-        """The transpose of `taylor`: ``(i, cells + 2, degree + 1, o)`` to ``(i, m, o)``."""
+        """The transpose of ``taylor``: ``(i, cells + 2, degree + 1, o)`` to ``(i, m, o)``."""
         k, cells = self.degree, self.cells
         local = self.local.transpose(2, 3) @ taylor[:, :cells]
         out = local.new_zeros(local.shape[0], cells + k, local.shape[3])
@@ -91,8 +92,13 @@ def _build(knots: Tensor, n_in: int, degree: int, dtype: torch.dtype) -> SplineT
     # knots are compared with points of this dtype, so the cells are those of the rounded knots
     knots = knots.detach().to(dtype).expand(n_in, -1).contiguous()
     exact = knots.double()
-    if not bool((exact[:, 1:] >= exact[:, :-1]).all()):
-        raise ArgumentError("knots needs to be finite and non-decreasing along its last axis.")
+    falls = (
+        ~(exact[:, 1:] >= exact[:, :-1]) | exact[:, :-1].isinf() | exact[:, 1:].isinf()
+    )  # the first holds for NaN
+    if bool(falls.any()):
+        row, place = falls.nonzero()[0].tolist()
+        pair = f"{float(exact[row, place])} before {float(exact[row, place + 1])}"
+        raise ArgumentError(f"knots needs to be finite and non-decreasing along its last axis, got {pair}.")
     cells = knots.shape[1] - 1
     step = (exact[:, -1] - exact[:, 0]) / cells
     ideal = exact[:, :1] + step[:, None] * torch.arange(cells + 1, device=knots.device)
@@ -131,7 +137,7 @@ def spline_table(knots: Tensor, n_in: int, degree: int, dtype: torch.dtype) -> S
     """
     inner = unwrapped(knots)
     if inner is None:
-        raise ArgumentError("knots needs to be the same for all of vmap: a table is built once.")
+        raise ArgumentError("knots needs to be the same for all of vmap, got knots that vmap runs over.")
     knots = inner
     version = -1 if knots.is_inference() else knots._version
     key = (version, n_in, degree, dtype)

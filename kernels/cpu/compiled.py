@@ -97,7 +97,7 @@ def _loops() -> ModuleType:
     from sciml.kernels.cpu import fields, loops, point
 
     # numbers of fields are constants of the compiled code
-    texts = [Path(module.__file__).read_text(encoding="utf-8") for module in (fields, loops, point)]
+    texts = [Path(str(module.__file__)).read_text(encoding="utf-8") for module in (fields, loops, point)]
     names = ("make_tables", "return_tables", "forward", "backward", "jacobian", "copy")
     _keep(loops, names, f"loops-{_stamp(*texts)}", "the loops")
     return loops

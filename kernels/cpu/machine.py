@@ -52,7 +52,7 @@ def narrow_outputs(bits: int) -> int:
 
 @cache
 def simd(D: int, S: int, degree: int, base: bool, bits: int, local: bool = False) -> Kernels:
-    """The SIMD kernels for one shape of jet, compiled on first use; ``local`` as in `Shape`."""
+    """The SIMD kernels for one shape of jet, compiled on first use; ``local`` as in ``Shape``."""
     from sciml.kernels.cpu.compiled import simd_kernels
     from sciml.kernels.cpu.simd.parts import Shape, scratch_size
 

@@ -1,4 +1,4 @@
-"""Memory of the fused kernels: asked for in every step, so kept between steps, within a bound."""
+"""Memory of the fused kernels. Every step needs the same blocks, so they are kept between steps, up to a bound."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _give(block: np.ndarray) -> None:
 
 
 class Workspace:
-    """Memory in some layout, arbitrary at first; it goes back to the others when the workspace dies."""
+    """Memory in some layout, with arbitrary content; the next workspace may use it when this one is deleted."""
 
     def __init__(self, layout: Layout):
         self.layout = layout

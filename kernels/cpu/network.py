@@ -1,4 +1,4 @@
-"""Drives the compiled kernels: splits a batch, joins the gradients.
+"""One pass of a network on the CPU: it splits a batch into parts and joins their gradients.
 
 A batch is cut into chunks, whose jets stay in the cache, and into parts, each with gradient sums of its own
 that are added in order: the result does not depend on the number of threads. Jets between layers are kept
@@ -60,9 +60,9 @@ class CPUNetwork:
     """One forward pass and what its backward pass needs.
 
     Args:
-        plan: Of the network.
+        plan: Sizes, layouts and kernels of the network.
         z: Jets ``(N, C, i)``.
-        W: Second-order weights ``(S, D)``.
+        W: Channel weights ``(S, D)``.
         coefs: ``(i, m, o)`` each.
         bases: ``(i, o)`` or None each.
         keep: Bytes of jets between the layers that may be kept for a backward pass.
@@ -132,7 +132,7 @@ class CPUNetwork:
         plan.kernels.pack(source, to, (b - a) * plan.channels, plan.widths[layer], plan.padded[layer])
 
     def _unpack(self, source: int, jets: np.ndarray, a: int, b: int, layer: int) -> None:
-        """The way back."""
+        """Copy padded jets at an address to points ``a .. b`` of ``jets (N, C, width)``."""
         plan = self.plan
         to = jets.__array_interface__["data"][0] + a * jets.strides[0]
         plan.kernels.unpack(source, to, (b - a) * plan.channels, plan.widths[layer], plan.padded[layer])

@@ -19,7 +19,7 @@ TABLE_LIMIT = 64 * 2**10  # bytes of one input's table, beyond which coefficient
 
 
 class Kernels(NamedTuple):
-    """A compiled implementation. All take ``net``: one row of `FIELDS` a layer, sizes and addresses."""
+    """A compiled implementation. All take ``net``: one row of ``FIELDS`` a layer, sizes and addresses."""
 
     make_tables: Callable[..., None]
     forward: Callable[..., None]

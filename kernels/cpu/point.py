@@ -1,4 +1,4 @@
-"""One point and one layer in loops: the formulas of `simd.source`, over a layer's outputs, which lie side by side."""
+"""One point and one layer in loops: the formulas of ``simd.source``, over a layer's outputs, which lie side by side."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FAST = {"reassoc", "contract", "nsz"}
 
 @njit(error_model="numpy")
 def find_cell(x, knots, start, stop, inverse, last, uniform):
-    """Cell of a point, as `bspline.find_cell` has it."""
+    """Cell of a point, as ``bspline.find_cell`` has it."""
     cells = knots.size - 1
     if math.isnan(x):
         return cells + 1

@@ -1,4 +1,4 @@
-"""The fused kernels on a CUDA device. Everything stays on the device; the batch is not cut."""
+"""One pass of a network on a CUDA device. Everything stays on the device, and the batch is not split."""
 
 from __future__ import annotations
 

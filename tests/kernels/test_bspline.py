@@ -162,5 +162,10 @@ def test_arguments_are_checked():
         uniform_knots(0.0, 1.0, 0, 2)
     with pytest.raises(ArgumentError, match="coef needs shape"):
         refine(torch.zeros(1, 3, 1), torch.arange(9.0), torch.arange(9.0), 2)
-    with pytest.raises(ArgumentError, match="non-decreasing"):
-        spline_table(torch.tensor([0.0, 2.0, 1.0, 3.0]), 1, 1, torch.float64)
+    for knots, pair in (
+        ([0, 2, 1, 3], "2.0 before 1.0"),
+        ([0, 1, 2, torch.inf], "2.0 before inf"),
+        ([0, torch.nan, 2], "nan"),
+    ):
+        with pytest.raises(ArgumentError, match=f"non-decreasing along its last axis, got .*{pair}"):
+            spline_table(torch.tensor(knots), 1, 1, torch.float64)

@@ -1,4 +1,4 @@
-"""What the texts of the SIMD kernels are put together from: the shape of a jet, rows of scratch memory, sums."""
+"""Parts of the SIMD kernels' text: the shape of a jet, rows of scratch memory, sums."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sciml.kernels.cpu.fields import BLOCK
 
 
 class Shape(NamedTuple):
-    """What a kernel is compiled for.
+    """What a kernel is compiled for: ``D`` and ``S`` of the jet, degree, precision and width of vectors.
 
     Attributes:
         base: Whether there is a silu term.
@@ -57,7 +57,7 @@ def sums(shape: Shape) -> int:
 
 
 def few_sums(shape: Shape) -> bool:
-    """Whether sums are cheaper made for many inputs of one kind than for many kinds of one input."""
+    """Whether a vector sums one channel for ``lanes`` inputs; with more sums, all channels of one input is cheaper."""
     return sums(shape) <= 8
 
 

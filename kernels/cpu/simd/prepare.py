@@ -1,4 +1,4 @@
-"""Text of the kernels' first stage: all that the edges from one input share, for ``lanes`` inputs at a time."""
+"""Text of the kernels' first stage: it works out what the edges from one input share, ``lanes`` inputs at a time."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def prepare(shape: Shape) -> str:
     """The function ``prepare``: cells, powers, silu and ``q`` for ``count`` inputs from ``i0``."""
     rows, D = Rows(shape), shape.D
     one = f"splat({number(1.0, shape)})"
-    # rows of coefficients have none for the points outside and for NaN: their weights tell
+    # coefficients have no rows for points outside and for NaN: such points read row 0, weighed with 0 or NaN
     known = ["cell = where_less(cell, dead, cell, zero)"] if shape.local else []
     powers = [*known, "cells(s, v, cell)", *(_splines(shape) if shape.local else _powers(shape))]
     squares = [f"x{d} = load(z, {d} * IP + i0 + v)" for d in range(1, 1 + D)] if shape.S else []

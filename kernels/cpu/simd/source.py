@@ -10,15 +10,15 @@ For one point, with ``e_p = t^p / p!`` from the centre of the cell, silu's deriv
                dT_p += e_p g_0 + e_(p-1) P + e_(p-2) Q,                   dw likewise with b
                h_0 = f1 g_0 + f2 P + f3 Q,  h_s = f1 g_s,  h_d = f1 g_d + 2 x_d sum_s W[s, d] f2 g_s
 
-where ``h`` is summed over the outputs. `jets_source` writes this down for given ``D``, ``S`` and degree. A row of
+where ``h`` is summed over the outputs. ``jets_source`` writes this down for given ``D``, ``S`` and degree. A row of
 the table holds, for each vector of outputs, ``T_0 .. T_k`` one after the other.
 """
 
 from __future__ import annotations
 
 from sciml.kernels.cpu.fields import FIELD
-from sciml.kernels.cpu.simd import narrow, wide
-from sciml.kernels.cpu.simd.parts import Shape, number
+from sciml.kernels.cpu.simd import narrow, tables, wide
+from sciml.kernels.cpu.simd.parts import Shape
 from sciml.kernels.cpu.simd.prepare import prepare
 
 _OPERATIONS = (
@@ -48,31 +48,6 @@ def jit(function):
 '''
 
 
-def _copies(shape: Shape) -> str:
-    """``pack`` and ``unpack``: rows of some width to and from rows that are padded with zeros."""
-    return f"""
-
-@jit
-def pack(source, to, rows, width, padded):
-    zero = splat({number(0.0, shape)})
-    whole = max(rows - (padded - 1) // max(width, 1), 0)  # rows behind which a vector's worth can still be read
-    for r in range(whole):
-        for v in range(0, padded, {shape.lanes}):
-            value = load(source, r * width + v)
-            store(to, r * padded + v, where_less(iota(), splat(f(width - v)), value, zero))
-    for r in range(whole, rows):
-        for v in range(padded):
-            put(to, r * padded + v, number(source, r * width + v) if v < width else f(0))
-
-
-@jit
-def unpack(source, to, rows, width, padded):
-    for r in range(rows):
-        for v in range(width):
-            put(to, r * width + v, number(source, r * padded + v))
-"""
-
-
 def _each_layer(name: str, arguments: str, more: str = "", order: str = "range(net.shape[0])") -> str:
     """A function that goes through the layers and calls the kernel for each one's kind."""
     calls = f"net, l{arguments}"
@@ -91,9 +66,9 @@ def {function}(net{arguments}{more}):
 
 def values_source(shape: Shape) -> str:
     """The text of a module with what every kind of jet needs, tables and copies, and what needs no directions: values."""
-    tables = wide.tables(shape) + narrow.tables(shape) + _copies(shape)
+    text = tables.wide(shape) + tables.narrow(shape) + tables.copies(shape)
     head = _head(shape, f"tables and values for {shape}")
-    return head + tables + _each_layer("make", "") + _each_layer("return", "") + _passes(shape)
+    return head + text + _each_layer("make", "") + _each_layer("return", "") + _passes(shape)
 
 
 def jets_source(shape: Shape) -> str:

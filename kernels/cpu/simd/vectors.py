@@ -38,20 +38,218 @@ class _VecModel(models.PrimitiveModel):
         super().__init__(dmm, fe_type, _llvm(fe_type))
 
 
-def _pointer(builder, address, offset, element):
-    base = builder.inttoptr(address, element.as_pointer())
-    return builder.gep(base, [offset])
+def _define(arguments, result, generate):
+    """An operation of Numba from one that writes LLVM code: ``generate(builder, *values)``."""
+
+    def typed(typingctx, *_):
+        def lower(context, builder, sig, args):
+            value = generate(builder, *args)
+            return context.get_dummy_value() if result is types.void else value
+
+        return result(*arguments), lower
+
+    # Numba counts an intrinsic's arguments by its signature
+    names = ["typingctx", *"abcd"[: len(arguments)]]
+    typed.__signature__ = Signature([Parameter(n, Parameter.POSITIONAL_OR_KEYWORD) for n in names])
+    return intrinsic(typed)
 
 
-def _call(builder, name, vec, args):
-    vector = _llvm(vec)
-    kind = ir.FunctionType(vector, [vector] * len(args))
-    name = f"llvm.{name}.v{vec.lanes}f{vec.bits}"
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)
+class _Kind:
+    """The LLVM types of one kind of vector, and what the code of several operations is made of."""
+
+    def __init__(self, bits: int, lanes: int):
+        self.bits, self.lanes, self.align = bits, lanes, bits // 8
+        self.vec = Vec(bits, lanes)
+        self.scalar = types.float32 if bits == 32 else types.float64
+        self.vector, self.integers = _llvm(self.vec), _llvm(self.vec, integer=True)
+        self.element = self.vector.element
+        self.lane_index = ir.VectorType(ir.IntType(32), lanes)
+
+    def constant(self, vector: ir.VectorType, values) -> ir.Constant:
+        return ir.Constant(vector, list(values))
+
+    def element_pointer(self, builder, address, offset, of=None):
+        base = builder.inttoptr(address, (of or self.element).as_pointer())
+        return builder.gep(base, [offset])
+
+    def vector_pointer(self, builder, address, offset, of=None):
+        of = of or self.vector
+        return builder.bitcast(self.element_pointer(builder, address, offset, of.element), of.as_pointer())
+
+    def lane_pointers(self, builder, address, offsets):
+        """For each lane its number and a pointer to the element that its offset names."""
+        index = builder.fptosi(offsets, self.lane_index)
+        base = builder.inttoptr(address, self.element.as_pointer())
+        for lane in range(self.lanes):
+            position = ir.Constant(ir.IntType(32), lane)
+            yield position, builder.gep(base, [builder.extract_element(index, position)])
+
+    def load(self, builder, at, off):
+        return builder.load(self.vector_pointer(builder, at, off), align=self.align)
+
+    def store(self, builder, at, off, a):
+        builder.store(a, self.vector_pointer(builder, at, off), align=self.align)
+
+    def splat(self, builder, value):
+        nothing = ir.Constant(self.vector, ir.Undefined)
+        first = builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
+        return builder.shuffle_vector(first, nothing, self.constant(self.lane_index, [0] * self.lanes))
+
+    def shuffle(self, builder, a, b, mask):
+        return builder.shuffle_vector(a, b, self.constant(self.lane_index, mask))
+
+    def call(self, builder, name, args):
+        function = ir.FunctionType(self.vector, [self.vector] * len(args))
+        name = f"llvm.{name}.v{self.lanes}f{self.bits}"
+        return builder.call(cgutils.get_or_insert_function(builder.module, function, name), args)
 
 
-def _constant(vector: ir.VectorType, values) -> ir.Constant:
-    return ir.Constant(vector, list(values))
+def _memory(kind: _Kind) -> dict:
+    """Operations on numbers in memory."""
+    vec, scalar, align, i64 = kind.vec, kind.scalar, kind.align, types.int64
+
+    def spread(builder, at, off):
+        return kind.splat(builder, builder.load(kind.element_pointer(builder, at, off), align=align))
+
+    def gather(builder, at, a):
+        value = ir.Constant(kind.vector, ir.Undefined)
+        for position, pointer in kind.lane_pointers(builder, at, a):
+            value = builder.insert_element(value, builder.load(pointer, align=align), position)
+        return value
+
+    def scatter(builder, at, a, b):
+        for position, pointer in kind.lane_pointers(builder, at, a):
+            builder.store(builder.extract_element(b, position), pointer, align=align)
+
+    def number(builder, at, off):
+        return builder.load(kind.element_pointer(builder, at, off), align=align)
+
+    def put(builder, at, off, s):
+        builder.store(s, kind.element_pointer(builder, at, off), align=align)
+
+    return {
+        "load": _define((i64, i64), vec, kind.load),
+        "store": _define((i64, i64, vec), types.void, kind.store),
+        "spread": _define((i64, i64), vec, spread),
+        "gather": _define((i64, vec), vec, gather),
+        "scatter": _define((i64, vec, vec), types.void, scatter),
+        "number": _define((i64, i64), scalar, number),
+        "put": _define((i64, i64, scalar), types.void, put),
+        "transpose": _define((i64, i64, i64, i64), types.void, lambda *args: _transpose(kind, *args)),
+    }
+
+
+def _transpose(kind: _Kind, builder, source, off, to, to_off) -> None:
+    """Swap blocks of half the size in every pass: ``log2(lanes)`` passes over the rows of a square."""
+    lanes = kind.lanes
+    width = ir.Constant(_INT, lanes)
+    rows = []
+    for _ in range(lanes):
+        rows.append(kind.load(builder, source, off))
+        off = builder.add(off, width)
+    h = lanes // 2
+    while h:
+        low = [lane - h + lanes if lane & h else lane for lane in range(lanes)]
+        high = [lane + lanes if lane & h else lane + h for lane in range(lanes)]
+        for r in range(lanes):
+            if not r & h:
+                a, b = rows[r], rows[r + h]
+                rows[r], rows[r + h] = kind.shuffle(builder, a, b, low), kind.shuffle(builder, a, b, high)
+        h //= 2
+    for row in rows:
+        kind.store(builder, to, to_off, row)
+        to_off = builder.add(to_off, width)
+
+
+def _whole_numbers(kind: _Kind) -> dict:
+    """Operations on whole numbers in memory, as wide as the floating-point ones."""
+    vec, bits, align, i64 = kind.vec, kind.bits, kind.align, types.int64
+
+    def integer(builder, at, off):
+        value = builder.load(kind.element_pointer(builder, at, off, ir.IntType(bits)), align=align)
+        return builder.sext(value, _INT) if bits < 64 else value
+
+    def cells(builder, at, off, a):
+        whole = builder.fptosi(a, kind.integers)
+        builder.store(whole, kind.vector_pointer(builder, at, off, kind.integers), align=align)
+
+    def counts(builder, at, off):
+        whole = builder.load(kind.vector_pointer(builder, at, off, kind.integers), align=align)
+        return builder.sitofp(whole, kind.vector)
+
+    return {
+        "integer": _define((i64, i64), i64, integer),
+        "cells": _define((i64, i64, vec), types.void, cells),
+        "counts": _define((i64, i64), vec, counts),
+    }
+
+
+def _lanes(kind: _Kind) -> dict:
+    """Operations that make vectors, or move numbers between lanes."""
+    vec, lanes = kind.vec, kind.lanes
+
+    def halves(groups):
+        """Lanes of the first and of the second half of each of ``groups`` groups of a pair of vectors."""
+        size = lanes // groups
+        first, second = [], []
+        for group in range(groups):
+            for side in (0, lanes):
+                start = side + group * size
+                first += range(start, start + size // 2)
+                second += range(start + size // 2, start + size)
+        return first, second
+
+    def fold_with(groups):
+        first, second = halves(groups)
+
+        def generate(builder, a, b):
+            return builder.fadd(kind.shuffle(builder, a, b, first), kind.shuffle(builder, a, b, second))
+
+        return _define((vec, vec), vec, generate)
+
+    numbers = kind.constant(kind.vector, map(float, range(lanes)))
+    return {
+        "splat": _define((kind.scalar,), vec, kind.splat),
+        "iota": _define((), vec, lambda builder: numbers),
+        "fold": {groups: fold_with(groups) for groups in (1, 2, 4, 8, 16) if groups < lanes},
+    }
+
+
+def _arithmetic(kind: _Kind) -> dict:
+    """Operations lane by lane."""
+    vec, bits, lanes = kind.vec, kind.bits, kind.lanes
+
+    def method(name):
+        return _define((vec, vec), vec, lambda builder, a, b: getattr(builder, name)(a, b))
+
+    def power_of_two(builder, a):
+        bias, mantissa = (127, 23) if bits == 32 else (1023, 52)
+        exponent = builder.add(builder.fptosi(a, kind.integers), kind.constant(kind.integers, [bias] * lanes))
+        shifted = builder.shl(exponent, kind.constant(kind.integers, [mantissa] * lanes))
+        return builder.bitcast(shifted, kind.vector)
+
+    def any_less(builder, a, b):
+        flags = builder.bitcast(builder.fcmp_ordered("<", a, b), ir.IntType(lanes))
+        return builder.icmp_unsigned("!=", flags, ir.Constant(ir.IntType(lanes), 0))
+
+    def where_less(builder, a, b, x, y):
+        return builder.select(builder.fcmp_ordered("<", a, b), x, y)
+
+    def where_nan(builder, a, x, y):
+        return builder.select(builder.fcmp_unordered("uno", a, a), x, y)
+
+    return {
+        "add": method("fadd"),
+        "sub": method("fsub"),
+        "mul": method("fmul"),
+        "div": method("fdiv"),
+        "fma": _define((vec, vec, vec), vec, lambda builder, *args: kind.call(builder, "fma", args)),
+        "floor": _define((vec,), vec, lambda builder, a: kind.call(builder, "floor", [a])),
+        "power_of_two": _define((vec,), vec, power_of_two),
+        "any_less": _define((vec, vec), types.boolean, any_less),
+        "where_less": _define((vec, vec, vec, vec), vec, where_less),
+        "where_nan": _define((vec, vec, vec), vec, where_nan),
+    }
 
 
 @cache
@@ -71,167 +269,6 @@ def operations(bits: int, lanes: int) -> SimpleNamespace:
       ``power_of_two(a)`` of a whole number, ``where_less(a, b, x, y)`` (``y`` when either is NaN),
       ``where_nan(a, x, y)``, ``any_less(a, b)``.
     """
-    vec = Vec(bits, lanes)
-    scalar = types.float32 if bits == 32 else types.float64
-    align = bits // 8
-    element = ir.FloatType() if bits == 32 else ir.DoubleType()
-    vector, integers = _llvm(vec), _llvm(vec, integer=True)
-    lane_index = ir.VectorType(ir.IntType(32), lanes)
-    i64 = types.int64
-
-    def splat_value(builder, value):
-        first = builder.insert_element(
-            ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0)
-        )
-        return builder.shuffle_vector(
-            first, ir.Constant(vector, ir.Undefined), _constant(lane_index, [0] * lanes)
-        )
-
-    def vector_pointer(builder, address, offset, of=vector):
-        return builder.bitcast(_pointer(builder, address, offset, of.element), of.as_pointer())
-
-    def shuffle(builder, a, b, mask):
-        return builder.shuffle_vector(a, b, _constant(lane_index, mask))
-
-    def define(arguments, result, generate):
-        def typed(typingctx, *_):
-            def lower(context, builder, sig, args):
-                value = generate(builder, *args)
-                return context.get_dummy_value() if result is types.void else value
-
-            return result(*arguments), lower
-
-        # Numba counts an intrinsic's arguments by its signature
-        names = ["typingctx", *"abcd"[: len(arguments)]]
-        typed.__signature__ = Signature([Parameter(n, Parameter.POSITIONAL_OR_KEYWORD) for n in names])
-        return intrinsic(typed)
-
-    def load(builder, at, off):
-        return builder.load(vector_pointer(builder, at, off), align=align)
-
-    def store(builder, at, off, a):
-        builder.store(a, vector_pointer(builder, at, off), align=align)
-
-    def spread(builder, at, off):
-        return splat_value(builder, builder.load(_pointer(builder, at, off, element), align=align))
-
-    def integer(builder, at, off):
-        value = builder.load(_pointer(builder, at, off, ir.IntType(bits)), align=align)
-        return builder.sext(value, _INT) if bits < 64 else value
-
-    def cells(builder, at, off, a):
-        whole = builder.fptosi(a, integers)
-        builder.store(whole, vector_pointer(builder, at, off, integers), align=align)
-
-    def gather(builder, at, a):
-        index = builder.fptosi(a, lane_index)
-        base = builder.inttoptr(at, element.as_pointer())
-        value = ir.Constant(vector, ir.Undefined)
-        for lane in range(lanes):
-            position = ir.Constant(ir.IntType(32), lane)
-            pointer = builder.gep(base, [builder.extract_element(index, position)])
-            value = builder.insert_element(value, builder.load(pointer, align=align), position)
-        return value
-
-    def scatter(builder, at, a, b):
-        index = builder.fptosi(a, lane_index)
-        base = builder.inttoptr(at, element.as_pointer())
-        for lane in range(lanes):
-            position = ir.Constant(ir.IntType(32), lane)
-            pointer = builder.gep(base, [builder.extract_element(index, position)])
-            builder.store(builder.extract_element(b, position), pointer, align=align)
-
-    def counts(builder, at, off):
-        whole = builder.load(vector_pointer(builder, at, off, integers), align=align)
-        return builder.sitofp(whole, vector)
-
-    def number(builder, at, off):
-        return builder.load(_pointer(builder, at, off, element), align=align)
-
-    def put(builder, at, off, s):
-        builder.store(s, _pointer(builder, at, off, element), align=align)
-
-    def power_of_two(builder, a):
-        bias, mantissa = (127, 23) if bits == 32 else (1023, 52)
-        whole = builder.fptosi(a, integers)
-        shifted = builder.shl(
-            builder.add(whole, _constant(integers, [bias] * lanes)), _constant(integers, [mantissa] * lanes)
-        )
-        return builder.bitcast(shifted, vector)
-
-    def any_less(builder, a, b):
-        flags = builder.bitcast(builder.fcmp_ordered("<", a, b), ir.IntType(lanes))
-        return builder.icmp_unsigned("!=", flags, ir.Constant(ir.IntType(lanes), 0))
-
-    def where_less(builder, a, b, x, y):
-        return builder.select(builder.fcmp_ordered("<", a, b), x, y)
-
-    def where_nan(builder, a, x, y):
-        return builder.select(builder.fcmp_unordered("uno", a, a), x, y)
-
-    def halves(groups):
-        """Lanes of the first and of the second half of each of ``groups`` groups of a pair of vectors."""
-        size = lanes // groups
-        first, second = [], []
-        for group in range(groups):
-            for side in (0, lanes):
-                start = side + group * size
-                first += range(start, start + size // 2)
-                second += range(start + size // 2, start + size)
-        return first, second
-
-    def fold_with(groups):
-        def generate(builder, a, b):
-            first, second = halves(groups)
-            return builder.fadd(shuffle(builder, a, b, first), shuffle(builder, a, b, second))
-
-        return define((vec, vec), vec, generate)
-
-    def transpose(builder, source, off, to, to_off):
-        width = ir.Constant(_INT, lanes)
-        rows, row_off = [], off
-        for _ in range(lanes):
-            rows.append(load(builder, source, row_off))
-            row_off = builder.add(row_off, width)
-        h = lanes // 2
-        while h:
-            low = [lane - h + lanes if lane & h else lane for lane in range(lanes)]
-            high = [lane + lanes if lane & h else lane + h for lane in range(lanes)]
-            for r in range(lanes):
-                if not r & h:
-                    a, b = rows[r], rows[r + h]
-                    rows[r], rows[r + h] = shuffle(builder, a, b, low), shuffle(builder, a, b, high)
-            h //= 2
-        for row in rows:
-            store(builder, to, to_off, row)
-            to_off = builder.add(to_off, width)
-
-    def arithmetic(method):
-        return define((vec, vec), vec, lambda builder, a, b: getattr(builder, method)(a, b))
-
-    return SimpleNamespace(
-        load=define((i64, i64), vec, load),
-        store=define((i64, i64, vec), types.void, store),
-        splat=define((scalar,), vec, splat_value),
-        spread=define((i64, i64), vec, spread),
-        integer=define((i64, i64), i64, integer),
-        cells=define((i64, i64, vec), types.void, cells),
-        iota=define((), vec, lambda builder: _constant(vector, map(float, range(lanes)))),
-        counts=define((i64, i64), vec, counts),
-        number=define((i64, i64), scalar, number),
-        put=define((i64, i64, scalar), types.void, put),
-        gather=define((i64, vec), vec, gather),
-        scatter=define((i64, vec, vec), types.void, scatter),
-        add=arithmetic("fadd"),
-        sub=arithmetic("fsub"),
-        mul=arithmetic("fmul"),
-        div=arithmetic("fdiv"),
-        fma=define((vec, vec, vec), vec, lambda builder, *args: _call(builder, "fma", vec, args)),
-        floor=define((vec,), vec, lambda builder, a: _call(builder, "floor", vec, [a])),
-        power_of_two=define((vec,), vec, power_of_two),
-        any_less=define((vec, vec), types.boolean, any_less),
-        where_less=define((vec, vec, vec, vec), vec, where_less),
-        where_nan=define((vec, vec, vec), vec, where_nan),
-        fold={groups: fold_with(groups) for groups in (1, 2, 4, 8, 16) if groups < lanes},
-        transpose=define((i64, i64, i64, i64), types.void, transpose),
-    )
+    kind = _Kind(bits, lanes)
+    groups = (_memory, _whole_numbers, _lanes, _arithmetic)
+    return SimpleNamespace(**{name: value for group in groups for name, value in group(kind).items()})

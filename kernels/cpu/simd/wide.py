@@ -41,7 +41,7 @@ def _factors(shape: Shape) -> dict[str, str]:
 
 
 def _reader(shape: Shape) -> Callable[[str], str]:
-    """B-splines are too many for registers: read where they are used, as `_factors` are."""
+    """B-splines are too many for registers: read where they are used, as ``_factors`` are."""
     rows = Rows(shape).e
     return lambda name: f"spread(s, {rows[name] * BLOCK} + i)"
 
@@ -281,52 +281,4 @@ def backward_wide(net, l, W, n0, n1, s, block):
             for v in range(0, count, {lanes}):
 {indent(_sums_as_products(shape) if many_sums(shape) else _sums_in_registers(shape), 4)}
 {indent(_finish_inputs(shape), 4)}
-"""
-
-
-def tables(shape: Shape) -> str:
-    """The functions ``make_wide`` and ``return_wide``."""
-    k, lanes = shape.degree, shape.lanes
-    size = (k + 1) * lanes
-    read = [f"c{r} = load(c, rows + {r} * JP)" for r in range(k + 1)]
-    make, back = [], [f"t{p} = load(T, at + {p * lanes})" for p in range(k + 1)]
-    for p in range(k + 1):
-        terms = [(f"spread(K, place + {p * (k + 1) + r})", f"c{r}") for r in range(k + 1)]
-        make.append(f"store(T, at + {p * lanes}, {total(terms)})")
-    for r in range(k + 1):
-        terms = [(f"spread(K, place + {p * (k + 1) + r})", f"t{p}") for p in range(k + 1)]
-        back.append(f"store(c, rows + {r} * JP, {total(terms, f'load(c, rows + {r} * JP)')})")
-    dead = [f"store(T, at + {p * lanes}, zero)" for p in range(k + 1)]
-    dead += [f"store(T, at + JB * {size} + {p * lanes}, nan)" for p in range(k + 1)]
-    poison = total([(None, f"load(T, at + JB * {size} + {p * lanes})") for p in range(1, k + 1)])
-
-    def head(name: str, table: str, coef: str) -> str:
-        return f"""
-
-@jit
-def {name}_wide(net, l):
-    zero, nan = splat({number(0.0, shape)}), splat(f(np.nan))
-    JP, CELLS, K = net[l, {FIELD["JP"]}], net[l, {FIELD["CELLS"]}], net[l, {FIELD["LOCAL"]}]
-    T, c = net[l, {FIELD[table]}], net[l, {FIELD[coef]}]
-    JB = JP // {lanes}
-    M = CELLS + {k}
-    for i in range(net[l, {FIELD["I"]}]):
-        for cell in range(CELLS):
-            place = (i * CELLS + cell) * {(k + 1) ** 2}
-            for j in range(JB):
-                rows = (i * M + cell) * JP + j * {lanes}
-                at = ((i * (CELLS + 2) + cell) * JB + j) * {size}
-"""
-
-    return f"""{head("make", "TABLE", "COEF")}{indent(read + make, 4)}
-        for j in range(JB):
-            at = ((i * (CELLS + 2) + CELLS) * JB + j) * {size}
-{indent(dead, 3)}
-{head("return", "DTABLE", "DCOEF")}{indent(back, 4)}
-        for j in range(JB):
-            at = ((i * (CELLS + 2) + CELLS) * JB + j) * {size}
-            poison = {poison}
-            for m in range(M):
-                rows = (i * M + m) * JP + j * {lanes}
-                store(c, rows, add(load(c, rows), poison))
 """
