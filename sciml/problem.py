@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
+import inspect
 import itertools
 import types
 from collections.abc import Callable, Iterable, Sequence
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -63,6 +66,11 @@ class PDE:
     floor: float = 1e-15
     """Relative L2 error of the problem's own exact or reference solution."""
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if inspect.isfunction(own := cls.__dict__.get("source")):
+            setattr(cls, "source", _tensor_valued(own))  # noqa: B010 - a type checker compares signatures
+
     def residual(self, u: Field, x: Tensor) -> Any:
         """Left-hand side minus right-hand side at points ``x (n, d)``.
 
@@ -72,7 +80,10 @@ class PDE:
         raise ArgumentTypeError(f"{type(self).__name__} needs a method residual(self, u, x); it has none.")
 
     def source(self, x: Tensor) -> Tensor:
-        """The right-hand side at ``x (n, d)``: ``(n, 1)``. Zero unless a subclass or :meth:`with_source` sets it."""
+        """The right-hand side at ``x (n, d)``: ``(n, 1)``. Zero unless a subclass or :meth:`with_source` sets it.
+
+        Only its values are needed, so it may be written with NumPy or SciPy.
+        """
         return torch.zeros_like(x[:, :1])
 
     def exact(self, x: Tensor) -> Tensor:
@@ -266,6 +277,28 @@ class PDE:
     def __repr__(self) -> str:
         values = ", ".join(f"{k}={v!r}" for k, v in self.parameters().items())
         return f"{type(self).__name__}({values})"
+
+
+def _tensor_valued(source: Callable[[Any, Any], Any]) -> Callable[[Any, Tensor], Any]:
+    """A subclass's ``source`` whose arrays become tensors, and which is given an array where it takes no tensor."""
+
+    @functools.wraps(source)
+    def with_tensors(self: Any, x: Tensor) -> Any:
+        try:
+            out = source(self, x)
+        except Exception:
+            try:
+                out = source(self, x.detach().cpu().numpy())
+            except Exception:
+                out = None
+            if not isinstance(out, np.ndarray):
+                raise
+        if not isinstance(out, np.ndarray) or out.ndim > 2:
+            return out
+        out = torch.as_tensor(out, dtype=x.dtype, device=x.device)
+        return out[:, None] if out.shape == x.shape[:1] else out
+
+    return with_tensors
 
 
 class Resourced(PDE):

@@ -163,7 +163,7 @@ def moved(x: Tensor, at: dict[int, Tensor]) -> Tensor:
 
 def _by_distance(sides: list[Side], x: Tensor) -> Tensor:
     """Weights by inverse squares of the distances (Rvachev's transfinite interpolation)."""
-    distances = [side.boundary.distance(x).square() for side in sides]
+    distances = [side.boundary.even_distance(x).square() for side in sides]
     weights = []
     for k in range(len(sides)):
         weight = torch.ones_like(distances[0])

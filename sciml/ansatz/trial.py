@@ -108,13 +108,11 @@ class Trial(nn.Module):
                         torch.zeros(2, need_in, dtype=reference.dtype, device=reference.device)
                     )
                 if not isinstance(probe, Tensor) or probe.shape[:1] != (2,) or probe.ndim != 2:
-                    raise ArgumentError(
-                        f"model must map (n, {need_in}) to (n, {need_out}); it returned "
-                        f"{tuple(probe.shape) if isinstance(probe, Tensor) else type(probe).__name__}."
-                    )
+                    got = tuple(probe.shape) if isinstance(probe, Tensor) else type(probe).__name__
+                    raise ArgumentError(f"model needs to map (2, {need_in}) to (2, {need_out}), got {got}.")
             except RuntimeError as error:
                 raise ArgumentError(
-                    f"model must take inputs of width {need_in}; it raised: {error}"
+                    f"model needs to take inputs of width {need_in}, got one that raised: {error}"
                 ) from error
             got_out = probe.shape[1]
         if got_in != need_in:
@@ -122,9 +120,9 @@ class Trial(nn.Module):
             periodic = [names[i] for i in self.problem.periodic_axes]
             why = f" (a periodic coordinate enters as cos and sin: {', '.join(periodic)})" if periodic else ""
             raise ArgumentError(
-                f"model needs {need_in} inputs for the coordinates {', '.join(names)}{why}; got width {got_in}."
+                f"model needs {need_in} inputs for the coordinates {', '.join(names)}{why}, got width {got_in}."
             )
         if got_out != need_out:
             raise ArgumentError(
-                f"model needs {need_out} outputs for {', '.join(self.problem.unknowns)}; got width {got_out}."
+                f"model needs {need_out} outputs for {', '.join(self.problem.unknowns)}, got width {got_out}."
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -55,7 +57,7 @@ def check_values(problem: PDE, condition: Condition) -> None:
         boundary = problem.domain.boundary(condition.on)
     else:
         return
-    functions = {key: value for key in keys if callable(value := getattr(condition, key))}
+    functions: dict[str, Any] = {key: value for key in keys if callable(value := getattr(condition, key))}
     if not functions:
         return
     x = torch.cat([boundary.sample(SOME, seed=0), regular(boundary)])

@@ -128,6 +128,12 @@ class Ball(Domain):
     def _distance(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
         return 1 - (((x - self.center.to(x)) / self._radius) ** 2).sum(-1)
 
+    def _even_distance(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
+        return self._distance(x, chosen)
+
+    def _even_scale(self, chosen: Sequence[int]) -> float:
+        return 1.0
+
     def _distance_scale(self, chosen: Sequence[int]) -> float:
         return 1.0
 

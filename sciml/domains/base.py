@@ -230,9 +230,17 @@ class Domain(ABC):
         """Smooth, positive inside, zero on the chosen pieces: (..., d) -> (...,)."""
         return self._partial(x, chosen)
 
+    def _even_distance(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
+        """As _distance, with the same slope all along the chosen pieces, for which corners may have kinks."""
+        return self._partial(x, chosen)
+
     def _distance_scale(self, chosen: Sequence[int]) -> float:
         """What to divide _distance by so that its maximum inside is about one."""
         return float(self._distance(self.sample(SCALE_POINTS), chosen).max())
+
+    def _even_scale(self, chosen: Sequence[int]) -> float:
+        """What to divide _even_distance by."""
+        return float(self._even_distance(self.sample(SCALE_POINTS), chosen).max())
 
     @cached_property
     def _size(self) -> float:

@@ -103,6 +103,20 @@ class Boundary:
             raise ArgumentError(f"distance needs a boundary made of named pieces; {self!r} has no distance")
         return (self._distance(x) / self._scale).unsqueeze(-1)
 
+    def even_distance(self, x: Tensor) -> Tensor:
+        """As ``distance``, with the same slope all along: (..., d) -> (..., 1).
+
+        It compares distances to parts of the boundary better, but at corners it may have no second derivative.
+        """
+        self.domain.check(x)
+        if not self.has_distance:
+            raise ArgumentError(f"distance needs a boundary made of named pieces; {self!r} has no distance")
+        return (self.domain._even_distance(x, self._chosen) / self._even_scale).unsqueeze(-1)
+
+    @cached_property
+    def _even_scale(self) -> float:
+        return self.domain._even_scale(self._chosen)
+
     def _distance(self, x: Tensor) -> Tensor:
         return self.domain._distance(x, self._chosen)
 

@@ -152,6 +152,12 @@ class Box(Domain):
         assert product is not None
         return product
 
+    def _even_distance(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
+        return self._distance(x, chosen)
+
+    def _even_scale(self, chosen: Sequence[int]) -> float:
+        return 1.0
+
     def _distance_scale(self, chosen: Sequence[int]) -> float:
         return 1.0
 

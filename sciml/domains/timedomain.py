@@ -259,5 +259,11 @@ class SpaceTime(_Timed):
     def _distance(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
         return self._space._distance(x[..., 1:], chosen)
 
+    def _even_distance(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
+        return self._space._even_distance(x[..., 1:], chosen)
+
+    def _even_scale(self, chosen: Sequence[int]) -> float:
+        return self._space._even_scale(chosen)
+
     def _distance_scale(self, chosen: Sequence[int]) -> float:
         return self._space._distance_scale(chosen)

@@ -86,9 +86,9 @@ def test_widths_are_checked_with_the_reason():
     problem = PROBLEMS["periodic"]
     with pytest.raises(ArgumentError, match=r"needs 3 inputs .*cos and sin: x.*got width 2"):
         Trial(problem, nn.MLP([2, 5, 1]))
-    with pytest.raises(ArgumentError, match="needs 1 outputs for u; got width 2"):
+    with pytest.raises(ArgumentError, match="needs 1 outputs for u, got width 2"):
         Trial(problem, nn.KAN([3, 5, 2]))
-    with pytest.raises(ArgumentError, match="model must take inputs of width 3"):
+    with pytest.raises(ArgumentError, match="model needs to take inputs of width 3"):
         Trial(problem, torch.nn.Linear(2, 1).double())
 
 

@@ -100,7 +100,6 @@ def test_source_that_is_not_finite():
         sciml.solve(nan, small(), **SMALL)
 
 
-@NEVER
 def test_source_of_another_dtype():
     single = spoilt(residual=lambda self, u, x: (-u.laplacian()).float() - self.source(x).float())
     with pytest.raises(ArgumentTypeError, match="dtype"):
@@ -138,11 +137,11 @@ def test_condition_outside_the_domain(conditions, message):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (lambda: nn.MLP([3, 5, 1]), "model needs 2 inputs for the coordinates x, y"),
-        (lambda: nn.KAN([2, 5, 2]), "model needs 1 outputs for u"),
-        (lambda: torch.nn.Linear(3, 1), "model must take inputs of width 2"),
+        (lambda: nn.MLP([3, 5, 1]), "model needs 2 inputs for the coordinates x, y, got width 3"),
+        (lambda: nn.KAN([2, 5, 2]), "model needs 1 outputs for u, got width 2"),
+        (lambda: torch.nn.Linear(3, 1), "model needs to take inputs of width 2"),
         (lambda: torch.nn.Linear(2, 4), "model needs 1 outputs"),
-        (lambda: torch.nn.Flatten(0), "model must map"),
+        (lambda: torch.nn.Flatten(0), "model needs to map"),
         (lambda: torch.nn.Tanh(), "got"),
         (lambda: "a network", "model needs a torch.nn.Module"),
     ],
