@@ -144,7 +144,7 @@ def choose(
     else:
         system = gated.linearize(ones)
         found = rank.gauss_newton(system.residual, system.dense())
-    return select(gates, found, budget, selector)
+    return _select(gates, found, budget, selector)
 
 
 def check_searchable(adapter: Adapter) -> None:
@@ -167,7 +167,7 @@ def search_ranks(adapter: Adapter, problem: Any, base: Tensor, curvature: str = 
     return gates.prune(keep)
 
 
-def select(gates: Gates, found: rank.Derivatives, budget: int, selector: str) -> Tensor:
+def _select(gates: Gates, found: rank.Derivatives, budget: int, selector: str) -> Tensor:
     """A selector's choice in which every parameter keeps something in each of its modes, or nothing at all.
 
     A Tucker tensor vanishes with any one of its modes, which no second-order model can see. Parameters left

@@ -57,7 +57,7 @@ class Trial(nn.Module):
         empty = x.new_zeros(0, 0)
         out = self.network(self.inputs.jet(x[:, None], empty)[:, 0])
         if self.ansatz.trivial:
-            return self._scaled(out)
+            return self.scaled(out)
         return self.ansatz.offset(x) + self.factor(x) * out
 
     def set_scale(self, scale: Tensor | None) -> None:
@@ -67,7 +67,7 @@ class Trial(nn.Module):
 
     def factor(self, x: Tensor) -> Tensor:
         """What the network's output is multiplied by at ``x (n, d)``: ``B`` times the scale, ``(n, m)``."""
-        return self._scaled(self.ansatz.factor(x))
+        return self.scaled(self.ansatz.factor(x))
 
     def frozen_jets(self, x: Tensor, plan: DerivativePlan) -> tuple[Tensor, Tensor, Tensor]:
         """What does not change while training: the jets of the inputs, of ``A`` and of ``B`` at ``x``.
@@ -85,14 +85,17 @@ class Trial(nn.Module):
         self, frozen: tuple[Tensor, Tensor, Tensor], plan: DerivativePlan, tape: list[Record] | None = None
     ) -> Tensor:
         """The jet of ``u``, ``(n, C, m)``, from ``frozen_jets``."""
-        seed, offset, factor = frozen
         assert isinstance(self.network, JetNetwork)
-        out = self.network.jets(seed, plan.weights.to(seed), tape)
-        if self.ansatz.trivial:
-            return self._scaled(out)
-        return offset + plan.product(factor, out)
+        return self.around(self.network.jets(frozen[0], plan.weights.to(frozen[0]), tape), frozen, plan)
 
-    def _scaled(self, values: Tensor) -> Tensor:
+    def around(self, out: Tensor, frozen: tuple[Tensor, Tensor, Tensor], plan: DerivativePlan) -> Tensor:
+        """The jet of ``A + B N``, ``(n, C, m)``, from the jet ``out`` of a network's outputs."""
+        if self.ansatz.trivial:
+            return self.scaled(out)
+        return frozen[1] + plan.product(frozen[2], out)
+
+    def scaled(self, values: Tensor) -> Tensor:
+        """Outputs of a network in the units of the unknowns."""
         return values if self.scale is None else values * self.scale
 
     def _check_widths(self, reference: Tensor) -> None:

@@ -116,7 +116,7 @@ def test_imports_point_down(module):
         assert floor(i.module) <= floor(module), f"{MODULES[module]} imports {i.module}"
 
 
-@pytest.mark.parametrize("module", BELOW)
+@pytest.mark.parametrize("module", sorted(BELOW))
 def test_what_every_floor_may_use_imports_nothing(module):
     assert IMPORTS[module] == []
 

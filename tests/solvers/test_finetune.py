@@ -14,7 +14,7 @@ from sciml import adapters, nn
 from sciml.adapters import Adapter
 from sciml.errors import ArgumentError, FileFormatError
 from sciml.pdes import Burgers, Poisson
-from sciml.solvers.training.adapted_system import is_linear
+from sciml.solvers.training.least_squares import is_linear
 
 
 def shifted(k: float):

@@ -1,0 +1,1 @@
+"""The error of a solution, estimated without knowing the right one."""
