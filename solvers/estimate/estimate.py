@@ -28,14 +28,10 @@ from sciml.solvers.estimate.features import Features
 from sciml.solvers.estimate.linearised import Rows, rows_of
 from sciml.solvers.training.terms import build_terms
 
-LEVELS = (
-    (100, 500),
-    (200, 1000),
-    (400, 2000),
-)  # features and points; the next level where much of the residual is left
+LEVELS = ((100, 500), (200, 1000), (400, 2000), (700, 3500))  # features and points
+GROWTH = 4.0  # of the time from one level to the next
 AUTOGRAD_LEVELS = ((100, 300),)  # where a row of the Jacobian is a backward pass through nested derivatives
 ENOUGH = 0.3  # of the residual left: the estimate is right within some per cent
-GAIN = 0.9  # a level that leaves more than this share of what the last one left is the last
 BLIND = 0.995  # of the residual left: nothing is known
 TEST_POINTS = 2000
 SEED = 31_337
@@ -71,7 +67,12 @@ class ErrorEstimate:
 
 
 def estimate_error(
-    problem: PDE, trial: Trial, weights: Mapping[str, float] | None = None, seed: int = 0
+    problem: PDE,
+    trial: Trial,
+    weights: Mapping[str, float] | None = None,
+    *,
+    seconds: float = 3.0,
+    seed: int = 0,
 ) -> ErrorEstimate:
     """Estimate the relative L2 error of a trained trial function.
 
@@ -80,6 +81,7 @@ def estimate_error(
         trial: The trial function; it is not changed.
         weights: Weight of each equation in the loss, by the name of its part; 1 unless given. Conditions that are penalty
             terms are balanced against the equations anew.
+        seconds: What it may take: the next level is entered where much of the residual is left and the time allows it.
         seed: Of features and points.
 
     Returns:
@@ -94,10 +96,11 @@ def estimate_error(
         levels = LEVELS if all(term.plan is not None for term in terms) else AUTOGRAD_LEVELS
         best: _Correction | None = None
         for count, points in levels:
+            start = time.perf_counter()
             found = _correct(problem, trial, terms, count, points, weights or {}, SEED + seed)
-            gained = best is None or found.drop < GAIN * best.drop
+            now = time.perf_counter()
             best = found if best is None or found.drop < best.drop else best
-            if best.drop <= ENOUGH or not gained:
+            if best.drop <= ENOUGH or now - began + GROWTH * (now - start) > seconds:
                 break
         assert best is not None
         return _judge(problem, trial, best, time.perf_counter() - began)
