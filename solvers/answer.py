@@ -19,6 +19,7 @@ from sciml.errors import ArgumentError
 from sciml.field import Field
 from sciml.problem import PDE
 from sciml.solvers.comparison import CHUNK, comparison, has_answer, relative_error
+from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
 from sciml.solvers.evaluation import ChunkedSource, Request, request
 from sciml.solvers.report import Report
 
@@ -34,6 +35,8 @@ class Answer:
         history: Rows of numbers over the steps (``step``, ``seconds``, ``loss``, ``held_out``, ``error`` where known ...).
         stats: How it ended.
     """
+
+    _estimate: tuple[float, ErrorEstimate] | None = None
 
     def __init__(self, problem: PDE, trial: Trial, history: list[dict[str, float]], stats: Report):
         self.problem, self.trial = problem, trial
@@ -95,6 +98,18 @@ class Answer:
         x = self._request((points,)).points
         return relative_error(self.trial, x, self.problem.exact(x))
 
+    def error_estimate(self, seconds: float = 3.0) -> ErrorEstimate:
+        """An estimate of the relative L2 error that needs no reference; see ``sciml.solvers.estimate``.
+
+        Args:
+            seconds: What it may take; more time looks in a larger space. The last estimate is kept, and made anew only
+                where more time is given.
+        """
+        if self._estimate is None or seconds > self._estimate[0]:
+            found = estimate_error(self.problem, self.trial, self.stats.weights, seconds=seconds)
+            self._estimate = (seconds, found)
+        return self._estimate[1]
+
     @property
     def has_answer(self) -> bool:
         """Whether ``error`` can answer."""
@@ -107,7 +122,9 @@ class Answer:
         parts = [self.outcome, f"{seconds:.3g} s", f"{stats.steps or 0} steps"]
         if self.has_answer:
             parts.append(f"relative L2 error {self.error():.1e}")
-        elif stats.residual is not None:
+        if stats.error_estimate is not None:
+            parts.append(f"estimated error {stats.error_estimate:.1e}")
+        elif not self.has_answer and stats.residual is not None:
             parts.append(f"relative residual {stats.residual:.1e}")
         return ", ".join(parts)
 

@@ -35,6 +35,7 @@ def finetune(
     max_time: float | None = None,
     max_steps: int | None = None,
     tol: float | None = None,
+    accuracy: float | None = None,
     seed: int = 0,
     callbacks: Any = (),
     progress: bool = True,
@@ -54,12 +55,12 @@ def finetune(
             whose factors are the start. A configuration with ``rank_budget`` is trained, cut, and trained on
             (``rank_schedule="cut"``), or trained while the budget falls (``"joint"``).
         name: To call it by.
-        optimizer, points, max_time, max_steps, tol, seed, callbacks, progress: As in ``sciml.solve``.
+        optimizer, points, max_time, max_steps, tol, accuracy, seed, callbacks, progress: As in ``sciml.solve``.
 
     Returns:
         The answer to ``problem``; its ``report`` says what it cost and gave.
     """
-    settings = Settings(problem, points, max_time, max_steps, tol, seed, callbacks, progress)
+    settings = Settings(problem, points, max_time, max_steps, tol, accuracy, seed, callbacks, progress)
     with Interruption() as interruption, ordinary_modes():
         notes = findings(problem)
         check_compatible(base.problem, problem)

@@ -32,6 +32,8 @@ class Report(Mapping[str, Any]):
         residual: On held-out points, relative to that of the trial function without a network.
         scale: The residual that this is relative to.
         start: The relative residual before the first step of a fine-tuning.
+        error_estimate: Estimated relative L2 error (``sciml.solvers.estimate``); None where nothing is known.
+        error_drop: Share of the residual that the estimate's correction leaves: near 0 it is sharp, near 1 a guess.
         weights: Term -> weight in the loss.
         hard: Labels of the conditions that hold exactly.
         notes: What a user should know.
@@ -48,6 +50,8 @@ class Report(Mapping[str, Any]):
     residual: float | None = None
     scale: float | None = None
     start: float | None = None
+    error_estimate: float | None = None
+    error_drop: float | None = None
     weights: dict[str, float] = field(default_factory=dict)
     hard: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

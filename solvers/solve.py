@@ -39,6 +39,7 @@ def solve(
     max_time: float | None = None,
     max_steps: int | None = None,
     tol: float | None = None,
+    accuracy: float | None = None,
     seed: int = 0,
     dtype: torch.dtype = torch.float64,
     device: Any = None,
@@ -61,6 +62,8 @@ def solve(
         max_steps: Steps of the optimiser; unlimited unless given.
         tol: Residual on held-out points, relative to that of the trial function without a network, at which the solve
             is ``"converged"``; 1e-8 unless given.
+        accuracy: Estimated relative error at which the solve is ``"converged"``, in the place of ``tol``. Without it the
+            error is estimated once, at the end.
         seed: Of weights, points and everything random. The same seed gives the same numbers on the same machine.
         dtype: ``torch.float64`` (right for second-order training) or ``torch.float32``.
         device: Where to compute; the CPU unless given.
@@ -80,7 +83,7 @@ def solve(
     Raises:
         ArgumentError, ArgumentTypeError: Before any training, naming the argument, what it needs and what it got.
     """
-    settings = Settings(problem, points, max_time, max_steps, tol, seed, callbacks, progress)
+    settings = Settings(problem, points, max_time, max_steps, tol, accuracy, seed, callbacks, progress)
     if dtype not in (torch.float32, torch.float64):
         raise ArgumentError(f"dtype needs torch.float32 or torch.float64, got {dtype!r}.")
     if model is not None and not isinstance(model, torch.nn.Module):

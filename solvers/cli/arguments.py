@@ -161,7 +161,7 @@ def _add_plot(commands: Any) -> None:
     parser.add_argument("-o", "--output", metavar="FIG", required=True, help="FIG.png, .pdf or .svg")
     parser.add_argument(
         "--kind",
-        help="overview, solution, reference, error, difference, residual, history or spectra (overview)",
+        help="overview, solution, reference, error, difference, estimate, residual, history or spectra (overview)",
     )
     parser.add_argument("--unknown", metavar="NAME", help="one unknown of a system")
     parser.add_argument("--axes", metavar="x,z", type=_words, help="one or two coordinates to draw over")

@@ -33,6 +33,7 @@ GROWTH = 4.0  # of the time from one level to the next
 AUTOGRAD_LEVELS = ((100, 300),)  # where a row of the Jacobian is a backward pass through nested derivatives
 ENOUGH = 0.3  # of the residual left: the estimate is right within some per cent
 BLIND = 0.995  # of the residual left: nothing is known
+FEW, BLIND_FEW = 400, 0.95  # the same for fewer features, which may miss what matters and take what does not
 TEST_POINTS = 2000
 SEED = 31_337
 RIDGES = 10.0 ** torch.arange(-12.0, 0.5, 0.5, dtype=torch.float64)  # of the largest singular value
@@ -190,7 +191,7 @@ def _judge(problem: PDE, trial: Trial, found: _Correction, seconds: float) -> Er
         u = trial(x).double() + d
     value, reason, unknowns = None, None, {}
     size = float(u.norm())
-    if found.drop > BLIND:
+    if found.drop > (BLIND if found.features.count >= FEW else BLIND_FEW):
         reason = f"a correction in {found.features.count} functions leaves {100 * found.drop:.1f} % of the residual"
     elif not math.isfinite(size) or size == 0.0:
         reason = "the solution is zero, so a relative error means nothing"

@@ -35,6 +35,8 @@ def solution_rows(solution: Answer) -> list[tuple[str, str]]:
     rows = [("problem", repr(solution.problem)), ("outcome", solution.outcome)]
     if solution.has_answer:
         rows.append(("relative L2 error", f"{solution.error():.2e}"))
+    if stats.get("error_estimate") is not None:
+        rows.append(("estimated error", _number(stats["error_estimate"], ".2e")))
     rows.append(("relative residual", _number(stats.get("residual"), ".2e")))
     rows.append(("seconds", _number(stats.get("seconds"), ".3g")))
     steps = _number(stats.get("steps"), "d")

@@ -24,9 +24,19 @@ if TYPE_CHECKING:
 
     from sciml.solvers.answer import Answer
 
-KINDS = ("overview", "solution", "reference", "error", "difference", "residual", "history", "spectra")
+KINDS = (
+    "overview",
+    "solution",
+    "reference",
+    "error",
+    "difference",
+    "estimate",
+    "residual",
+    "history",
+    "spectra",
+)
 COMPARISONS = ("reference", "error", "difference")
-SCALES = {"error": "log", "residual": "log", "difference": "signed"}
+SCALES = {"error": "log", "estimate": "log", "residual": "log", "difference": "signed"}
 HEIGHT = 2.9  # of a panel, inches
 NARROW = 5.0  # inches, of a figure whose title takes two lines
 WIDEST = 14.0  # inches, of a figure of several columns
@@ -62,7 +72,8 @@ def plot(
         solution: The solution.
         kind: ``"overview"`` (the default: solution, reference, error or residual, and history), or one of
             them alone: ``"solution"``, ``"reference"``, ``"error"`` (absolute, logarithmic),
-            ``"difference"`` (solution minus reference, signed), ``"residual"`` (absolute, logarithmic),
+            ``"difference"`` (solution minus reference, signed), ``"estimate"`` (what the error estimate would move the
+            solution by; ``"error"`` is this where no reference is known), ``"residual"`` (absolute, logarithmic),
             ``"history"``. ``"spectra"`` shows what a fine-tuning changed: a panel for each layer with the singular values
             of the change's unfoldings over its norm, a line for each mode, ringed where the adapter's rank cuts.
         unknown: One unknown of a system; all unless given.
@@ -103,6 +114,8 @@ def plot(
         slices = choose_slices(problem, axes, at, times)
         layers = SampledSolution(solution, unknown, resolution)
         compares = layers.compares(slices)
+        if kind == "error" and not compares:
+            kind = "estimate"
         if kind in COMPARISONS and not compares:
             raise ArgumentError(
                 f"kind={kind!r} needs an exact or reference solution here; {type(problem).__name__} has none."
@@ -248,6 +261,7 @@ def _label(slice_: Slice, kind: str, k: int) -> str:
         "reference": f"{name}, reference",
         "error": f"|{name} − reference|",
         "difference": f"{name} − reference",
+        "estimate": f"|{name}|, estimated error",
         "residual": "|residual|",
     }
     return words[kind]
@@ -265,5 +279,7 @@ def _title(solution: Answer, narrow: bool) -> str:
     between = "\n" if narrow else ": "
     if solution.has_answer:
         return f"{text}{between}relative $L_2$ error {solution.error():.1e}"
+    if solution.stats.error_estimate is not None:
+        return f"{text}{between}estimated relative error {solution.stats.error_estimate:.1e}"
     residual = solution.stats.get("residual")
     return text if residual is None else f"{text}{between}relative residual {residual:.1e}"

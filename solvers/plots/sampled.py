@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from sciml.errors import ArgumentError
 from sciml.problem import Reference
 from sciml.solvers.plots.panels import Samples
 from sciml.solvers.plots.slices import Slice
@@ -52,6 +53,8 @@ class SampledSolution:
         """``kind`` as in ``sciml.solvers.plots.plotting.plot``; what lies outside the domain is nan."""
         if kind == "residual":
             return Samples(self._values(slice_, kind)[:, 0])
+        if kind == "estimate":
+            return Samples(np.abs(self._values(slice_, kind)[:, unknown]))
         if kind == "solution" or self.problem.has_exact:
             values = self._values(slice_, "solution")[:, unknown]
             if kind == "solution":
@@ -81,6 +84,18 @@ class SampledSolution:
         like = next(self.solution.network.parameters())
         return self.solution.values(torch.from_numpy(x).to(like)).double().cpu().numpy()
 
+    def _correction(self, x: np.ndarray) -> np.ndarray:
+        """What the estimate of the error would move the solution by.
+
+        Raises:
+            ArgumentError: Nothing is known about the error.
+        """
+        found = self.solution.error_estimate()
+        if found.value is None:
+            raise ArgumentError(f"kind='estimate' needs an error estimate, got none: {found.reason}.")
+        like = next(self.solution.network.parameters())
+        return found.correction(torch.from_numpy(x).to(like)).double().cpu().numpy()
+
     def _rows(self, slice_: Slice) -> np.ndarray:
         assert self.table is not None
         return slice_.rows(self.table.points.numpy())
@@ -91,6 +106,8 @@ class SampledSolution:
             x = slice_.points(self.count(slice_, kind))
             if kind == "solution":
                 values = self._at(x)
+            elif kind == "estimate":
+                values = self._correction(x)
             elif kind == "residual":
                 values = np.linalg.norm(self.solution.residual(x), axis=1, keepdims=True)
             else:

@@ -17,6 +17,7 @@ from sciml.optim import StepMethod, iterate
 from sciml.optim.iterate import Iteration
 from sciml.problem import PDE
 from sciml.solvers.comparison import comparison, has_answer, relative_error
+from sciml.solvers.estimate.estimate import estimate_error
 from sciml.solvers.training.adapted_system import AdaptedSystem
 from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.residual_system import ResidualSystem
@@ -35,16 +36,29 @@ FIRST_ORDER_STALL = 50
 CANCELLED = (
     1e-5  # share of what cancels in the equations that a relative residual is measured against at least
 )
+ESTIMATE_LOOKS = 5  # after so many looks an error is estimated anew in any case
+ESTIMATE_SHARE, ESTIMATE_LEAST = (
+    0.1,
+    0.1,
+)  # of a run's time that estimates may take, and seconds that one always may
 PROGRESS = 0.97  # held-out loss must fall below this share of its best to count as progress
 
 
 @dataclass
 class Limits:
-    """When to stop. Times in seconds; ``tol`` is relative to the residual of the trial function without a network."""
+    """When to stop.
+
+    Attributes:
+        max_time: Seconds.
+        max_steps: Steps of the optimiser.
+        tol: Residual, relative to that of the trial function without a network.
+        accuracy: Estimated relative error; where it is given, it alone decides that a run has converged.
+    """
 
     max_time: float = math.inf
     max_steps: int | None = None
     tol: float = 0.0
+    accuracy: float | None = None
 
 
 @dataclass
@@ -100,6 +114,15 @@ class Counters:
     mark: float = math.inf
 
 
+@dataclass(frozen=True)
+class Estimates:
+    """When the error was estimated last: the held-out loss and the number of looks then, and the seconds spent in all."""
+
+    held: float = math.inf
+    look: int = 0
+    seconds: float = 0.0
+
+
 class Run:
     """A solve in progress.
 
@@ -152,6 +175,7 @@ class Run:
         self._first = system.theta
         self.best_theta: Tensor | None = None
         self.counters = Counters()
+        self.estimates = Estimates()
         self.history: list[dict[str, float]] = []
         self.notes: list[str] = []
         self.seconds_before = 0.0
@@ -294,7 +318,10 @@ class Run:
         held, stop = self._measure(progress)
         if stop:
             return "interrupted"
-        if self.relative(held) <= self.limits.tol:
+        if self.limits.accuracy is not None:
+            if self._accurate(held, self.limits.accuracy):
+                return "converged"
+        elif self.relative(held) <= self.limits.tol:
             return "converged"
         if held < PROGRESS * self.counters.mark:
             self._count(mark=held, quiet_looks=0, rescued=False)
@@ -305,6 +332,19 @@ class Run:
         if self.counters.step > 0:
             self._consider_points(held, self.method_state.loss)
         return None
+
+    def _accurate(self, held: float, accuracy: float) -> bool:
+        """Whether the estimated error is small enough; looked at again when the residual has halved, or after a while."""
+        estimates = self.estimates
+        looks = len(self.history)
+        due = held <= 0.25 * estimates.held or looks >= estimates.look + ESTIMATE_LOOKS
+        if not due or estimates.seconds > ESTIMATE_SHARE * self._elapsed() + ESTIMATE_LEAST:
+            return False
+        allowed = max(ESTIMATE_LEAST, ESTIMATE_SHARE * self._elapsed())
+        found = estimate_error(self.problem, self.system.trial, self.system.points.weights, seconds=allowed)
+        self.estimates = Estimates(held, looks, estimates.seconds + found.seconds)
+        self.history[-1]["estimate"] = math.nan if found.value is None else found.value
+        return found.value is not None and found.value <= accuracy
 
     def _consider_points(self, held: float, loss: float) -> None:
         count = self.system.points.count

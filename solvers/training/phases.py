@@ -21,6 +21,7 @@ from sciml.solvers.training.residual_system import ResidualSystem
 from sciml.solvers.training.settings import Settings, carry_out, make_run, method_for, report_of
 
 CUT_AT = 0.5  # share of the limits before a single cut: at full rank the search sees what each component does
+LONG = 1.0  # seconds of training from which the error is estimated at the end
 ROUNDS = 12  # equal shares of the limits in joint training
 WARMUP, SETTLE = 2, 5  # of them at full rank first, and at the final ranks last
 
@@ -148,7 +149,9 @@ class Phases:
         self.stopped, self._draws = outcome == "interrupted", run.counters.draws
         self._state = run.method_state
         self.history += run.history
-        report = report_of(run, outcome, named, adapter.size)
+        # a short fine-tuning would take longer to judge than to make: the error is estimated when it is asked for
+        judge = run.seconds_before > LONG or settings.accuracy is not None
+        report = report_of(run, outcome, named, adapter.size, estimate=judge)
         report.start = start
         report.rejected = run.counters.rejected + ((before.rejected or 0) if before else 0)
         self.stats = report

@@ -12,13 +12,14 @@ import torch
 
 from sciml import optim
 from sciml.ansatz import Trial
-from sciml.arguments import integer, number
-from sciml.errors import ArgumentTypeError
+from sciml.arguments import integer, number, positive
+from sciml.errors import ArgumentTypeError, SciMLError
 from sciml.problem import PDE
+from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
 from sciml.solvers.report import Report
 from sciml.solvers.training.defaults import default_method, default_points, most_points
 from sciml.solvers.training.interrupt import Interruption
-from sciml.solvers.training.loop import Callback, Limits, Run, System
+from sciml.solvers.training.loop import ESTIMATE_LEAST, ESTIMATE_SHARE, Callback, Limits, Run, System
 from sciml.solvers.training.progress import ProgressBar
 from sciml.solvers.training.residual_system import ResidualSystem
 from sciml.solvers.training.scales import rescale
@@ -38,6 +39,7 @@ class Settings:
     max_time: float | None = None
     max_steps: int | None = None
     tol: float | None = None
+    accuracy: float | None = None
     seed: int = 0
     callbacks: Sequence[Callback] = ()
     progress: bool = True
@@ -53,6 +55,8 @@ class Settings:
             value = getattr(self, name)
             if value is not None and value != math.inf:  # for ever is a time
                 object.__setattr__(self, name, number(name, value, least=0))
+        if self.accuracy is not None:
+            object.__setattr__(self, "accuracy", positive("accuracy", self.accuracy))
         object.__setattr__(self, "seed", integer("seed", self.seed, least=0))
         if callable(self.callbacks) or not all(callable(c) for c in self.callbacks):
             raise ArgumentTypeError(
@@ -66,6 +70,7 @@ class Settings:
             MAX_TIME if self.max_time is None else float(self.max_time),
             self.max_steps,
             TOLERANCE if self.tol is None else float(self.tol),
+            self.accuracy,
         )
 
     def shortened(self, share: float) -> Settings:
@@ -156,8 +161,20 @@ def carry_out(run: Run, settings: Settings) -> str:
         return run.run(bar.update)
 
 
-def report_of(run: Run, outcome: str, optimizer: Any, parameters: int) -> Report:
-    """How a run ended."""
+def report_of(run: Run, outcome: str, optimizer: Any, parameters: int, *, estimate: bool = True) -> Report:
+    """How a run ended; the trial function holds its result.
+
+    Args:
+        run, outcome: What ended, and how.
+        optimizer: What was asked for.
+        parameters: Trained numbers.
+        estimate: Whether to estimate the error, in a tenth of the run's time.
+    """
+    notes = [*run.system.notes, *run.notes]
+    found = _estimated(run) if estimate and outcome not in ("interrupted", "diverged") else None
+    if run.limits.accuracy is not None and found is not None and outcome != "interrupted":
+        outcome, note = _by_accuracy(outcome, found, run.limits.accuracy)
+        notes += note
     named = optimizer if isinstance(optimizer, str) and optimizer != "auto" else repr(run.method)
     trial = run.system.trial
     return Report(
@@ -170,13 +187,36 @@ def report_of(run: Run, outcome: str, optimizer: Any, parameters: int) -> Report
         optimizer=optimizer.__name__ if isinstance(optimizer, type) else named,
         residual=run.relative(run.counters.best),
         scale=run.scale,
+        error_estimate=None if found is None else found.value,
+        error_drop=None if found is None else found.drop,
         threads=torch.get_num_threads(),
         weights=dict(run.system.points.weights),
         hard=[condition.label for condition in trial.ansatz.hard],
-        notes=[*run.system.notes, *run.notes, *_advice(run, outcome)],
+        notes=[*notes, *_advice(run, outcome)],
         seed=run.seed,
         dtype=str(run.theta.dtype).removeprefix("torch."),
     )
+
+
+def _estimated(run: Run) -> ErrorEstimate | None:
+    """The error of what a run ended with; None where the problem's own code fails at the correction's points."""
+    seconds = max(ESTIMATE_LEAST, ESTIMATE_SHARE * run.seconds_before)
+    try:
+        return estimate_error(run.problem, run.system.trial, run.system.points.weights, seconds=seconds)
+    except (SciMLError, ArithmeticError, RuntimeError) as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        run.notes.append(f"the error could not be estimated: {reason}")
+        return None
+
+
+def _by_accuracy(outcome: str, found: ErrorEstimate, accuracy: float) -> tuple[str, list[str]]:
+    """The outcome where an accuracy was asked for: converged is what the estimate says it is."""
+    if found.value is not None and found.value <= accuracy:
+        return "converged", []
+    if outcome != "converged":
+        return outcome, []
+    why = found.reason or f"the estimated error is {found.value:.1e}"
+    return "stalled", [f"the accuracy of {accuracy:g} was not reached: {why}."]
 
 
 def _advice(run: Run, outcome: str) -> list[str]:
