@@ -261,7 +261,7 @@ def _label(slice_: Slice, kind: str, k: int) -> str:
         "reference": f"{name}, reference",
         "error": f"|{name} − reference|",
         "difference": f"{name} − reference",
-        "estimate": f"|{name}|, estimated error",
+        "estimate": f"estimated |error| of {name}",
         "residual": "|residual|",
     }
     return words[kind]
