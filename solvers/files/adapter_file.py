@@ -27,7 +27,7 @@ from sciml.solvers.files.identity import (
     value_probe,
 )
 from sciml.solvers.files.printable import is_plain_name
-from sciml.solvers.files.refusal import refusal, shown
+from sciml.solvers.files.refusal import reason, refusal, shown
 from sciml.solvers.files.solution_file import UNUSABLE, problem_of
 from sciml.solvers.report import Report
 
@@ -124,7 +124,7 @@ def load(base: Answer, path: str | os.PathLike, problem: PDE | None = None) -> A
     except FileFormatError as error:
         raise refusal(path, error) from None
     except UNUSABLE as error:
-        raise refusal(path, f"its configuration does not fit: {error}") from None
+        raise refusal(path, f"its configuration does not fit: {reason(error)}") from None
     return tuned
 
 

@@ -23,21 +23,24 @@ def refusals(path: str | os.PathLike) -> Iterator[None]:
         return
     except Mismatch:
         raise
-    except SciMLError as error:
-        reason = str(error)
     except OSError as error:
-        reason = error.strerror or str(error)
+        why = error.strerror or str(error)
     except MemoryError:
-        reason = "there is not enough memory to read it"
+        why = "there is not enough memory to read it"
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
+        why = reason(error)
     # raised here, outside of the handlers, so that it does not keep the file's bytes alive as its context
-    raise refusal(path, reason)
+    raise refusal(path, why)
 
 
-def refusal(path: str | os.PathLike, reason: object) -> FileFormatError:
+def refusal(path: str | os.PathLike, why: object) -> FileFormatError:
     """The error for a file that is not taken; whatever the file, or its name, has brought into it is printable."""
-    return FileFormatError(f"{shown(path)}: refused: {printable(str(reason).rstrip('.'))}.")
+    return FileFormatError(f"{shown(path)}: refused: {printable(str(why).rstrip('.'))}.")
+
+
+def reason(error: Exception) -> str:
+    """What an exception says; its class, too, where the message is not one of ours."""
+    return str(error) if isinstance(error, SciMLError) else f"{type(error).__name__}: {error}"
 
 
 def shown(path: str | os.PathLike) -> str:

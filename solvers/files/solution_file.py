@@ -36,7 +36,7 @@ from sciml.solvers.files.identity import (
     value_probe,
 )
 from sciml.solvers.files.printable import printable
-from sciml.solvers.files.refusal import refusal, shown
+from sciml.solvers.files.refusal import reason, refusal, shown
 from sciml.solvers.files.shapes import check_cost, state_shapes
 from sciml.solvers.report import Report
 
@@ -102,7 +102,7 @@ def load(path: str | os.PathLike, problem: PDE | None = None, model: nn.Module |
     except FileFormatError as error:
         raise refusal(path, error) from None
     except UNUSABLE as error:
-        raise refusal(path, f"its configuration cannot be used: {error}") from None
+        raise refusal(path, f"its configuration cannot be used: {reason(error)}") from None
     _compare_probes(problem, trial, arrays, given or model is not None, name)
     return Answer(problem, trial, history, stats)
 

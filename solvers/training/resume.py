@@ -22,7 +22,7 @@ from sciml.solvers.files import atomic
 from sciml.solvers.files.checkpoint import Checkpoint, load_checkpoint
 from sciml.solvers.files.expected import Mismatch
 from sciml.solvers.files.history import history_arrays, history_rows
-from sciml.solvers.files.refusal import refusal, shown
+from sciml.solvers.files.refusal import reason, refusal, shown
 from sciml.solvers.training.expected_state import (
     COUNTERS,
     LIST,
@@ -123,7 +123,7 @@ def restore(run: Run, path: str | os.PathLike) -> None:
         here, saved = run.held_out.value(run.theta), float(config["held_out"])
         best = math.inf if run.best_theta is None else run.held_out.value(run.best_theta)
     except Exception as error:  # problem and network have been evaluated before, so it is the state
-        raise refusal(path, f"its state cannot be used: {error}") from None
+        raise refusal(path, f"its state cannot be used: {reason(error)}") from None
     _check_scale(run, name, *fresh)
     _check_loss(run, name, "", saved, here)
     if run.counters.best < math.inf:
