@@ -105,7 +105,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.add_argument("--flips", type=int, default=10_000, help="single bits to flip, and to forge")
+    parser.add_argument("--flips", type=int, default=10_000, help="single bits to flip")
+    parser.add_argument("--forged", type=int, default=10_000, help="the same with checksums made right again")
     parser.add_argument("--cuts", type=int, default=3_000, help="lengths to cut the file to")
     parser.add_argument("--edits", type=int, default=2_000, help="values of a configuration to replace")
     parser.add_argument("--kills", type=int, default=50, help="saves to kill")
@@ -142,10 +143,10 @@ def damage(original: Path, kind: str | None, args: argparse.Namespace) -> None:
     runs = {
         "flips": flips(data, args.flips, args.seed),
         "cuts": cuts(data, args.cuts, args.seed),
-        "flips, resealed": resealed(flips(data, args.flips, args.seed)),
+        "flips, resealed": resealed(flips(data, args.forged, args.seed)),
         "cuts, resealed": resealed(cuts(data, args.cuts, args.seed)),
-        "flips, all checksums forged": forgeries(data, args.flips, args.seed),
-        "scribbles, all checksums forged": scribbles(data, args.flips, args.seed),
+        "flips, all checksums forged": forgeries(data, args.forged, args.seed),
+        "scribbles, all checksums forged": scribbles(data, args.forged, args.seed),
     }
     if kind is not None:
         pick = random.Random(args.seed)

@@ -84,7 +84,7 @@ def full_disk(folder: Path, kind: str) -> dict[str, int]:
     path = folder / "full.h5"
     old = (folder / f"{kind}.h5").read_bytes()
     path.write_bytes(old)
-    sizes = [0, 100, 512, 4096, len(old) - 1]
+    sizes = [0, 100, 512, len(old) // 2, len(old) * 3 // 4]
     receive, send = multiprocessing.Pipe(duplex=False)
     process = multiprocessing.get_context("spawn").Process(
         target=_save_limited, args=(str(path), kind, sizes, send)
