@@ -20,6 +20,8 @@ from sciml.problem import PDE
 from sciml.solvers.cli.exit_codes import DIVERGED, INTERRUPTED, OK
 from sciml.solvers.cli.options import problem_fields
 from sciml.solvers.files import atomic, container
+from sciml.solvers.files.limits import MAX_LINE
+from sciml.solvers.files.printable import printable
 from sciml.solvers.plots.html import describe, solution_rows
 from sciml.solvers.solution import Solution
 
@@ -96,7 +98,7 @@ def run_info(options: argparse.Namespace) -> int:
             "config": config,
             "arrays": arrays,
         }
-        print(json.dumps(record, indent=1, ensure_ascii=False))
+        print(json.dumps(record, indent=1))  # in ASCII: a file's texts are of unknown origin
         return OK
     rows = [("file", f"{options.file}, {size / 1024:.1f} kB"), ("kind", header.kind)]
     if header.kind == "solution":
@@ -145,7 +147,7 @@ def _finish(solution: Solution, options: argparse.Namespace) -> int:
             **solution.stats,
             "files": written,
         }
-        print(json.dumps(_finite(record), ensure_ascii=False))
+        print(json.dumps(_finite(record)))
     elif not options.quiet:
         rows = solution_rows(solution)
         rows += [(f"{name} written to", path) for name, path in written.items()]
@@ -231,6 +233,8 @@ def _told(config: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _print_rows(rows: list[tuple[str, str]]) -> None:
+    """Aligned lines; what a file, or its name, brought into them cannot steer the terminal."""
+    rows = [(printable(name, 60), printable(text, MAX_LINE)) for name, text in rows]
     width = max(len(name) for name, _ in rows)
     for name, text in rows:
         print(f"{name:<{width}}  {text}")

@@ -16,7 +16,7 @@ from sciml.solvers.adapted import AdaptedAnswer
 from sciml.solvers.answer import Answer
 from sciml.solvers.files import container
 from sciml.solvers.files.adapter_shapes import factor_shapes
-from sciml.solvers.files.container import Mismatch
+from sciml.solvers.files.expected import Expected, Mismatch
 from sciml.solvers.files.identity import (
     PROBE_SEED,
     PROBES,
@@ -27,6 +27,7 @@ from sciml.solvers.files.identity import (
     value_probe,
 )
 from sciml.solvers.files.printable import is_plain_name
+from sciml.solvers.files.refusal import reason, refusal, shown
 from sciml.solvers.files.solution_file import UNUSABLE, problem_of
 from sciml.solvers.report import Report
 
@@ -82,10 +83,10 @@ def read_request(path: str | os.PathLike) -> Any:
     """
     header = container.peek(path)
     if header.kind != KIND:
-        raise container.refusal(path, f"it holds a {header.kind}, not an adapter")
+        raise refusal(path, f"it holds a {header.kind}, not an adapter")
     request = header.config.get("request")
     if not isinstance(request, (dict, type(None))):
-        raise container.refusal(path, f"its request is no dictionary: {request!r:.80}")
+        raise refusal(path, f"its request is no dictionary: {request!r:.80}")
     return request
 
 
@@ -103,7 +104,7 @@ def load(base: Answer, path: str | os.PathLike, problem: PDE | None = None) -> A
     """
 
     config, arrays = container.read(path, KIND, _expected(base))
-    file = container.shown(path)
+    file = shown(path)
     try:
         adapter = Adapter(from_dict(config["adapter"]), base.network)
         with torch.no_grad():
@@ -121,16 +122,16 @@ def load(base: Answer, path: str | os.PathLike, problem: PDE | None = None) -> A
     except Mismatch as error:
         raise ArgumentError(str(error)) from None
     except FileFormatError as error:
-        raise container.refusal(path, error) from None
+        raise refusal(path, error) from None
     except UNUSABLE as error:
-        raise container.refusal(path, f"its configuration does not fit: {error}") from None
+        raise refusal(path, f"its configuration does not fit: {reason(error)}") from None
     return tuned
 
 
 def _expected(base: Answer) -> Any:
     """What arrays a configuration implies for that base, by arithmetic."""
 
-    def expect(config: dict[str, Any]) -> container.Expected:
+    def expect(config: dict[str, Any]) -> Expected:
         if config.get("base") != fingerprint(base.network):
             raise FileFormatError(
                 "it was made for another base: the fingerprint of the base's structure and weights does not match"

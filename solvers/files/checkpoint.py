@@ -12,6 +12,7 @@ import numpy as np
 
 from sciml.errors import ArgumentError, FileWriteError
 from sciml.solvers.files import container
+from sciml.solvers.files.expected import Expected
 
 KIND = "checkpoint"
 State = tuple[dict[str, Any], Mapping[str, np.ndarray]]
@@ -64,7 +65,7 @@ class Checkpoint:
 
 def load_checkpoint(
     path: str | os.PathLike,
-    expect: Callable[[dict[str, Any]], container.Expected] | None = None,
+    expect: Callable[[dict[str, Any]], Expected] | None = None,
     optional: Collection[str] = (),
 ) -> tuple[dict, dict[str, np.ndarray]]:
     """``(config, arrays)`` of the newest save; ``expect`` and ``optional`` as in :func:`container.read`.

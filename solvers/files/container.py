@@ -13,37 +13,26 @@ import hmac
 import math
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from sciml.errors import ArgumentError, ArgumentTypeError, FileFormatError, SciMLError
+from sciml.errors import ArgumentError, ArgumentTypeError, FileFormatError
 from sciml.solvers.files import canonical_json
 from sciml.solvers.files.atomic import replace_file
+from sciml.solvers.files.expected import Expected, check_expected
 from sciml.solvers.files.hdf5_flat import DTYPES, MAX_DATASETS, MAX_NAME, FlatFile, build
-from sciml.solvers.files.printable import printable
+from sciml.solvers.files.refusal import refusals
 from sciml.solvers.files.seal import BLOCK, MAX_FILE_BYTES, load_sealed, seal, version_text
 
 FORMAT = "sciml"
 CONFIG, PACKED = "config", "packed"
 
 MAX_DIMENSIONS = 16
-MAX_PATH = 4096  # characters of a path in a message
-
-# name -> (shape, dtype), in which a dimension may be a range of lengths; a list gives alternatives
-Expected = Mapping[str, Any]
 
 _KIND = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.:-]{{0,{MAX_NAME - 1}}}")
-
-
-class Mismatch(Exception):
-    """The file is good, and what the caller gave does not belong to it, or something has to be given.
-
-    The one exception that an ``expect`` may raise through :func:`read`; its caller makes an ArgumentError of it.
-    """
 
 
 class Header(NamedTuple):
@@ -124,7 +113,7 @@ def read(
         Nothing else is raised, whatever the file holds (a :class:`Mismatch` is raised by ``expect``).
     """
     kinds = (kind,) if isinstance(kind, str) else tuple(kind)
-    with _refusals(path):
+    with refusals(path):
         image, version = load_sealed(path)
         with FlatFile(image) as file:
             header, text = _read_header(file, version)
@@ -133,7 +122,7 @@ def read(
                     f"its kind is {header.kind!r}; {' or '.join(map(repr, kinds))} is needed"
                 )
             if expect is not None:
-                _check_expected(header, expect, optional)
+                check_expected(header.config, header.arrays, expect, optional)
             stored = _read_stored(file, header)
             digest = _digest(f"{FORMAT} {version} {header.kind}\n", text, stored)
             if not hmac.compare_digest(digest.encode(), file.attributes["digest"]):
@@ -147,7 +136,7 @@ def peek(path: str | os.PathLike) -> Header:
     Raises:
         FileFormatError: As in :func:`read`, short of what only the numbers can show.
     """
-    with _refusals(path):
+    with refusals(path):
         image, version = load_sealed(path)
         with FlatFile(image) as file:
             return _read_header(file, version)[0]
@@ -267,44 +256,6 @@ def _bytes(dtype: str, shape: tuple[int, ...]) -> int:
     return math.prod(shape) * np.dtype(dtype).itemsize
 
 
-def _check_expected(header: Header, expect: Callable, optional: Collection[str]) -> None:
-    try:
-        wanted = {
-            name: [
-                (tuple(shape), np.dtype(dtype).name)
-                for shape, dtype in (entry if isinstance(entry, list) else [entry])
-            ]
-            for name, entry in expect(header.config).items()
-        }
-    except (FileFormatError, Mismatch):
-        raise
-    except Exception as error:
-        raise FileFormatError(f"its configuration cannot be used: {type(error).__name__}: {error}") from None
-    for name in sorted(wanted.keys() | header.arrays.keys()):
-        if name not in header.arrays:
-            if name in optional:
-                continue
-            raise FileFormatError(f"the array {name!r:.80} is missing, which its configuration implies")
-        if name not in wanted:
-            raise FileFormatError(f"the array {name!r:.80} does not belong to its configuration")
-        if not any(_agree(header.arrays[name], choice) for choice in wanted[name]):
-            choices = " or ".join(map(str, wanted[name]))
-            raise FileFormatError(
-                f"the array {name!r:.80} has shape and type {header.arrays[name]}; {choices} is implied"
-            )
-
-
-def _agree(found: tuple[tuple[int, ...], str], wanted: tuple[tuple[int | range, ...], str]) -> bool:
-    return (
-        found[1] == wanted[1]
-        and len(found[0]) == len(wanted[0])
-        and all(
-            n in limit if isinstance(limit, range) else n == limit
-            for n, limit in zip(found[0], wanted[0], strict=True)
-        )
-    )
-
-
 def _read_stored(file: FlatFile, header: Header) -> dict[str, np.ndarray]:
     """Every array as it is stored, sorted by name."""
     if PACKED not in file.datasets:
@@ -328,35 +279,3 @@ def _checked_values(header: Header, stored: dict[str, np.ndarray]) -> dict[str, 
             raise FileFormatError(f"the array {name!r} holds other values than true and false")
         arrays[name] = array.astype(dtype, copy=False)
     return arrays
-
-
-@contextmanager
-def _refusals(path: str | os.PathLike) -> Iterator[None]:
-    """Turn every exception into a FileFormatError that names the file; KeyboardInterrupt passes."""
-    if not isinstance(path, (str, bytes, os.PathLike)):
-        raise ArgumentTypeError(f"path needs a path or a string, got {type(path).__name__}.")
-    try:
-        yield
-        return
-    except Mismatch:
-        raise
-    except SciMLError as error:
-        reason = str(error)
-    except OSError as error:
-        reason = error.strerror or str(error)
-    except MemoryError:
-        reason = "there is not enough memory to read it"
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-    # raised here, outside of the handlers, so that it does not keep the file's bytes alive as its context
-    raise refusal(path, reason)
-
-
-def refusal(path: str | os.PathLike, reason: object) -> FileFormatError:
-    """The error for a file that is not taken; whatever the file, or its name, has brought into it is printable."""
-    return FileFormatError(f"{shown(path)}: refused: {printable(str(reason).rstrip('.'))}.")
-
-
-def shown(path: str | os.PathLike) -> str:
-    """A path for a message."""
-    return printable(os.fsdecode(path), MAX_PATH)

@@ -9,7 +9,7 @@ from __future__ import annotations
 MAX_LAYERS = 200  # a layer costs milliseconds, however few numbers it has
 MAX_EDGES = 160_000  # of one KAN layer: its random start takes 1.6 kB an edge (two tables at 101 points)
 MAX_TABLE = 3_000_000  # sum of inputs x basis^2 over KAN layers: 0.1 kB each in the kernels' tables
-MAX_NUMBERS = 20_000_000  # in a network: 160 MB, and as much again while it is filled
+MAX_NUMBERS = 16_000_000  # in a network: 128 MB, four times that while it is built and filled
 MAX_PATTERNS = 1000  # names that an adapter's configuration lists: each is matched with every parameter
 
 MAX_COLUMNS = 64  # of a history

@@ -22,7 +22,7 @@ from sciml.nn import from_config
 from sciml.problem import PDE
 from sciml.solvers.answer import Answer
 from sciml.solvers.files import container
-from sciml.solvers.files.container import Mismatch
+from sciml.solvers.files.expected import Expected, Mismatch
 from sciml.solvers.files.history import expected_columns, history_arrays, history_rows
 from sciml.solvers.files.identity import (
     PROBE_SEED,
@@ -36,6 +36,7 @@ from sciml.solvers.files.identity import (
     value_probe,
 )
 from sciml.solvers.files.printable import printable
+from sciml.solvers.files.refusal import reason, refusal, shown
 from sciml.solvers.files.shapes import check_cost, state_shapes
 from sciml.solvers.report import Report
 
@@ -93,7 +94,7 @@ def load(path: str | os.PathLike, problem: PDE | None = None, model: nn.Module |
         if value is not None and not isinstance(value, kind):
             raise ArgumentTypeError(f"{name} needs a {kind.__name__} instance, got {value!r}.")
     config, arrays = container.read(path, KIND, _expected(model))
-    name, given = container.shown(path), problem is not None
+    name, given = shown(path), problem is not None
     try:
         problem = problem_of(config["problem"], problem, name)
         trial = _trial(config, arrays, problem, model, name)
@@ -101,9 +102,9 @@ def load(path: str | os.PathLike, problem: PDE | None = None, model: nn.Module |
     except Mismatch as error:
         raise ArgumentError(str(error)) from None
     except FileFormatError as error:
-        raise container.refusal(path, error) from None
+        raise refusal(path, error) from None
     except UNUSABLE as error:
-        raise container.refusal(path, f"its configuration cannot be used: {error}") from None
+        raise refusal(path, f"its configuration cannot be used: {reason(error)}") from None
     _compare_probes(problem, trial, arrays, given or model is not None, name)
     return Answer(problem, trial, history, stats)
 
@@ -111,7 +112,7 @@ def load(path: str | os.PathLike, problem: PDE | None = None, model: nn.Module |
 def _expected(model: nn.Module | None) -> Any:
     """What arrays a configuration implies, by arithmetic, within what a file alone may ask for."""
 
-    def expect(config: dict[str, Any]) -> container.Expected:
+    def expect(config: dict[str, Any]) -> Expected:
         if config["dtype"] not in ("float32", "float64"):
             raise ValueError(f"dtype is {config['dtype']!r:.80}")
         saved = config["network"]

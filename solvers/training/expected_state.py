@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from sciml.optim import TorchMethod
-from sciml.solvers.files.container import Expected, Mismatch
+from sciml.solvers.files.expected import Expected, Mismatch
 from sciml.solvers.files.history import PREFIX, expected_columns
 from sciml.solvers.files.identity import describe_network, describe_problem, differences
 from sciml.solvers.files.limits import MAX_PAIRS, MAX_POINT_CHANNELS, MAX_STEPS

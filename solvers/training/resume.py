@@ -18,9 +18,11 @@ import torch
 from torch import Tensor
 
 from sciml.errors import ArgumentError
-from sciml.solvers.files import atomic, container
+from sciml.solvers.files import atomic
 from sciml.solvers.files.checkpoint import Checkpoint, load_checkpoint
+from sciml.solvers.files.expected import Mismatch
 from sciml.solvers.files.history import history_arrays, history_rows
+from sciml.solvers.files.refusal import reason, refusal, shown
 from sciml.solvers.training.expected_state import (
     COUNTERS,
     IMPORTANCE,
@@ -113,10 +115,10 @@ def restore(run: Run, path: str | os.PathLike) -> None:
         ArgumentError: It belongs to another problem, network, optimiser, seed or dtype; the message says
             which.
     """
-    name, expected = container.shown(path), ExpectedState(run)
+    name, expected = shown(path), ExpectedState(run)
     try:
         config, arrays = load_checkpoint(path, expected, expected.optional)
-    except container.Mismatch as error:
+    except Mismatch as error:
         raise ArgumentError(f"resume={name!r} belongs to another run: {error}.") from None
     fresh = run.scale, run.held_out.silent_value()
     try:
@@ -125,7 +127,7 @@ def restore(run: Run, path: str | os.PathLike) -> None:
         here, saved = run.held_out.value(run.theta), float(config["held_out"])
         best = math.inf if run.best_theta is None else run.held_out.value(run.best_theta)
     except Exception as error:  # problem and network have been evaluated before, so it is the state
-        raise container.refusal(path, f"its state cannot be used: {error}") from None
+        raise refusal(path, f"its state cannot be used: {reason(error)}") from None
     _check_scale(run, name, *fresh)
     _check_loss(run, name, "", saved, here)
     if run.counters.best < math.inf:

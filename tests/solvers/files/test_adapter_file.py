@@ -10,6 +10,7 @@ from sciml import nn
 from sciml.adapters import LoRA, LoTRA
 from sciml.errors import ArgumentError, FileFormatError
 from sciml.pdes import Poisson
+from sciml.solvers.files import container
 
 NEW = Poisson(2, frequency=2)
 
@@ -95,3 +96,68 @@ def test_an_adapter_on_the_wrong_network_names_what_differs(host):
         tuned.adapter.apply(nn.KAN([2, 5, 1], grid=3))
     with pytest.raises(ArgumentError, match="theta needs shape"):
         tuned.adapter.load_vector(torch.zeros(3, dtype=torch.float64))
+
+
+def trained(host, config, name="a"):
+    return host.finetune(NEW, config, name=name, max_steps=8, points=30, progress=False)
+
+
+@pytest.mark.parametrize("alpha", [6.0, 3.0003])
+def test_a_changed_scale_is_noticed_by_the_values(host, tmp_path, monkeypatch, alpha):
+    tuned = trained(host, LoRA(r=3, alpha=3.0))
+    data = {**tuned.config.to_dict(), "alpha": alpha}
+    with monkeypatch.context() as patch:
+        patch.setattr(LoRA, "to_dict", lambda self: data)
+        tuned.save_adapter(tmp_path / "a.h5")
+    with pytest.raises(FileFormatError, match="other values than it had"):
+        host.load_adapter(tmp_path / "a.h5", name="b")
+
+
+def test_a_file_without_values_is_still_read(host, tmp_path):
+    """Version 0.1.0 did not write them."""
+    tuned = trained(host, LoRA(r=3))
+    tuned.save_adapter(tmp_path / "a.h5")
+    config, arrays = container.read(tmp_path / "a.h5", "adapter")
+    del config["values"], arrays["probe.points"], arrays["probe.values"]
+    container.write(tmp_path / "old.h5", "adapter", config, arrays, pack=True)
+    x = torch.rand(9, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(host.load_adapter(tmp_path / "old.h5", name="b")(x), tuned(x))
+
+
+def test_the_values_are_those_of_the_factors_when_saved(host, tmp_path):
+    """An adapter that trains on after a save has not kept what it was."""
+    tuned = host.add_adapter(LoRA(r=2), "a", NEW)
+    tuned.save_adapter(tmp_path / "start.h5")
+    tuned.adapter.load_vector(tuned.adapter.vector() + 0.1)
+    tuned.save_adapter(tmp_path / "later.h5")
+    x = torch.rand(9, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(host.load_adapter(tmp_path / "later.h5", name="b")(x), tuned(x))
+    assert torch.equal(host.load_adapter(tmp_path / "start.h5", name="c")(x), host(x))
+
+
+@pytest.mark.parametrize("name", ["../x", "a\x1b[2J", "a\nb", "x" * 201])
+def test_a_name_that_no_file_may_hold_is_refused_when_saving(host, tmp_path, name):
+    tuned = host.add_adapter(LoRA(r=2), name, NEW)
+    with pytest.raises(ArgumentError, match="name needs 1 to 200 printable characters"):
+        tuned.save_adapter(tmp_path / "a.h5")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("change", ["name", "kind", "rank", "option"])
+def test_a_family_s_file_of_another_member_or_request_is_not_taken_up(host, tmp_path, change):
+    """The same problem under two names, and the same name under two requests."""
+    members = {"one": NEW, "two": NEW}
+    options = {"adapter": LoRA(r=2), "max_steps": 1, "points": 30}
+    first = host.finetune_family(members, folder=tmp_path, **options)
+    assert not first.resumed
+    assert host.finetune_family(members, folder=tmp_path, **options).resumed == ["one", "two"]
+    if change == "name":
+        (tmp_path / "two.h5").write_bytes((tmp_path / "one.h5").read_bytes())
+    else:
+        options |= {
+            "kind": {"adapter": LoTRA(r=2)},
+            "rank": {"adapter": LoRA(r=1)},
+            "option": {"max_steps": 2},
+        }[change]
+    resumed = host.finetune_family(members, folder=tmp_path, **options).resumed
+    assert resumed == (["one"] if change == "name" else [])

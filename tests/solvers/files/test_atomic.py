@@ -212,3 +212,19 @@ def test_fifty_kills(tmp_path: Path):
     found = fuzz.killed_saves(tmp_path, kills=50, seed=0)
     assert (found["lost"], found["left"]) == (0, 0)
     assert found["mid_save"] > 0
+
+
+@pytest.mark.skipif(atomic.fcntl is None, reason="needs links")
+@pytest.mark.parametrize("target", ["file", "pipe", "dangling"])
+def test_a_link_with_a_temporary_s_name_is_not_followed(tmp_path: Path, target: str):
+    """Somebody else may have put it there: what it points to is not opened, and the link is not ours to remove."""
+    victim = tmp_path / "victim"
+    if target == "file":
+        victim.write_bytes(b"mine")
+    elif target == "pipe":
+        os.mkfifo(victim)
+    link = tmp_path / ".f.h5.0123456789abcdef.tmp"
+    link.symlink_to(victim)
+    replace_file(tmp_path / "f.h5", [b"x"])
+    assert link.is_symlink()
+    assert target != "file" or victim.read_bytes() == b"mine"

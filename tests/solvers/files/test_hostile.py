@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import fuzz, hdf5_checksums
+from benchmarks import file_reader, fuzz, hdf5_checksums
 from benchmarks.hostile_files import CONFIG, FILES, SECRET, arrays, edited, expect, with_config
 from sciml.errors import FileFormatError
 from sciml.solvers.files import container, hdf5_flat
@@ -142,9 +142,9 @@ def test_the_fuzzer_sees_hangs_crashes_and_silent_errors(tmp_path: Path, monkeyp
             **REFUSED, "refused": 1, "same": 1, "silent": 1
         }  # fmt: skip
         os.kill(pid(reader), signal.SIGSTOP)
-        monkeypatch.setattr(fuzz, "LIMIT", 0.1)
+        monkeypatch.setattr(file_reader, "LIMIT", 0.1)
         assert reader.count([b""])["hangs"] == 1
-        monkeypatch.setattr(fuzz, "LIMIT", 60.0)
+        monkeypatch.setattr(file_reader, "LIMIT", 60.0)
         os.kill(pid(reader), signal.SIGSTOP)
         killer = threading.Timer(0.1, os.kill, (pid(reader), signal.SIGKILL))
         killer.start()
