@@ -14,6 +14,7 @@ from sciml.ansatz import Trial
 from sciml.errors import ArgumentError, FileFormatError
 from sciml.solvers.files import container
 from sciml.solvers.files.checkpoint import Checkpoint
+from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.loop import Run
 from sciml.solvers.training.resume import capture, restore
 from sciml.solvers.training.settings import Settings, held_out_system, make_run, method_for, training_system
@@ -35,7 +36,7 @@ def solved() -> sciml.Solution:
 def fresh_run() -> Run:
     """The run that the checkpoint belongs to, before its first step."""
     problem, network = pdes.Poisson(2), nn.MLP([2, 6, 1], "sine", seed=1)
-    settings = Settings(problem, 30, None, 12, None, 4, (), False)
+    settings = Settings(problem, points=30, max_steps=12, seed=4, progress=False)
     system = training_system(settings, Trial(problem, network))
     count = sum(p.numel() for p in network.parameters())
     return make_run(
@@ -44,6 +45,7 @@ def fresh_run() -> Run:
         held_out_system(settings, system),
         method_for("gn-arc", settings, system, count),
         count,
+        Interruption(),
     )
 
 

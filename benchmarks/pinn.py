@@ -25,7 +25,7 @@ import sciml
 from benchmarks._common import machine, median_seconds, one_thread, show
 from sciml import nn, optim, pdes
 from sciml.ansatz import Trial
-from sciml.solvers.solution import comparison, relative_error
+from sciml.solvers.comparison import comparison, relative_error
 from sciml.solvers.training.defaults import default_network
 from sciml.solvers.training.settings import Settings, training_system
 

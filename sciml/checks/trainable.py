@@ -105,7 +105,9 @@ def _leaves(value: Tensor) -> list[Tensor]:
         if node is None or node in seen:
             continue
         seen.add(node)
-        if hasattr(node, "variable"):
-            found.append(node.variable)
+        if (
+            leaf := getattr(node, "variable", None)
+        ) is not None:  # only nodes that gather a leaf's gradient have it
+            found.append(leaf)
         queue += [parent for parent, _ in node.next_functions]
     return found

@@ -241,8 +241,10 @@ def _check_weights(saved: Any, known: Mapping[str, float]) -> None:
 
 def real(name: str, value: Any) -> float:
     """A number of a checkpoint's JSON, in which infinity and nan stand as ``{"float": "inf"}``."""
-    if isinstance(value, dict) and list(value) == ["float"] and value["float"] in ("inf", "-inf", "nan"):
-        return float(value["float"])
+    if isinstance(value, dict):
+        text = value["float"] if list(value) == ["float"] else None
+        if text in ("inf", "-inf", "nan"):
+            return float(text)
     if type(value) not in (int, float):
         raise ValueError(f"{name} needs a number, got {value!r:.80}")
     return float(value)

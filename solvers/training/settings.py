@@ -82,7 +82,7 @@ class Settings:
 def training_system(
     settings: Settings,
     trial: Trial,
-    notes: Sequence[str],
+    notes: Sequence[str] = (),
     at_least: int = 0,
     *,
     measure: bool = False,
