@@ -2,6 +2,11 @@
 # jupyter:
 #   jupytext:
 #     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -65,8 +70,8 @@ assert runs["gn-arc"].error() < 1e-2 * runs["adam"].error()
 # %% [markdown]
 # ## What geodesic acceleration is worth
 #
-# The Gauss-Newton step is a straight line; the residual bends. One more residual evaluation measures the bend and corrects
-# the step. An optimiser is a value, so an option is an argument of `optim.method`.
+# The Gauss-Newton step takes the residual to be linear. One more residual evaluation measures its second derivative along
+# the step and corrects the step. An optimiser is a value, so an option is an argument of `optim.method`.
 
 # %%
 for label, method in {

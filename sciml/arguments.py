@@ -47,6 +47,14 @@ def positive(argument: str, value: Any) -> float:
     return value
 
 
+def bounds(lower: str, a: Any, upper: str, b: Any) -> tuple[float, float]:
+    """Two finite floats, the second above the first."""
+    a, b = number(lower, a), number(upper, b)
+    if not a < b:
+        raise ArgumentError(f"{upper} needs a number above {lower} = {a!r}, got {b!r}.")
+    return a, b
+
+
 def vector(argument: str, value: Any, length: int | None = None) -> tuple[float, ...]:
     """A non-empty tuple of finite floats, of the given length where one is given."""
     if isinstance(value, (torch.Tensor, np.ndarray)):

@@ -83,9 +83,9 @@ class AdaptedAnswer(Answer):
         if rank is None:
             return {}
         out = {}
-        for name, site in self.adapter.adapted.items():
+        for name, parameter in self.adapter.adapted.items():
             if self.adapter.rules[name] is self.config:
-                found = rank(site)
+                found = rank(parameter)
                 out[name] = tuple(found.values()) if isinstance(found, dict) else found
         return out
 

@@ -73,7 +73,7 @@ def _check_condition(problem: PDE, condition: Condition) -> None:
     problem.component(condition)
     if isinstance(condition, Initial) and domain.time_axis is None:
         raise ArgumentError(
-            f"{kind}: Initial needs a domain with time, such as TimeInterval(0, 1) * Interval(0, 1); "
+            f"{kind}: Initial needs a domain with time, such as TimeInterval(0, 1) * Interval(0, 1), "
             f"got {domain!r}."
         )
     if isinstance(condition, (Dirichlet, Neumann, Robin)):

@@ -81,8 +81,7 @@ class Box(Domain):
         low = arguments.vector("lower", lower)
         high = arguments.vector("upper", upper, len(low))
         for k, (a, b) in enumerate(zip(low, high, strict=True)):
-            if not a < b:
-                raise ArgumentError(f"upper[{k}] needs a number above lower[{k}] = {a!r}, got {b!r}.")
+            arguments.bounds(f"lower[{k}]", a, f"upper[{k}]", b)
             if math.isinf(b - a):
                 raise ArgumentError(f"upper[{k}] - lower[{k}] needs to be finite, got {b!r} - {a!r}.")
         self._set(_low=low, _high=high, names=arguments.coordinate_names(names, len(low)), _cube=len(low))
@@ -173,9 +172,7 @@ class Interval(Box):
     """
 
     def __init__(self, a: float, b: float, name: str = "x"):
-        a, b = arguments.number("a", a), arguments.number("b", b)
-        if not a < b:
-            raise ArgumentError(f"b needs a number above a = {a!r}, got {b!r}.")
+        a, b = arguments.bounds("a", a, "b", b)
         super().__init__([a], [b], [arguments.coordinate_name("name", name)])
 
     def _fields(self) -> dict[str, Any]:

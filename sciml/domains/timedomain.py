@@ -142,9 +142,7 @@ class TimeInterval(_Timed):
     """
 
     def __init__(self, t0: float, t1: float, name: str = "t"):
-        t0, t1 = arguments.number("t0", t0), arguments.number("t1", t1)
-        if not t0 < t1:
-            raise ArgumentError(f"t1 needs a number above t0 = {t0!r}, got {t1!r}.")
+        t0, t1 = arguments.bounds("t0", t0, "t1", t1)
         self._set(_low=(t0,), _high=(t1,), names=(arguments.coordinate_name("name", name),), _cube=1)
 
     def __mul__(self, space: Domain) -> SpaceTime:

@@ -16,9 +16,10 @@ a rejection, and the next step is shorter.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
+import torch
 from torch import Tensor
 
 from sciml.errors import ArgumentError
@@ -89,6 +90,25 @@ class State:
     def accept(self, loss: float) -> None:
         """Count a step that was taken."""
         self.accepted, self.rejections, self.loss = True, 0, loss
+
+
+@dataclass(eq=False)
+class GradientState(State):
+    """State of a method whose every step starts from the ``gradient`` (P,) at the current theta."""
+
+    gradient: Tensor | None = None
+
+    def measured(self, problem: Any, theta: Tensor) -> Self:
+        """The same with loss and gradient of the problem as it is now."""
+        loss, gradient = problem.value_and_grad(theta)
+        return replace(
+            self,
+            loss=loss,
+            gradient=gradient,
+            grad_norm=float(torch.linalg.vector_norm(gradient)),
+            evaluations=self.evaluations + 1,
+            rejections=0,
+        )
 
 
 @dataclass(eq=False)

@@ -22,27 +22,30 @@ def factor_shapes(config: AdapterConfig, base: nn.Module) -> dict[str, tuple[int
     patterns = (*config.target_modules, *config.modules_to_save)
     if len(patterns) > MAX_PATTERNS or any(len(p) > MAX_NAME for p in patterns):
         raise ValueError(f"an adapter needs at most {MAX_PATTERNS} names of {MAX_NAME} characters")
-    parameters = named(base)
-    saved = resolve(config.modules_to_save, parameters, "modules_to_save")
-    targets = resolve(config.target_modules, parameters, "target_modules")
+    found = named(base)
+    saved = resolve(config.modules_to_save, found, "modules_to_save")
+    targets = resolve(config.target_modules, found, "target_modules")
     shapes = {}
-    for name, p in parameters.items():
-        site = AdaptedParameter.of(name, p)
+    for name, p in found.items():
+        parameter = AdaptedParameter.of(name, p)
         if name in saved:
-            shapes[f"{name}:delta"] = site.shape
-        elif name in targets and config.adapts(site):
-            shapes |= {f"{name}:{key}": shape for key, shape in _of_kind(config, site).items()}
+            shapes[f"{name}:delta"] = parameter.shape
+        elif name in targets and config.adapts(parameter):
+            shapes |= {f"{name}:{key}": shape for key, shape in _of_kind(config, parameter).items()}
     return shapes
 
 
-def _of_kind(config: AdapterConfig, site: AdaptedParameter) -> dict[str, tuple[int, ...]]:
+def _of_kind(config: AdapterConfig, parameter: AdaptedParameter) -> dict[str, tuple[int, ...]]:
     if isinstance(config, LoRA):
-        rows, columns = matrix_shape(site)
-        r = config.rank(site)
+        rows, columns = matrix_shape(parameter)
+        r = config.rank(parameter)
         return {"left": (rows, r), "right": (r, columns)}
     if isinstance(config, LoTRA):
-        ranks = config.rank(site)
-        return {"core": tuple(ranks.values()), **{mode: (site.size(mode), r) for mode, r in ranks.items()}}
+        ranks = config.rank(parameter)
+        return {
+            "core": tuple(ranks.values()),
+            **{mode: (parameter.size(mode), r) for mode, r in ranks.items()},
+        }
     if isinstance(config, SVD):
-        return {"s": (config.count(site),)}
-    return {"delta": site.shape}
+        return {"s": (config.count(parameter),)}
+    return {"delta": parameter.shape}

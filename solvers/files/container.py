@@ -14,7 +14,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from sciml.solvers.files.expected import Expected, check_expected
 from sciml.solvers.files.hdf5_flat import DTYPES, MAX_DATASETS, MAX_NAME, FlatFile, build
 from sciml.solvers.files.refusal import refusals
 from sciml.solvers.files.seal import BLOCK, MAX_FILE_BYTES, load_sealed, seal, version_text
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FORMAT = "sciml"
 CONFIG, PACKED = "config", "packed"
@@ -42,6 +45,11 @@ class Header(NamedTuple):
     version: str
     config: dict[str, Any]
     arrays: dict[str, tuple[tuple[int, ...], str]]
+
+
+def array_of(tensor: Tensor) -> np.ndarray:
+    """A tensor's numbers as the array that a file holds."""
+    return tensor.detach().cpu().contiguous().numpy()
 
 
 def write(

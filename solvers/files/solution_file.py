@@ -60,7 +60,7 @@ def save(answer: Answer, path: str | os.PathLike) -> None:
     """
     columns, rows = history_arrays(answer.history)
     probes = _probes(answer.problem, answer.trial)
-    arrays = {f"{NETWORK}{name}": _array(t) for name, t in answer.network.state_dict().items()}
+    arrays = {f"{NETWORK}{name}": container.array_of(t) for name, t in answer.network.state_dict().items()}
     config = {
         "sciml": __version__,
         "problem": describe_problem(answer.problem),
@@ -213,7 +213,7 @@ def _probes(problem: PDE, trial: Trial) -> dict[str, np.ndarray]:
     """Values at a few points inside, of the solution and of the equation at a fixed function."""
     x = problem.sample(PROBES, seed=PROBE_SEED).double().cpu()
     return {
-        "probe.points": _array(x),
+        "probe.points": container.array_of(x),
         "probe.values": value_probe(trial, x),
         "probe.equation": equation_probe(problem, x),
     }
@@ -237,7 +237,3 @@ def _compare_probes(
 
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
-
-
-def _array(t: torch.Tensor) -> np.ndarray:
-    return t.detach().cpu().contiguous().numpy()

@@ -123,17 +123,17 @@ def _lines(
 def _cuts(solution: Answer, name: str) -> dict[str, int]:
     """Largest rank of each unfolding that an adapter's configuration allows."""
     assert isinstance(solution, AdaptedAnswer)
-    site, rank = solution.adapter.adapted[name], solution.ranks().get(name)
+    parameter, rank = solution.adapter.adapted[name], solution.ranks().get(name)
     if rank is None:
         return {}
     if isinstance(rank, int):  # a product of two matrices: the unfolding that they make up
-        return {_lone_mode(site): rank}
-    return dict(zip([mode for mode in ("in", "out", "basis") if mode in site.roles], rank, strict=True))
+        return {_lone_mode(parameter): rank}
+    return dict(zip([mode for mode in ("in", "out", "basis") if mode in parameter.roles], rank, strict=True))
 
 
-def _lone_mode(site: AdaptedParameter) -> str:
+def _lone_mode(parameter: AdaptedParameter) -> str:
     """The mode that stands alone on one side of the matrix that a parameter is laid out as."""
-    return site.roles[-1] if matrix_shape(site)[1] == site.shape[-1] else site.roles[0]
+    return parameter.roles[-1] if matrix_shape(parameter)[1] == parameter.shape[-1] else parameter.roles[0]
 
 
 def _without_zeros(line: Spectrum) -> Spectrum:

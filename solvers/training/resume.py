@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from sciml.errors import ArgumentError
-from sciml.solvers.files import atomic
+from sciml.solvers.files import atomic, container
 from sciml.solvers.files.checkpoint import Checkpoint, load_checkpoint
 from sciml.solvers.files.expected import Mismatch
 from sciml.solvers.files.history import history_arrays, history_rows
@@ -85,7 +85,7 @@ def capture(run: Run, seconds: float) -> tuple[dict[str, Any], dict[str, np.ndar
         tensors[f"{POINTS}{k}"] = term.x
         if term.importance is not None:
             tensors[f"{IMPORTANCE}{k}"] = term.importance[:, 0]
-    arrays = {name: _array(t) for name, t in tensors.items()}
+    arrays = {name: container.array_of(t) for name, t in tensors.items()}
     reals = counters | {"seconds_before": seconds, "scale": run.scale}
     columns, rows = history_arrays(run.history)
     arrays |= rows | {"reals": np.array([reals[name] for name in REALS], dtype=np.float64)}
@@ -97,7 +97,7 @@ def capture(run: Run, seconds: float) -> tuple[dict[str, Any], dict[str, np.ndar
         "weighted": [k for k, term in enumerate(points.terms) if term.importance is not None],
         "weights": dict(points.weights),
         "held_out_weights": dict(run.held_out.points.weights),
-        "method": {name: _plain(value) for name, value in numbers.items()},
+        "method": {name: _json_number(value) for name, value in numbers.items()},
         "history": columns,
         "held_out": str(run.history[-1]["held_out"]),
         "allow_nan": sorted(
@@ -188,10 +188,6 @@ def _put(run: Run, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> 
     run.begin(theta, run.method.init(system, theta).load_state_dict(saved_state))
 
 
-def _array(t: Tensor) -> np.ndarray:
-    return t.detach().cpu().contiguous().numpy()
-
-
-def _plain(value: Any) -> Any:
+def _json_number(value: Any) -> Any:
     """JSON has no inf and nan: these go as text."""
     return value if isinstance(value, (bool, int)) or math.isfinite(value) else {"float": str(value)}

@@ -73,10 +73,10 @@ def test_a_run_killed_in_the_middle_of_a_family_goes_on_where_it_was(base, tmp_p
     assert run.returncode == -signal.SIGKILL, run.stderr
     assert [path.name for path in folder.iterdir()] == ["frequency=1.h5"]
     members = Poisson(2).family(frequency=[1, 2, 3])
-    host = sciml.load(tmp_path / "base.h5")
-    again = host.finetune_family(members, "lora", folder=folder, max_steps=12, points=60)
+    solution = sciml.load(tmp_path / "base.h5")
+    again = solution.finetune_family(members, "lora", folder=folder, max_steps=12, points=60)
     assert again.resumed == ["frequency=1"] and list(again.solutions) == list(members)
-    unbroken = host.finetune_family(members, "lora", max_steps=12, points=60)
+    unbroken = solution.finetune_family(members, "lora", max_steps=12, points=60)
     for name in members:
         assert torch.equal(again.solutions[name].adapter.vector(), unbroken.solutions[name].adapter.vector())
 

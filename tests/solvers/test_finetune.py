@@ -36,7 +36,7 @@ def base():
 
 
 @pytest.fixture
-def host(base):
+def solution(base):
     """The base with no adapters kept from other tests."""
     yield base
     for name in list(base.adapters):
@@ -44,12 +44,12 @@ def host(base):
     base.active = None
 
 
-def test_a_linear_head_is_solved_in_closed_form_and_beats_the_start(host):
-    before = host.fingerprint()
-    tuned = host.finetune(shifted(0.2), "head", name="near", progress=False)
+def test_a_linear_head_is_solved_in_closed_form_and_beats_the_start(solution):
+    before = solution.fingerprint()
+    tuned = solution.finetune(shifted(0.2), "head", name="near", progress=False)
     assert tuned.stats["optimizer"] == "linear least squares" and tuned.stats["steps"] == 1
     assert tuned.error() < 1e-4 and tuned.stats["residual"] < 1e-2 * tuned.stats["start"]
-    assert host.fingerprint() == before and host.error() < 1e-3
+    assert solution.fingerprint() == before and solution.error() < 1e-3
     assert tuned.report["trained"] == 41 and tuned.report["bytes"] == 8 * 41
 
 
@@ -57,8 +57,8 @@ def test_a_linear_head_is_solved_in_closed_form_and_beats_the_start(host):
     "kind",
     ["lotra", "lora", "svd", "full", adapters.LoRA(r=3, rank_budget=4), adapters.SVD(nonnegative=False)],
 )
-def test_every_kind_trains_with_gauss_newton(host, kind):
-    tuned = host.finetune(shifted(0.2), kind, progress=False, max_steps=12, points=150)
+def test_every_kind_trains_with_gauss_newton(solution, kind):
+    tuned = solution.finetune(shifted(0.2), kind, progress=False, max_steps=12, points=150)
     assert tuned.stats["residual"] < 0.05 * tuned.stats["start"]
     rows = [row["held_out"] for row in tuned.history]
     assert rows[-1] < rows[0]
@@ -71,36 +71,38 @@ def test_every_kind_trains_with_gauss_newton(host, kind):
         assert all(bool((s >= 0).all()) for s in spread)
 
 
-def test_first_order_training_uses_the_kinds_rates(host):
-    tuned = host.finetune(shifted(0.1), "lora", optimizer="adam", progress=False, max_steps=300, points=100)
+def test_first_order_training_uses_the_kinds_rates(solution):
+    tuned = solution.finetune(
+        shifted(0.1), "lora", optimizer="adam", progress=False, max_steps=300, points=100
+    )
     assert tuned.history[-1]["held_out"] < tuned.history[0]["held_out"]
 
 
-def test_switching_between_adapters(host):
+def test_switching_between_adapters(solution):
     x = Poisson(2).sample(30)
-    bare = host(x)
-    host.finetune(shifted(0.1), "head", name="a", progress=False)
-    host.finetune(shifted(0.5), "head", name="b", progress=False)
-    assert torch.equal(host(x), bare) and set(host.adapters) == {"a", "b"}
-    host.set_adapter("b")
-    assert torch.equal(host(x), host["b"](x)) and host.error() == host["b"].error()
-    with host.disable_adapter():
-        assert torch.equal(host(x), bare)
-    assert host.active == "b"
-    host.delete_adapter("b")
-    assert host.active is None and torch.equal(host(x), bare)
+    bare = solution(x)
+    solution.finetune(shifted(0.1), "head", name="a", progress=False)
+    solution.finetune(shifted(0.5), "head", name="b", progress=False)
+    assert torch.equal(solution(x), bare) and set(solution.adapters) == {"a", "b"}
+    solution.set_adapter("b")
+    assert torch.equal(solution(x), solution["b"](x)) and solution.error() == solution["b"].error()
+    with solution.disable_adapter():
+        assert torch.equal(solution(x), bare)
+    assert solution.active == "b"
+    solution.delete_adapter("b")
+    assert solution.active is None and torch.equal(solution(x), bare)
     with pytest.raises(ArgumentError, match=r"name needs the name of an adapter \(a\), got 'b'"):
-        host["b"]
+        solution["b"]
     with pytest.raises(ArgumentError, match="name needs a new"):
-        host.finetune(shifted(0.1), "head", name="a", progress=False)
-    fresh = host.add_adapter("lotra", "fresh")
+        solution.finetune(shifted(0.1), "head", name="a", progress=False)
+    fresh = solution.add_adapter("lotra", "fresh")
     assert torch.equal(fresh(x), bare)
 
 
-def test_superposing_solutions_is_exact_for_a_linear_equation_and_refused_for_others(host):
-    host.finetune(shifted(0.1), "head", name="a", progress=False)
-    host.finetune(shifted(0.5), "head", name="b", progress=False)
-    mixed = host.superpose({"a": 0.25, "b": 0.75})
+def test_superposing_solutions_is_exact_for_a_linear_equation_and_refused_for_others(solution):
+    solution.finetune(shifted(0.1), "head", name="a", progress=False)
+    solution.finetune(shifted(0.5), "head", name="b", progress=False)
+    mixed = solution.superpose({"a": 0.25, "b": 0.75})
     x = Poisson(2).sample(50)
     truth = shifted(0.4)
     assert torch.allclose(mixed.source(x), truth.source(x), atol=1e-12)
@@ -111,8 +113,8 @@ def test_superposing_solutions_is_exact_for_a_linear_equation_and_refused_for_ot
         burgers.superpose({"c": 1.0})
 
 
-def test_adapter_files_are_small_and_belong_to_one_base(host, tmp_path):
-    tuned = host.finetune(
+def test_adapter_files_are_small_and_belong_to_one_base(solution, tmp_path):
+    tuned = solution.finetune(
         shifted(0.3), adapters.LoTRA(r=4), name="third", progress=False, max_steps=3, points=100
     )
     path = tmp_path / "third.h5"
@@ -120,14 +122,14 @@ def test_adapter_files_are_small_and_belong_to_one_base(host, tmp_path):
     assert tuned.adapter.size <= 1000 and os.path.getsize(path) < 16_000
     x = Poisson(2).sample(20)
     values = tuned(x)
-    host.delete_adapter("third")
+    solution.delete_adapter("third")
     with pytest.raises(ArgumentError, match="problem is needed"):
-        host.load_adapter(path)
-    again = host.load_adapter(path, problem=shifted(0.3))
+        solution.load_adapter(path)
+    again = solution.load_adapter(path, problem=shifted(0.3))
     assert torch.equal(again(x), values) and again.name == "third"
     assert again.report["steps"] == tuned.report["steps"]
     with pytest.raises(FileFormatError, match="another equation or right-hand side"):
-        host.load_adapter(path, name="fourth", problem=shifted(0.31))
+        solution.load_adapter(path, name="fourth", problem=shifted(0.31))
     other = sciml.solve(Poisson(2), nn.MLP([2, 8, 40, 1], "sine", seed=9), progress=False, max_steps=1)
     with pytest.raises(FileFormatError, match="another base"):
         other.load_adapter(path, problem=shifted(0.3))
@@ -135,23 +137,23 @@ def test_adapter_files_are_small_and_belong_to_one_base(host, tmp_path):
     damaged[len(damaged) // 2] ^= 4
     path.write_bytes(bytes(damaged))
     with pytest.raises(FileFormatError, match=r"third\.h5"):
-        host.load_adapter(path, name="fourth", problem=shifted(0.3))
+        solution.load_adapter(path, name="fourth", problem=shifted(0.3))
 
 
-def test_families_resume_and_survive_a_bad_member(host, tmp_path):
+def test_families_resume_and_survive_a_bad_member(solution, tmp_path):
     members = {f"k={k}": shifted(k) for k in (0.1, 0.2)}
-    first = host.finetune_family(members, "head", folder=tmp_path)
+    first = solution.finetune_family(members, "head", folder=tmp_path)
     assert not first.resumed and len(list(tmp_path.glob("*.h5"))) == 2
     (tmp_path / "k=0.2.h5").write_bytes(b"cut off by a killed worker")
     bad = Poisson(2).with_source(lambda x: torch.log(x[:, :1] - 0.5))
-    second = host.finetune_family({**members, "bad": bad}, "head", folder=tmp_path, on_error="skip")
+    second = solution.finetune_family({**members, "bad": bad}, "head", folder=tmp_path, on_error="skip")
     assert second.resumed == ["k=0.1"] and list(second.solutions) == ["k=0.1", "k=0.2"]
     assert "source of Poisson needs finite numbers" in second.failures["bad"]
     assert "k=0.2" in second.table() and "failed" in second.table()
     with pytest.raises(ArgumentError, match="source of Poisson needs finite numbers"):
-        host.finetune_family({"bad": bad}, "head")
+        solution.finetune_family({"bad": bad}, "head")
     # the same name for another member: the old file is not taken for it
-    third = host.finetune_family({"k=0.1": shifted(0.15)}, "head", folder=tmp_path)
+    third = solution.finetune_family({"k=0.1": shifted(0.15)}, "head", folder=tmp_path)
     assert not third.resumed and third.solutions["k=0.1"].error() < 1e-4
 
 
@@ -162,23 +164,23 @@ def test_members_of_a_catalogue_family():
         Burgers().family(mu=[1.0])
 
 
-def test_wrong_targets_are_named(host):
+def test_wrong_targets_are_named(solution):
     with pytest.raises(ArgumentError, match=r"needs the base's coordinates \('x', 'y'\)"):
-        host.finetune(Burgers(), "head", progress=False)
+        solution.finetune(Burgers(), "head", progress=False)
     with pytest.raises(ArgumentError, match=r"layer\.9"):
-        host.finetune(shifted(0.1), adapters.LoRA(r=2, target_modules=("layer.9",)), progress=False)
+        solution.finetune(shifted(0.1), adapters.LoRA(r=2, target_modules=("layer.9",)), progress=False)
     with pytest.raises(ArgumentError, match="adapter kind"):
-        host.finetune(shifted(0.1), "prefix", progress=False)
+        solution.finetune(shifted(0.1), "prefix", progress=False)
 
 
-def test_linearity_is_measured_not_assumed(host):
+def test_linearity_is_measured_not_assumed(solution):
     from sciml.ansatz import Trial
     from sciml.solvers.training.adapted_system import AdaptedSystem
     from sciml.solvers.training.residual_system import ResidualSystem
 
-    flat = torch.nn.utils.parameters_to_vector(list(host.network.parameters())).detach()
-    system = ResidualSystem(shifted(0.1), Trial(shifted(0.1), copy.deepcopy(host.network)), 60, 9)
+    flat = torch.nn.utils.parameters_to_vector(list(solution.network.parameters())).detach()
+    system = ResidualSystem(shifted(0.1), Trial(shifted(0.1), copy.deepcopy(solution.network)), 60, 9)
     for kind, linear in (("head", True), ("full", False)):
-        own = Adapter(kind, host.network)
+        own = Adapter(kind, solution.network)
         adapted = AdaptedSystem(system, own, flat)
         assert is_linear(adapted, own.vector(), adapted.linearize(own.vector())) is linear

@@ -15,17 +15,14 @@ from torch import Tensor
 
 from sciml import arguments
 from sciml.optim.problems.protocols import Problem
-from sciml.optim.step_method import State
+from sciml.optim.step_method import GradientState
 from sciml.optim.steps.linesearch import descent_along, search_along
 
 
 @dataclass(eq=False)
-class LBFGSState(State):
-    """``gradient`` (P,) at the current theta; the last k pairs as rows of ``steps`` and ``changes`` (k,
-    P).
-    """
+class LBFGSState(GradientState):
+    """The last k pairs of step and change of the gradient, as rows of ``steps`` and ``changes`` (k, P)."""
 
-    gradient: Tensor | None = None
     steps: Tensor | None = None
     changes: Tensor | None = None
 
@@ -54,15 +51,7 @@ class LBFGSMethod:
 
     def refresh(self, problem: Problem, theta: Tensor, state: LBFGSState) -> LBFGSState:
         """Loss and gradient on the new points; the pairs stay, each is a property of one old loss."""
-        f, g = problem.value_and_grad(theta)
-        return replace(
-            state,
-            loss=f,
-            gradient=g,
-            grad_norm=float(torch.linalg.vector_norm(g)),
-            evaluations=state.evaluations + 1,
-            rejections=0,
-        )
+        return state.measured(problem, theta)
 
     def step(self, problem: Problem, theta: Tensor, state: LBFGSState) -> tuple[Tensor, LBFGSState]:
         """One line search along the two-loop direction."""

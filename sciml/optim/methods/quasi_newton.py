@@ -23,7 +23,7 @@ from torch import Tensor
 from sciml import arguments
 from sciml.errors import ArgumentError
 from sciml.optim.problems.protocols import Problem
-from sciml.optim.step_method import State
+from sciml.optim.step_method import GradientState
 from sciml.optim.steps.linesearch import descent_along, search_along
 
 UPDATES = ("ssbroyden", "ssbfgs", "bfgs")
@@ -31,12 +31,9 @@ LARGEST = 20_000  # parameters: H then takes 3.2 GB
 
 
 @dataclass(eq=False)
-class QuasiNewtonState(State):
-    """``gradient`` (P,) at the current theta, ``inverse`` (P, P) or None before the first update,
-    ``previous`` loss.
-    """
+class QuasiNewtonState(GradientState):
+    """``inverse`` Hessian (P, P), None before the first update; ``previous`` loss."""
 
-    gradient: Tensor | None = None
     inverse: Tensor | None = None
     previous: float = math.nan
 
@@ -70,16 +67,7 @@ class QuasiNewtonMethod:
 
     def refresh(self, problem: Problem, theta: Tensor, state: QuasiNewtonState) -> QuasiNewtonState:
         """Loss and gradient on the new points; the inverse Hessian stays."""
-        f, g = problem.value_and_grad(theta)
-        return replace(
-            state,
-            loss=f,
-            gradient=g,
-            grad_norm=float(torch.linalg.vector_norm(g)),
-            evaluations=state.evaluations + 1,
-            rejections=0,
-            previous=math.nan,
-        )
+        return replace(state.measured(problem, theta), previous=math.nan)
 
     def step(
         self, problem: Problem, theta: Tensor, state: QuasiNewtonState

@@ -21,21 +21,21 @@ def base():
 
 
 @pytest.fixture
-def host(base):
+def solution(base):
     """The base with no adapters kept from other tests."""
     yield base
     for name in list(base.adapters):
         base.delete_adapter(name)
 
 
-def changed(host, path, monkeypatch, config, **fields):
+def changed(solution, path, monkeypatch, config, **fields):
     """Save an adapter at its start whose file, seal and all, states other fields than it has."""
-    tuned = host.add_adapter(config, "a", NEW)
+    tuned = solution.add_adapter(config, "a", NEW)
     data = {**tuned.config.to_dict(), **fields}
     with monkeypatch.context() as patch:
         patch.setattr(type(config), "to_dict", lambda self: data)
         tuned.save_adapter(path)
-    host.delete_adapter("a")
+    solution.delete_adapter("a")
     return path
 
 
@@ -59,98 +59,98 @@ def changed(host, path, monkeypatch, config, **fields):
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
 def test_a_file_whose_configuration_does_not_fit_is_refused(
-    host, tmp_path, monkeypatch, config, fields, message
+    solution, tmp_path, monkeypatch, config, fields, message
 ):
-    path = changed(host, tmp_path / "a.h5", monkeypatch, config, **fields)
+    path = changed(solution, tmp_path / "a.h5", monkeypatch, config, **fields)
     with pytest.raises(FileFormatError, match=message) as caught:
-        host.load_adapter(path, problem=NEW)
-    assert str(path) in str(caught.value) and not host.adapters
+        solution.load_adapter(path, problem=NEW)
+    assert str(path) in str(caught.value) and not solution.adapters
 
 
-def test_other_files_are_refused_by_what_they_are(host, tmp_path):
-    tuned = host.add_adapter(LoRA(r=2), "a", NEW)
+def test_other_files_are_refused_by_what_they_are(solution, tmp_path):
+    tuned = solution.add_adapter(LoRA(r=2), "a", NEW)
     tuned.save_adapter(tmp_path / "a.h5")
     whole = (tmp_path / "a.h5").read_bytes()
-    host.save(tmp_path / "solution.h5")
+    solution.save(tmp_path / "solution.h5")
     (tmp_path / "cut.h5").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "text.h5").write_text("not HDF5 at all")
     for name in ("solution", "cut", "text", "missing"):
         with pytest.raises(FileFormatError, match=rf"{name}\.h5"):
-            host.load_adapter(tmp_path / f"{name}.h5", name="b", problem=NEW)
+            solution.load_adapter(tmp_path / f"{name}.h5", name="b", problem=NEW)
     with pytest.raises(FileFormatError, match=r"a\.h5"):
         sciml.load(tmp_path / "a.h5")
 
 
 @pytest.mark.parametrize("widths", [[2, 4, 3, 1], [2, 5, 3, 1], [2, 4, 1]], ids=str)
-def test_another_base_is_refused_by_its_fingerprint(host, tmp_path, widths):
+def test_another_base_is_refused_by_its_fingerprint(solution, tmp_path, widths):
     """Other weights, another width, a layer fewer."""
-    host.add_adapter(LoRA(r=2), "a", NEW).save_adapter(tmp_path / "a.h5")
+    solution.add_adapter(LoRA(r=2), "a", NEW).save_adapter(tmp_path / "a.h5")
     other = sciml.solve(Poisson(2), nn.KAN(widths, grid=3, seed=4), max_steps=1, progress=False)
     with pytest.raises(FileFormatError, match="made for another base: the fingerprint"):
         other.load_adapter(tmp_path / "a.h5", problem=NEW)
 
 
-def test_an_adapter_on_the_wrong_network_names_what_differs(host):
-    tuned = host.add_adapter(LoRA(r=2), "a", NEW)
+def test_an_adapter_on_the_wrong_network_names_what_differs(solution):
+    tuned = solution.add_adapter(LoRA(r=2), "a", NEW)
     with pytest.raises(ArgumentError, match="base needs the parameters that the adapter was made for"):
         tuned.adapter.apply(nn.KAN([2, 5, 1], grid=3))
     with pytest.raises(ArgumentError, match="theta needs shape"):
         tuned.adapter.load_vector(torch.zeros(3, dtype=torch.float64))
 
 
-def trained(host, config, name="a"):
-    return host.finetune(NEW, config, name=name, max_steps=8, points=30, progress=False)
+def trained(solution, config, name="a"):
+    return solution.finetune(NEW, config, name=name, max_steps=8, points=30, progress=False)
 
 
 @pytest.mark.parametrize("alpha", [6.0, 3.0003])
-def test_a_changed_scale_is_noticed_by_the_values(host, tmp_path, monkeypatch, alpha):
-    tuned = trained(host, LoRA(r=3, alpha=3.0))
+def test_a_changed_scale_is_noticed_by_the_values(solution, tmp_path, monkeypatch, alpha):
+    tuned = trained(solution, LoRA(r=3, alpha=3.0))
     data = {**tuned.config.to_dict(), "alpha": alpha}
     with monkeypatch.context() as patch:
         patch.setattr(LoRA, "to_dict", lambda self: data)
         tuned.save_adapter(tmp_path / "a.h5")
     with pytest.raises(FileFormatError, match="other values than it had"):
-        host.load_adapter(tmp_path / "a.h5", name="b")
+        solution.load_adapter(tmp_path / "a.h5", name="b")
 
 
-def test_a_file_without_values_is_still_read(host, tmp_path):
+def test_a_file_without_values_is_still_read(solution, tmp_path):
     """Version 0.1.0 did not write them."""
-    tuned = trained(host, LoRA(r=3))
+    tuned = trained(solution, LoRA(r=3))
     tuned.save_adapter(tmp_path / "a.h5")
     config, arrays = container.read(tmp_path / "a.h5", "adapter")
     del config["values"], arrays["probe.points"], arrays["probe.values"]
     container.write(tmp_path / "old.h5", "adapter", config, arrays, pack=True)
     x = torch.rand(9, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    assert torch.equal(host.load_adapter(tmp_path / "old.h5", name="b")(x), tuned(x))
+    assert torch.equal(solution.load_adapter(tmp_path / "old.h5", name="b")(x), tuned(x))
 
 
-def test_the_values_are_those_of_the_factors_when_saved(host, tmp_path):
+def test_the_values_are_those_of_the_factors_when_saved(solution, tmp_path):
     """An adapter that trains on after a save has not kept what it was."""
-    tuned = host.add_adapter(LoRA(r=2), "a", NEW)
+    tuned = solution.add_adapter(LoRA(r=2), "a", NEW)
     tuned.save_adapter(tmp_path / "start.h5")
     tuned.adapter.load_vector(tuned.adapter.vector() + 0.1)
     tuned.save_adapter(tmp_path / "later.h5")
     x = torch.rand(9, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    assert torch.equal(host.load_adapter(tmp_path / "later.h5", name="b")(x), tuned(x))
-    assert torch.equal(host.load_adapter(tmp_path / "start.h5", name="c")(x), host(x))
+    assert torch.equal(solution.load_adapter(tmp_path / "later.h5", name="b")(x), tuned(x))
+    assert torch.equal(solution.load_adapter(tmp_path / "start.h5", name="c")(x), solution(x))
 
 
 @pytest.mark.parametrize("name", ["../x", "a\x1b[2J", "a\nb", "x" * 201])
-def test_a_name_that_no_file_may_hold_is_refused_when_saving(host, tmp_path, name):
-    tuned = host.add_adapter(LoRA(r=2), name, NEW)
+def test_a_name_that_no_file_may_hold_is_refused_when_saving(solution, tmp_path, name):
+    tuned = solution.add_adapter(LoRA(r=2), name, NEW)
     with pytest.raises(ArgumentError, match="name needs 1 to 200 printable characters"):
         tuned.save_adapter(tmp_path / "a.h5")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("change", ["name", "kind", "rank", "option"])
-def test_a_family_s_file_of_another_member_or_request_is_not_taken_up(host, tmp_path, change):
+def test_a_family_s_file_of_another_member_or_request_is_not_taken_up(solution, tmp_path, change):
     """The same problem under two names, and the same name under two requests."""
     members = {"one": NEW, "two": NEW}
     options = {"adapter": LoRA(r=2), "max_steps": 1, "points": 30}
-    first = host.finetune_family(members, folder=tmp_path, **options)
+    first = solution.finetune_family(members, folder=tmp_path, **options)
     assert not first.resumed
-    assert host.finetune_family(members, folder=tmp_path, **options).resumed == ["one", "two"]
+    assert solution.finetune_family(members, folder=tmp_path, **options).resumed == ["one", "two"]
     if change == "name":
         (tmp_path / "two.h5").write_bytes((tmp_path / "one.h5").read_bytes())
     else:
@@ -159,5 +159,5 @@ def test_a_family_s_file_of_another_member_or_request_is_not_taken_up(host, tmp_
             "rank": {"adapter": LoRA(r=1)},
             "option": {"max_steps": 2},
         }[change]
-    resumed = host.finetune_family(members, folder=tmp_path, **options).resumed
+    resumed = solution.finetune_family(members, folder=tmp_path, **options).resumed
     assert resumed == (["one"] if change == "name" else [])
