@@ -9,7 +9,7 @@ from sciml.checks.equation import Equation
 from sciml.checks.probe import call, sampled
 from sciml.checks.values import _point
 
-LINES, STEPS = 8, 200
+LINES, STEPS = 12, 200
 REFINE, TIMES = 32, 4  # each refinement looks at the steepest interval in so many pieces
 SEEN = 1e-3  # of the largest residual: smaller jumps are not looked for
 OUT = 4.0  # times the mean step of a line: smaller steps are slopes
@@ -33,11 +33,13 @@ def jumps(equation: Equation) -> list[str]:
         width = torch.full_like(low, 1 / STEPS)
         last = first
         for _ in range(TIMES):
-            fine = low[:, None] + width[:, None] * torch.linspace(0, 1, REFINE + 1, dtype=torch.float64)
+            # a little beyond both ends: a jump may lie on one, where rounding would lose it
+            pieces = torch.linspace(-0.25, 1.25, REFINE + 1, dtype=torch.float64)
+            fine = low[:, None] + width[:, None] * pieces
             steps = _steps(_along(equation, start, end, fine)[:, :, column])
             last, at = steps.max(1)
-            width = width / REFINE
-            low = low + at * width
+            low = fine.gather(1, at[:, None])[:, 0]
+            width = 1.5 * width / REFINE
         stays = (last > STAYS * first) & stands_out
         if stays.any():
             line = int(torch.where(stays, last, 0.0).argmax())
@@ -67,10 +69,13 @@ def _say(equation: Equation, pair: Tensor) -> str:
 
 
 def _lines(equation: Equation) -> tuple[Tensor, Tensor]:
-    """Ends of lines between points of the domain."""
+    """Ends of lines across the whole domain, each parallel to one axis, through points inside."""
     domain = equation.problem.domain
-    x = sampled(lambda n, seed: domain.sample(n, seed=seed), 2 * LINES, seed=5)
-    return x[:LINES], x[LINES:]
+    x = sampled(lambda n, seed: domain.sample(n, seed=seed), LINES, seed=5)
+    rows, axis = torch.arange(LINES), torch.arange(LINES) % domain.dim
+    start, end = x.clone(), x.clone()
+    start[rows, axis], end[rows, axis] = domain.lower[axis].to(x), domain.upper[axis].to(x)
+    return start, end
 
 
 def _along(equation: Equation, start: Tensor, end: Tensor, s: Tensor) -> Tensor:
