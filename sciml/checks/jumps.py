@@ -60,12 +60,14 @@ def _say(equation: Equation, pair: Tensor) -> str:
     jump, whole = float((f[1] - f[0]).abs().max()), float((r[1] - r[0]).abs().max())
     if jump > 0.5 * whole:
         what = f"the source jumps from {float(f[0].flatten()[0]):.4g} to {float(f[1].flatten()[0]):.4g}"
+        why = "the solution has a kink there, which a smooth network follows slowly and to few digits"
     else:
         what = "a coefficient of the equation jumps"
-    return (
-        f"{what} near {_point(problem, pair.mean(0))}: the solution has a kink or a jump there, which a smooth network "
-        "follows slowly and to few digits."
-    )
+        why = (
+            "what holds across it, such as a continuous flux, is asked at no point, so the solution may be another "
+            "than the one that is meant"
+        )
+    return f"{what} near {_point(problem, pair.mean(0))}: {why}."
 
 
 def _lines(equation: Equation) -> tuple[Tensor, Tensor]:
