@@ -35,7 +35,7 @@ def solved() -> sciml.Solution:
 def fresh_run() -> Run:
     """The run that the checkpoint belongs to, before its first step."""
     problem, network = pdes.Poisson(2), nn.MLP([2, 6, 1], "sine", seed=1)
-    settings = Settings(problem, 30, None, 12, None, 4, (), False)
+    settings = Settings(problem, points=30, max_steps=12, seed=4, progress=False)
     system = training_system(settings, Trial(problem, network))
     count = sum(p.numel() for p in network.parameters())
     return make_run(

@@ -29,7 +29,7 @@ import sciml
 from benchmarks._common import machine, one_thread, show
 from sciml import nn, optim
 from sciml.ansatz import Trial
-from sciml.solvers.solution import relative_error
+from sciml.solvers.comparison import relative_error
 from sciml.solvers.training.residual_system import ResidualSystem
 
 Make = Callable[[int], nn.JetNetwork]  # seed -> network

@@ -82,7 +82,7 @@ class Settings:
 def training_system(
     settings: Settings,
     trial: Trial,
-    notes: Sequence[str],
+    notes: Sequence[str] = (),
     at_least: int = 0,
     *,
     measure: bool = False,
@@ -131,7 +131,7 @@ def make_run(
     held_out: System,
     method: optim.StepMethod,
     parameters: int,
-    interruption: Interruption,
+    interruption: Interruption | None = None,
 ) -> Run:
     """A run that has not started yet."""
     count = system.points.count
