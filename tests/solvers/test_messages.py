@@ -155,7 +155,7 @@ def test_model_that_does_not_fit(model, message):
 @NEVER
 def test_unset_parameter():
     unset = spoilt(diffusivity=None, residual=lambda self, u, x: -self.diffusivity * u.laplacian() - 1.0)
-    with pytest.raises(ArgumentError, match="residual of Spoilt needs to run .*got TypeError.*NoneType"):
+    with pytest.raises(ArgumentError, match=r"residual of Spoilt needs to run .*got TypeError.*NoneType"):
         sciml.solve(unset, small(), **SMALL)
 
 

@@ -40,7 +40,7 @@ JUMPS = {
         None,
     ),
     "rounded coordinates": (LINE, lambda u, x: u.d("x", "x") + torch.floor(3 * x), "coefficient", None),
-    "in the unknown": (LINE, lambda u, x: u.d("x", "x") + (u.value > 1.5).double(), "coefficient", None),
+    "in the unknown": (SQUARE, lambda u, x: u.laplacian() + 3 * (u.value > 1.5), "coefficient", None),
     "in time": (TIME_LINE, lambda u, x: heat(u, x) - step(x[:, :1], 0.0, 5.0), "coefficient", 0.37),
 }
 

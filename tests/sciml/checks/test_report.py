@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ import sciml
 from sciml import Data, Dirichlet, Initial, Neumann, Periodic, pdes
 from sciml.checks.findings import findings
 from sciml.errors import ArgumentError, ArgumentTypeError
+from tests.cases import ROOT
 from tests.sciml.checks.cases import LINE, SQUARE, TIME_LINE, heat, poisson, stated
 
 CATALOGUE = [
@@ -79,6 +82,14 @@ def test_markup_in_names_does_not_reach_the_page():
 def test_only_problems_are_looked_at(thing):
     with pytest.raises(ArgumentTypeError, match=r"problem needs an instance of a sciml\.PDE"):
         sciml.check(thing)
+
+
+def test_the_page_shows_what_is_printed(capsys):
+    page = (ROOT / "docs" / "checks.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (printed,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    exec(code, {})
+    assert capsys.readouterr().out == printed
 
 
 # ---- definitions
