@@ -44,9 +44,8 @@ def jumps(equation: Equation) -> list[str]:
         if stays.any():
             line = int(torch.where(stays, last, 0.0).argmax())
             ends = torch.stack([low[line], low[line] + width[line]])[:, None]
-            found.append(
-                (float(last[line] / size[column]), start[line] + ends * (end[line] - start[line]), rows)
-            )
+            pair = start[line] + ends * (end[line] - start[line])
+            found.append((float(last[line] / size[column]), pair))
     if not found:
         return []
     pair = max(found, key=lambda f: f[0])[1]
