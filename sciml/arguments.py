@@ -1,9 +1,11 @@
 """Checks of arguments, with one wording: ``x needs ..., got ....``
 
 Each takes the argument's name first and returns the checked value. A value of another type raises ``ArgumentTypeError``,
-one outside the range ``ArgumentError``. What no function here covers raises the same way::
+one outside the range ``ArgumentError``. What no function here covers raises the same way:
 
-    raise ArgumentError(f"{name} needs {what}, got {value!r}.")
+```python
+raise ArgumentError(f"{name} needs {what}, got {value!r}.")
+```
 """
 
 from __future__ import annotations
@@ -90,7 +92,7 @@ def coordinate_name(argument: str, value: Any) -> str:
 
 
 def coordinate_names(value: Any, dim: int) -> tuple[str, ...]:
-    """`dim` different coordinate names; by default x, y, z, and x1 ... xd beyond three dimensions."""
+    """``dim`` different coordinate names; by default x, y, z, and x1 ... xd beyond three dimensions."""
     if value is None:
         return ("x", "y", "z")[:dim] if dim <= 3 else tuple(f"x{i + 1}" for i in range(dim))
     if isinstance(value, str) or not isinstance(value, Iterable):

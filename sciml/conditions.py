@@ -1,7 +1,7 @@
 """What must hold besides the equation: boundary, initial and periodic conditions, and measurements.
 
 ``Dirichlet``, ``Initial`` and ``Periodic`` are built into the trial function wherever the domain allows it
-(:mod:`sciml.ansatz`), so the network cannot violate them; ``hard=False`` asks for a penalty term instead. ``Neumann``,
+(``sciml.ansatz``), so the network cannot violate them; ``hard=False`` asks for a penalty term instead. ``Neumann``,
 ``Robin`` and ``Data`` are penalty terms, with a name and a weight each.
 
 A ``value`` is a number or a function of all coordinates, ``(n, d) -> (n, 1)``.
@@ -162,7 +162,7 @@ class Dirichlet(Condition):
     Args:
         value: Number or function of all coordinates. For exact enforcement it must be defined inside the domain too.
         on: None for the whole (spatial) boundary, a part's name such as ``"x=0"``, a piece of a CSG domain, a mask
-            function, or a list of those (see :meth:`sciml.domains.Domain.boundary`).
+            function, or a list of those (see ``sciml.domains.Domain.boundary``).
     """
 
     value: Value = 0.0

@@ -3,7 +3,7 @@
 A jet is one tensor ``z`` of shape ``(n, C, i)`` with ``C = 1 + D + S``: channel 0 the value, channels ``1..D`` the
 derivatives along ``D`` directions ``v_k``, and ``S`` second-order channels, where channel ``s`` holds
 ``sum_k W[s, k] d2/dv_k2`` for the weights ``W`` of shape ``(S, D)``. For an elementwise map ``y = f(z)`` the chain rule
-is the same for every choice of directions and weights::
+is the same for every choice of directions and weights:
 
     y_0 = f(z_0)      y_k = f'(z_0) z_k      y_s = f'(z_0) z_s + f''(z_0) sum_k W[s, k] z_k^2
 

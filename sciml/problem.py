@@ -45,19 +45,21 @@ class Reference:
 
 
 class PDE:
-    """A partial differential equation with its conditions; subclass it and write :meth:`residual`.
+    """A partial differential equation with its conditions; subclass it and write ``residual``.
 
     A subclass sets ``domain`` and ``conditions`` (class attributes, properties, or fields of a frozen dataclass) and may
-    set ``unknowns``, :meth:`source` and :meth:`exact`::
+    set ``unknowns``, ``source`` and ``exact``:
 
-        class Reaction(sciml.PDE):
-            domain = sciml.Box([0, 0], [1, 1], names=("x", "y"))
-            conditions = [sciml.Dirichlet(0.0)]
+    ```python
+    class Reaction(sciml.PDE):
+        domain = sciml.Box([0, 0], [1, 1], names=("x", "y"))
+        conditions = [sciml.Dirichlet(0.0)]
 
-            def residual(self, u, x):
-                return -u.laplacian() + u**3 - self.source(x)
+        def residual(self, u, x):
+            return -u.laplacian() + u**3 - self.source(x)
+    ```
 
-    Instances are treated as immutable: :meth:`with_source` makes a changed copy.
+    Instances are treated as immutable: ``with_source`` makes a changed copy.
     """
 
     domain: Domain
@@ -80,7 +82,7 @@ class PDE:
         raise ArgumentTypeError(f"{type(self).__name__} needs a method residual(self, u, x); it has none.")
 
     def source(self, x: Tensor) -> Tensor:
-        """The right-hand side at ``x (n, d)``: ``(n, 1)``. Zero unless a subclass or :meth:`with_source` sets it.
+        """The right-hand side at ``x (n, d)``: ``(n, 1)``. Zero unless a subclass or ``with_source`` sets it.
 
         Only its values are needed, so it may be written with NumPy or SciPy.
         """
@@ -108,7 +110,7 @@ class PDE:
         """The same problem with another right-hand side.
 
         Args:
-            source: ``(n, d) -> (n, 1)``; takes the place of :meth:`source`.
+            source: ``(n, d) -> (n, 1)``; takes the place of ``source``.
             exact: The new solution where it is known; without it the copy has none.
         """
         if not callable(source):
@@ -160,7 +162,7 @@ class PDE:
 
     @property
     def has_exact(self) -> bool:
-        """Whether :meth:`exact` answers."""
+        """Whether ``exact`` answers."""
         return getattr(self.exact, "__func__", self.exact) is not PDE.exact
 
     @property

@@ -80,7 +80,7 @@ class Report(Mapping[str, Any]):
 
     @classmethod
     def from_dict(cls, data: Any) -> Report:
-        """The report that :meth:`to_json` described; names that this version does not know are left out.
+        """The report that ``to_json`` described; names that this version does not know are left out.
 
         It may come from a file of unknown origin: texts become printable, numbers are at least 0.
 

@@ -1,7 +1,7 @@
 """The trial function ``u = A(x) + B(x) N(x)``: conditions that the network cannot violate.
 
 ``A`` takes the prescribed values and ``B`` is zero where they are prescribed (Lagaris et al. 1998; with smooth distance
-functions Sukumar & Srivastava 2022). For one unknown with boundary values ``h`` and initial data ``u0``, ``u1``::
+functions Sukumar & Srivastava 2022). For one unknown with boundary values ``h`` and initial data ``u0``, ``u1``:
 
     A = h + [u0 - h(t0)] + (t - t0) [u1 - h_t(t0)]        B = distance * ((t - t0) / T)^(1 or 2)
 

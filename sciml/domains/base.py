@@ -186,13 +186,13 @@ class Domain(ABC):
         """The boundary, cut into smooth pieces."""
 
     def _find(self, on: str | Domain) -> tuple[int, ...] | None:
-        """Indices of the pieces called `on`; None when there are none of that name."""
+        """Indices of the pieces called ``on``; None when there are none of that name."""
         if isinstance(on, Domain):
             return tuple(range(len(self._pieces))) if on is self or on == self else None
         return tuple(i for i, piece in enumerate(self._pieces) if piece.name == on) or None
 
     def select(self, on: Any) -> tuple[tuple[int, ...], tuple[Mask, ...]]:
-        """What `on` picks: indices of whole pieces, and masks."""
+        """What ``on`` picks: indices of whole pieces, and masks."""
         if on is None:
             return tuple(range(len(self._pieces))), ()
         if isinstance(on, (list, tuple)):

@@ -27,7 +27,7 @@ class Boundary:
     """
 
     def __init__(self, domain: Domain, on: Any = None):
-        """See `Domain.boundary`."""
+        """See ``Domain.boundary``."""
         self.domain = domain
         self._on = on
         self._chosen, masks = domain.select(on)
@@ -84,7 +84,7 @@ class Boundary:
         return normal
 
     def contains(self, x: Tensor, tol: float = 1e-6) -> Tensor:
-        """Whether points lie on it, within `tol` times the domain's size: (..., d) -> (...,) bool."""
+        """Whether points lie on it, within ``tol`` times the domain's size: (..., d) -> (...,) bool."""
         self.domain.check(x)
         tol = arguments.positive("tol", tol) * self.domain._size + self.domain._round_off(x.dtype)
         return torch.stack([p.on(x, tol) for p in self._pieces]).any(0)
@@ -96,7 +96,7 @@ class Boundary:
         away from corners, its normal derivative on the boundary not zero. It is no Euclidean distance.
 
         Raises:
-            ArgumentError: There is none (`has_distance` is False).
+            ArgumentError: There is none (``has_distance`` is False).
         """
         self.domain.check(x)
         if not self.has_distance:

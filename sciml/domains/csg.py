@@ -77,7 +77,7 @@ class CSG(Domain):
     operand's part: in ``Box([0, 0], [1, 1]) - disk``, ``boundary(on=disk)`` and ``boundary(on="circle")`` are
     the hole. A name that several operands use picks them all.
 
-    Points are sampled by rejection; `measure` and the pieces' shares are estimated with fixed quasi-random
+    Points are sampled by rejection; ``measure`` and the pieces' shares are estimated with fixed quasi-random
     points (2^16 for the domain: about three digits; 2^12 for a piece, of which smaller remains than that are
     not seen). The distance is a product over the pieces on whose inner side the whole domain lies, and an
     R-function of the others (``sciml.domains.distances.csgproduct``), scaled to a maximum of about one. Where operands only

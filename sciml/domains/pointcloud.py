@@ -19,7 +19,7 @@ BLOCK = 2**22  # distances computed at a time
 
 
 def picked(n: int, among: int, seed: Sequence[int]) -> Tensor:
-    """n indices below `among`: all of them in random order, as often as it takes."""
+    """n indices below ``among``: all of them in random order, as often as it takes."""
     rng = np.random.default_rng(list(seed))
     rounds = [rng.permutation(among) for _ in range(-(-n // among))]
     return torch.from_numpy(np.concatenate(rounds)[:n])
@@ -72,13 +72,13 @@ class PointCloud(Domain):
     """Given points: the inside, and the boundary with its normals.
 
     Samples are picked from the points, each once before any is used again. All that is known of the domain's
-    extent is the bounding box of the points, so that is what `contains` asks. The boundary is one part,
+    extent is the bounding box of the points, so that is what ``contains`` asks. The boundary is one part,
     ``"boundary"``, or what a mask picks; it has no distance, so conditions on it are penalties.
 
     Args:
         points: Points inside, (n, d).
         boundary: Points on the boundary, (m, d).
-        normals: Outward normals at `boundary`, (m, d), none zero; scaled to length one.
+        normals: Outward normals at ``boundary``, (m, d), none zero; scaled to length one.
         names: Coordinate names; by default x, y, z, and x1 ... xd beyond three dimensions.
     """
 

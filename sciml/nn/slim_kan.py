@@ -1,7 +1,7 @@
 """Slim KAN: KAN layers whose coefficients are a Tucker tensor, trained from scratch or cut from a KAN.
 
 Our design, after the abstract of Gao, Ng & Tan (arXiv 2502.06153). The coefficients of the splines and the weights of
-``silu`` form one tensor ``A (n_in, m + 1, n_out)``, the base as one more row of the basis mode, and::
+``silu`` form one tensor ``A (n_in, m + 1, n_out)``, the base as one more row of the basis mode, and:
 
     A[i, k, o] = sum_abc core[a, b, c] U[i, a] V[o, b] W[k, c]
 """

@@ -36,15 +36,17 @@ STALLED = 60
 class Iteration:
     """A method on its way through a problem: an endless iterator of ``(theta, state)``, one pair after each step.
 
-    Who consumes it decides when to stop, and may change anything between two steps::
+    Who consumes it decides when to stop, and may change anything between two steps:
 
-        run = iterate(method, problem, theta)  # run.state: before the first step
-        for theta, state in run:
-            if state.accepted and time_for_new_points:
-                problem.redraw()
-                run.refresh()  # the loss on the new points
-            if not inside(theta):
-                run.refresh(clamp(theta))  # another theta
+    ```python
+    run = iterate(method, problem, theta)  # run.state: before the first step
+    for theta, state in run:
+        if state.accepted and time_for_new_points:
+            problem.redraw()
+            run.refresh()  # the loss on the new points
+        if not inside(theta):
+            run.refresh(clamp(theta))  # another theta
+    ```
 
     Attributes:
         method, problem: As given; a problem may be replaced, then call ``refresh``.

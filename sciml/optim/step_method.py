@@ -1,11 +1,13 @@
 """What a solver asks of an optimiser: a step method and its state.
 
 A *step method* is an immutable value with three verbs; all that changes lives in its state, and the state is a value, too:
-a verb gives a new one and leaves its argument as it was. ::
+a verb gives a new one and leaves its argument as it was:
 
-    state = method.init(problem, theta)
-    theta, state = method.step(problem, theta, state)  # one outer iteration
-    state = method.refresh(problem, theta, state)  # the problem's points or weights have changed
+```python
+state = method.init(problem, theta)
+theta, state = method.step(problem, theta, state)  # one outer iteration
+state = method.refresh(problem, theta, state)  # the problem's points or weights have changed
+```
 
 A step gives a new theta, or the old one where it was rejected. It never takes a point whose loss is not finite: it counts
 a rejection, and the next step is shorter.

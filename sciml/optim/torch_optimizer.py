@@ -1,15 +1,15 @@
 """``torch.optim.Optimizer`` classes around the step methods: ``ARC``, ``ARCm``, ``CubicNewton``,
 ``GaussNewton``.
 
-::
+```python
+optimizer = optim.ARC(model.parameters())
+for _ in range(100):
+    loss = optimizer.step(lambda: loss_function(model(x), y))       # returns the loss, no backward()
 
-    optimizer = optim.ARC(model.parameters())
-    for _ in range(100):
-        loss = optimizer.step(lambda: loss_function(model(x), y))       # returns the loss, no backward()
-
-    optimizer = optim.GaussNewton(model.parameters())
-    for _ in range(100):
-        loss = optimizer.step(lambda: (model(x) - y).flatten())         # returns the residual
+optimizer = optim.GaussNewton(model.parameters())
+for _ in range(100):
+    loss = optimizer.step(lambda: (model(x) - y).flatten())         # returns the residual
+```
 
 A class only wraps its step method (``ARC.step_method(...)`` builds it, ``optimizer.method`` is it).
 """

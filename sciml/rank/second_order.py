@@ -2,7 +2,7 @@
 
 A low-rank update is written with a vector of component strengths ``sigma`` (all layers, end to end). With the
 gradient ``g`` and the Hessian ``H`` of the loss in ``sigma``, setting the components outside a kept set S to
-zero changes the loss by about::
+zero changes the loss by about:
 
     D(S) = - sum_{i not in S} c_i + 1/2 sum_{i, j not in S} Q_ij
     c_i = g_i sigma_i,    Q_ij = sigma_i H_ij sigma_j

@@ -3,7 +3,7 @@
 Around the solution ``u0`` the residual of ``u0 + B Phi w`` is ``r + J w`` to first order, with ``B`` the factor of the exact
 conditions (so these stay exact) and ``Phi`` random features that training never saw. The least-squares ``w`` on fresh points
 moves the solution by ``d = B Phi w``; what it leaves of the residual on other fresh points, ``drop``, tells how much of the
-error it has found::
+error it has found:
 
     estimate = |d| / |u0 + d|        value = estimate / sqrt(1 - drop^2)
 

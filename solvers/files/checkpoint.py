@@ -22,7 +22,7 @@ class Checkpoint:
     """Save a state at most every so many seconds.
 
     A call looks at the clock, and only when a save is due asks for the state: calling it after every step
-    costs nothing. A disk that is full or gone must not end a long run, so a call warns where :meth:`save`
+    costs nothing. A disk that is full or gone must not end a long run, so a call warns where ``save``
     raises.
 
     Args:
@@ -58,7 +58,7 @@ class Checkpoint:
         return True
 
     def save(self, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Save now, due or not; what may be saved and what is raised is as in :func:`container.write`."""
+        """Save now, due or not; what may be saved and what is raised is as in ``container.write``."""
         container.write(self.path, KIND, config, arrays)
         self._last = time.monotonic()
 
@@ -68,9 +68,9 @@ def load_checkpoint(
     expect: Callable[[dict[str, Any]], Expected] | None = None,
     optional: Collection[str] = (),
 ) -> tuple[dict, dict[str, np.ndarray]]:
-    """``(config, arrays)`` of the newest save; ``expect`` and ``optional`` as in :func:`container.read`.
+    """``(config, arrays)`` of the newest save; ``expect`` and ``optional`` as in ``container.read``.
 
     Raises:
-        FileFormatError: As in :func:`container.read`; another kind of file is refused, too.
+        FileFormatError: As in ``container.read``; another kind of file is refused, too.
     """
     return container.read(path, KIND, expect, optional)

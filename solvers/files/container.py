@@ -1,8 +1,8 @@
 """The file below solutions, adapters and checkpoints: plain configuration and named arrays in one HDF5 file.
 
 Reading goes from the outside in, and each step trusts only what the one before has checked: the seal over all
-bytes (:mod:`sciml.solvers.files.seal`), HDF5's structure (:mod:`sciml.solvers.files.hdf5_flat`), the configuration
-(:mod:`sciml.solvers.files.canonical_json`), the shapes that it implies, the numbers. docs/files.md describes the format for
+bytes (``sciml.solvers.files.seal``), HDF5's structure (``sciml.solvers.files.hdf5_flat``), the configuration
+(``sciml.solvers.files.canonical_json``), the shapes that it implies, the numbers. docs/files.md describes the format for
 other programs.
 """
 
@@ -52,12 +52,12 @@ def write(
     *,
     pack: bool = False,
 ) -> None:
-    """Save plain data and arrays atomically (:func:`sciml.solvers.files.atomic.replace_file`).
+    """Save plain data and arrays atomically (``sciml.solvers.files.atomic.replace_file``).
 
     Args:
         path: The file; its folder must exist. An old file is replaced as a whole and keeps its permissions.
         kind: What the file is, such as ``"solution"``: 1 to 32 of ``a-z 0-9 _ -``, a letter first.
-        config: Plain data (:mod:`sciml.solvers.files.canonical_json`). A list of array names under ``"allow_nan"`` frees
+        config: Plain data (``sciml.solvers.files.canonical_json``). A list of array names under ``"allow_nan"`` frees
             these from the rule that every number is finite.
         arrays: Name -> array of bool or of a type in ``DTYPES``. A name is made of ASCII letters, digits and
             ``_ . : -``.
@@ -94,7 +94,7 @@ def read(
     expect: Callable[[dict[str, Any]], Expected] | None = None,
     optional: Collection[str] = (),
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Load what :func:`write` saved, reading the file as if it were hostile.
+    """Load what ``write`` saved, reading the file as if it were hostile.
 
     Args:
         path: The file.
@@ -102,7 +102,7 @@ def read(
         expect: Called with the configuration before any array is read; gives name -> (shape, dtype) of every
             array that the configuration implies; a dimension may be a ``range`` of lengths, and a
             list gives alternatives. Whatever it raises
-            makes the file refused, except a :class:`Mismatch`, which passes. None takes the file's word.
+            makes the file refused, except a ``Mismatch``, which passes. None takes the file's word.
         optional: Names of implied arrays that the file may lack.
 
     Returns:
@@ -110,7 +110,7 @@ def read(
 
     Raises:
         FileFormatError: The file is missing, damaged, forged, of another kind or of a newer version.
-        Nothing else is raised, whatever the file holds (a :class:`Mismatch` is raised by ``expect``).
+        Nothing else is raised, whatever the file holds (a ``Mismatch`` is raised by ``expect``).
     """
     kinds = (kind,) if isinstance(kind, str) else tuple(kind)
     with refusals(path):
@@ -134,7 +134,7 @@ def peek(path: str | os.PathLike) -> Header:
     """Kind, version, configuration and the table of arrays of a file of any kind; no array is read.
 
     Raises:
-        FileFormatError: As in :func:`read`, short of what only the numbers can show.
+        FileFormatError: As in ``read``, short of what only the numbers can show.
     """
     with refusals(path):
         image, version = load_sealed(path)

@@ -59,7 +59,7 @@ class FlatFile:
         datasets: dataset name -> (dtype name, shape); nothing of its content has been read.
 
     Raises:
-        FileFormatError: The file holds what :func:`build` does not write; the message gives the reason.
+        FileFormatError: The file holds what ``build`` does not write; the message gives the reason.
     """
 
     def __init__(self, image: bytes):
@@ -190,7 +190,7 @@ def _refusals() -> Iterator[None]:
 
 
 def _check_superblock(image: bytes) -> None:
-    """HDF5's own head, as :func:`build` writes it: version 2, no extension, addresses from its first byte on.
+    """HDF5's own head, as ``build`` writes it: version 2, no extension, addresses from its first byte on.
 
     Extensions carry whole caches of structures that HDF5 takes in before anybody can look at them.
     """

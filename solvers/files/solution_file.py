@@ -51,7 +51,7 @@ def save(answer: Answer, path: str | os.PathLike) -> None:
     """Write one HDF5 file, atomically; an old file of that name is replaced.
 
     What a file cannot hold, it notes: a problem made of the user's own functions is given again to
-    :func:`load` as ``problem=``, a network that is no ``nn.KAN`` or ``nn.MLP`` as ``model=``. Adapters go
+    ``load`` as ``problem=``, a network that is no ``nn.KAN`` or ``nn.MLP`` as ``model=``. Adapters go
     into files of their own.
 
     Raises:
@@ -147,7 +147,7 @@ def problem_of(saved: dict[str, Any], given: PDE | None, name: str) -> PDE:
     """The problem of a file: built from the catalogue, or the one that was given, once it is the same.
 
     Args:
-        saved: What :func:`~sciml.solvers.files.identity.describe_problem` said of it.
+        saved: What ``describe_problem`` said of it.
         given: What the caller says it is.
         name: Of the file, for messages.
     """

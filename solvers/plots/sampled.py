@@ -28,7 +28,7 @@ class SampledSolution:
     Args:
         solution: The solution.
         unknown: One unknown; all of them unless given.
-        resolution: Points an axis; :data:`PIXELS` or :data:`POINTS` unless given.
+        resolution: Points an axis; ``PIXELS`` or ``POINTS`` unless given.
     """
 
     def __init__(self, solution: Answer, unknown: str | None = None, resolution: int | None = None):

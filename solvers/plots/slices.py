@@ -61,7 +61,7 @@ class Slice:
         return [np.linspace(low, high, count) for low, high in self.limits]
 
     def points(self, count: int) -> np.ndarray:
-        """The grid of :meth:`coordinates` as points ``(count^k, d)``, first axis slowest."""
+        """The grid of ``coordinates`` as points ``(count^k, d)``, first axis slowest."""
         mesh = np.meshgrid(*self.coordinates(count), indexing="ij")
         x = np.zeros((mesh[0].size, self.problem.domain.dim))
         for k, value in self.fixed.items():

@@ -379,7 +379,7 @@ class Run:
         return self.theta if self.best_theta is None else self.best_theta
 
     def jump(self, theta: Tensor) -> str:
-        """One step to a ``theta`` that a closed form gave, in the place of :meth:`run`."""
+        """One step to a ``theta`` that a closed form gave, in the place of ``run``."""
         self._start = time.perf_counter()
         self._count(step=1)
         self.begin(theta)
@@ -393,7 +393,7 @@ class Run:
         return self.theta
 
     def relative(self, held: float) -> float:
-        """A held-out loss as a residual relative to :attr:`scale`."""
+        """A held-out loss as a residual relative to ``scale``."""
         return math.sqrt(max(2.0 * held, 0.0)) / self.scale if math.isfinite(held) else math.inf
 
     def _elapsed(self) -> float:

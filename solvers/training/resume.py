@@ -1,7 +1,7 @@
 """Go on with a broken run: everything that a solve's next step depends on, to a file and back.
 
 The state is taken when the loop looks at the run, before it decides anything
-(:class:`~sciml.solvers.training.loop.Run`), so the continued run makes the same decisions from the same numbers and
+(``Run``), so the continued run makes the same decisions from the same numbers and
 ends with the same bits as an unbroken one.
 """
 

@@ -32,7 +32,7 @@ HELD_OUT_SEED = 104_729  # added to the seed, so that they differ from the train
 
 @dataclass(frozen=True)
 class Settings:
-    """The arguments that :func:`sciml.solve` and :func:`finetune` have in common, checked when built."""
+    """The arguments that ``sciml.solve`` and ``finetune`` have in common, checked when built."""
 
     problem: PDE
     points: int | None = None

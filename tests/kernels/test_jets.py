@@ -1,4 +1,4 @@
-"""Every backend of `kan_jets` against nested autograd of the definition, in float64."""
+"""Every backend of ``kan_jets`` against nested autograd of the definition, in float64."""
 
 from __future__ import annotations
 

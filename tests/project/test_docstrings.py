@@ -12,9 +12,6 @@ from tests.cases import ROOT
 
 FOLDERS = ("kernels", "sciml", "pdes", "solvers", "benchmarks")
 FILES = sorted(str(f.relative_to(ROOT)) for folder in FOLDERS for f in (ROOT / folder).rglob("*.py"))
-# Folders whose docstrings still have roles of Sphinx. Empty it, then delete it.
-OLD_MARKUP: tuple[str, ...] = ("kernels/", "sciml/", "solvers/")
-
 FENCE = re.compile(r"^( *)```python\n(.*?)^ *```", re.M | re.S)
 ROLE = re.compile(r":(class|func|meth|mod|attr|exc|data):`")
 
@@ -32,7 +29,7 @@ def test_python_in_docstrings_compiles(file):
             compile(textwrap.dedent(code), file, "exec")
 
 
-@pytest.mark.parametrize("file", [f for f in FILES if not f.startswith(OLD_MARKUP)])
+@pytest.mark.parametrize("file", FILES)
 def test_docstrings_have_one_markup(file):
     """Names in double backticks, Python between fences, formulas indented after a colon."""
     for text in docstrings(file):

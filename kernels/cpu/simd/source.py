@@ -1,7 +1,7 @@
 """Source of the fused SIMD kernels for one shape of jet: unrolled, so that every channel has its register.
 
 For one point, with ``e_p = t^p / p!`` from the centre of the cell, silu's derivatives ``b_r``, its weights
-``w`` and the Taylor table ``T`` (both vectors over the layer's outputs), every edge of the network needs::
+``w`` and the Taylor table ``T`` (both vectors over the layer's outputs), every edge of the network needs:
 
     f = sum_p e_p T_p + b_0 w      f1 = sum_p e_(p-1) T_p + b_1 w      f2, f3 alike
 

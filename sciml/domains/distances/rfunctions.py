@@ -50,7 +50,7 @@ def conjunction_of(terms: Iterable[Tensor]) -> Tensor:
 def trimmed(f: Tensor, t: Tensor, size: float = 1.0) -> Tensor:
     """A non-negative function that vanishes only where f = 0 and t >= 0.
 
-    ``sqrt(f^2 + ((sqrt(t^2 + f^4) - t) / 2)^2)`` in units of `size`, a length: Sukumar and Srivastava (2022),
+    ``sqrt(f^2 + ((sqrt(t^2 + f^4) - t) / 2)^2)`` in units of ``size``, a length: Sukumar and Srivastava (2022),
     section 3. It is |f| to high order near f = 0 < t; within round-off of f = 0 it is f, so that its
     derivative there is the one from the side f > 0.
     """

@@ -1,6 +1,6 @@
 """Self-scaled quasi-Newton methods with a dense inverse Hessian: SSBFGS and SSBroyden.
 
-From H ~ inverse Hessian, step s and gradient change y, with ``v = sqrt(yᵀHy) (s / yᵀs - Hy / yᵀHy)``::
+From H ~ inverse Hessian, step s and gradient change y, with ``v = sqrt(yᵀHy) (s / yᵀs - Hy / yᵀHy)``:
 
     H <- (H - Hy yᵀH / yᵀHy + phi v vᵀ) / tau + s sᵀ / yᵀs
 
