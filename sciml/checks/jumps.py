@@ -75,7 +75,9 @@ def _lines(equation: Equation) -> tuple[Tensor, Tensor]:
     x = sampled(lambda n, seed: domain.sample(n, seed=seed), LINES, seed=5)
     rows, axis = torch.arange(LINES), torch.arange(LINES) % domain.dim
     start, end = x.clone(), x.clone()
-    start[rows, axis], end[rows, axis] = domain.lower[axis].to(x), domain.upper[axis].to(x)
+    low, high = domain.lower[axis].to(x), domain.upper[axis].to(x)
+    room = 1e-6 * (high - low)  # a value at the very end is no jump inside
+    start[rows, axis], end[rows, axis] = low + room, high - room
     return start, end
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from sciml.adapters import SVD, AdapterConfig, LoRA, LoTRA
+from sciml.adapters import SVD, AdapterConfig, Full, Head, LoRA, LoTRA
 from sciml.adapters.lora import matrix_shape
 from sciml.adapters.parameters import AdaptedParameter, named, resolve
 from sciml.solvers.files.limits import MAX_PATTERNS
@@ -31,11 +32,11 @@ def factor_shapes(config: AdapterConfig, base: nn.Module) -> dict[str, tuple[int
         if name in saved:
             shapes[f"{name}:delta"] = site.shape
         elif name in targets and config.adapts(site):
-            shapes |= {f"{name}:{key}": shape for key, shape in _of_kind(config, site).items()}
+            shapes |= {f"{name}:{key}": shape for key, shape in _of_kind(config, site, p).items()}
     return shapes
 
 
-def _of_kind(config: AdapterConfig, site: AdaptedParameter) -> dict[str, tuple[int, ...]]:
+def _of_kind(config: AdapterConfig, site: AdaptedParameter, weight: Tensor) -> dict[str, tuple[int, ...]]:
     if isinstance(config, LoRA):
         rows, columns = matrix_shape(site)
         r = config.rank(site)
@@ -45,4 +46,8 @@ def _of_kind(config: AdapterConfig, site: AdaptedParameter) -> dict[str, tuple[i
         return {"core": tuple(ranks.values()), **{mode: (site.size(mode), r) for mode, r in ranks.items()}}
     if isinstance(config, SVD):
         return {"s": (config.count(site),)}
-    return {"delta": site.shape}
+    if isinstance(config, (Full, Head)):
+        return {"delta": site.shape}
+    # a kind of a user's own, whose code is the caller's: its factors are made once
+    factors = config.start(site, weight, torch.Generator().manual_seed(0))
+    return {key: tuple(factor.shape) for key, factor in factors.items()}
