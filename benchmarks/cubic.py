@@ -82,17 +82,17 @@ class Regression:
         slope = self.phi1(self.x @ w) / len(self.x)
         return self.x.T @ slope + 2.0 * self.alpha * w / (1.0 + w * w) ** 2
 
-    def _bends(self, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _curvatures(self, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         q = w * w
         return self.phi2(self.x @ w) / len(self.x), self.alpha * (2.0 - 6.0 * q) / (1.0 + q) ** 3
 
     def h(self, w: np.ndarray) -> np.ndarray:
-        bend, penalty = self._bends(w)
-        return (self.x.T * bend) @ self.x + np.diag(penalty)
+        curvature, penalty = self._curvatures(w)
+        return (self.x.T * curvature) @ self.x + np.diag(penalty)
 
     def hv(self, w: np.ndarray, v: np.ndarray) -> np.ndarray:
-        bend, penalty = self._bends(w)
-        return self.x.T @ (bend * (self.x @ v)) + penalty * v
+        curvature, penalty = self._curvatures(w)
+        return self.x.T @ (curvature * (self.x @ v)) + penalty * v
 
 
 class Logistic(Regression):

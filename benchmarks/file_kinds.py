@@ -14,6 +14,7 @@ from sciml.ansatz import Trial
 from sciml.errors import ArgumentError, FileFormatError
 from sciml.solvers.files import container
 from sciml.solvers.files.checkpoint import Checkpoint
+from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.loop import Run
 from sciml.solvers.training.resume import capture, restore
 from sciml.solvers.training.settings import Settings, held_out_system, make_run, method_for, training_system
@@ -44,6 +45,7 @@ def fresh_run() -> Run:
         held_out_system(settings, system),
         method_for("gn-arc", settings, system, count),
         count,
+        Interruption(),
     )
 
 

@@ -149,7 +149,7 @@ class PDE:
         if not values or (unknown := sorted(set(values) - set(known))):
             got = ", ".join(unknown) if values else "none"
             raise ArgumentError(
-                f"family needs parameters of {type(self).__name__} ({', '.join(known)}); got {got}."
+                f"family needs parameters of {type(self).__name__} ({', '.join(known)}), got {got}."
             )
         members = {}
         for combination in itertools.product(*values.values()):
@@ -215,18 +215,20 @@ class PDE:
                 term = term.value
             if not isinstance(term, Tensor):
                 raise ArgumentTypeError(
-                    f"residual of {type(self).__name__} must return tensors; term {name!r} is {type(term).__name__}."
+                    f"residual of {type(self).__name__} needs to return tensors, got {type(term).__name__} for {name!r}."
                 )
             if term.ndim == 1:
                 term = term[:, None]
             if term.ndim != 2 or term.shape[0] != x.shape[0] or term.shape[1] == 0:
                 raise ArgumentError(
-                    f"residual of {type(self).__name__} must return one row a point: term {name!r} needs shape "
+                    f"residual of {type(self).__name__} needs to return one row a point, for {name!r} shape "
                     f"({x.shape[0]}, k), got {tuple(term.shape)}."
                 )
             named[name] = term
         if not named:
-            raise ArgumentError(f"residual of {type(self).__name__} must return at least one term; got none.")
+            raise ArgumentError(
+                f"residual of {type(self).__name__} needs to return at least one term, got none."
+            )
         return named
 
     def component(self, condition: Condition) -> int:
@@ -238,7 +240,7 @@ class PDE:
         if condition.component is None:
             if len(self.unknowns) > 1:
                 raise ArgumentError(
-                    f"{condition.label}: component must name one of {', '.join(self.unknowns)} for a system; got None."
+                    f"{condition.label}: component needs one of {', '.join(self.unknowns)} for a system, got None."
                 )
             return 0
         if condition.component not in self.unknowns:

@@ -136,7 +136,7 @@ class FamilyRun:
     options: dict[str, Any]
     place: Path | None
     on_error: str
-    result: FamilyResult[AdaptedAnswer] = field(default_factory=FamilyResult)
+    result: FamilyResult[AdaptedAnswer] = field(default_factory=FamilyResult[AdaptedAnswer])
     interruption: Interruption = field(default_factory=Interruption)
 
     @property

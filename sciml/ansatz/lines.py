@@ -111,7 +111,7 @@ def place(x: Tensor, names: tuple[str, ...]) -> str:
 
 @dataclass
 class _Cells:
-    """Stretches of lines, with the jets (value, slope, bend) at both ends, ``(3, n)``."""
+    """Stretches of lines, with the jets (value, slope, curvature) at both ends, ``(3, n)``."""
 
     row: Tensor
     low: Tensor
@@ -133,7 +133,7 @@ class _Cells:
 
 
 class _Look:
-    """Value, slope and bend of a function along lines."""
+    """Value, slope and curvature of a function along lines."""
 
     def __init__(self, function: Function, lines: Lines):
         self.function, self.lines = function, lines

@@ -41,12 +41,12 @@ def pole(function: Function, domain: Domain, held: Mapping[int, float]) -> Tenso
     width, sizes, best = WIDE, [], x[0]
     for _ in range(STEPS):
         source = AutogradSource(function, x)
-        bend = sum((source.second(((i, i),)).detach()[:, 0] * span[i] ** 2).abs() for i in free)
-        assert isinstance(bend, Tensor)
-        if not bool(torch.isfinite(bend).all()):
-            return x[~torch.isfinite(bend)][0]
-        best = x[bend.argmax()]
-        sizes.append(float(bend.max()))
+        curvature = sum((source.second(((i, i),)).detach()[:, 0] * span[i] ** 2).abs() for i in free)
+        assert isinstance(curvature, Tensor)
+        if not bool(torch.isfinite(curvature).all()):
+            return x[~torch.isfinite(curvature)][0]
+        best = x[curvature.argmax()]
+        sizes.append(float(curvature.max()))
         if sizes[-1] == 0:
             return None
         x = best + width * span * (2 * torch.rand(NEXT, domain.dim, generator=rng, dtype=x.dtype) - 1)

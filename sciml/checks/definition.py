@@ -91,7 +91,7 @@ def _check_data(kind: str, data: Data, domain: Domain, names: tuple[str, ...]) -
     points = data.points
     if points.shape[1] != domain.dim:
         raise ArgumentError(
-            f"{kind}: Data points need {domain.dim} columns ({', '.join(names)}); got {points.shape[1]}."
+            f"{kind}: Data points need {domain.dim} columns ({', '.join(names)}), got {points.shape[1]}."
         )
     span = domain.upper - domain.lower
     outside = ((points < domain.lower - 1e-9 * span) | (points > domain.upper + 1e-9 * span)).any(1)

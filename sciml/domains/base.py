@@ -100,10 +100,10 @@ class Domain(ABC):
         """
         if not isinstance(x, Tensor) or not x.is_floating_point():
             got = f"{x.dtype}" if isinstance(x, Tensor) else type(x).__name__
-            raise ArgumentTypeError(f"x needs a floating tensor of points, got {got}")
+            raise ArgumentTypeError(f"x needs a floating tensor of points, got {got}.")
         if x.ndim == 0 or x.shape[-1] != self.dim:
             need = f"(n, {self.dim}) with coordinates {', '.join(self.names)}"
-            raise ArgumentError(f"x needs points of shape {need}, got {tuple(x.shape)}")
+            raise ArgumentError(f"x needs points of shape {need}, got {tuple(x.shape)}.")
 
     def contains(self, x: Tensor) -> Tensor:
         """Whether points (..., d) lie in the closed domain, up to round-off: (...,) bool; nan is outside."""
@@ -129,7 +129,7 @@ class Domain(ABC):
         """
         sizes = list(n) if isinstance(n, Sequence) else [n] * self.dim
         if len(sizes) != self.dim:
-            raise ArgumentError(f"n needs one int or {self.dim} of them, got {n!r}")
+            raise ArgumentError(f"n needs one int or {self.dim} of them, got {n!r}.")
         sizes = [arguments.count("n", s) for s in sizes]
         axes = [
             torch.linspace(a, b, s, dtype=torch.float64)
@@ -155,13 +155,13 @@ class Domain(ABC):
     def initial(self) -> Boundary:
         """The domain at its first time."""
         raise ArgumentError(
-            f"initial() needs a domain with time, such as TimeInterval(0, 1) * space; got {self!r}"
+            f"initial() needs a domain with time, such as TimeInterval(0, 1) * space, got {self!r}."
         )
 
     def final(self) -> Boundary:
         """The domain at its last time."""
         raise ArgumentError(
-            f"final() needs a domain with time, such as TimeInterval(0, 1) * space; got {self!r}"
+            f"final() needs a domain with time, such as TimeInterval(0, 1) * space, got {self!r}."
         )
 
     # ---- what a subclass gives ------------------------------------------------------------------------
@@ -197,7 +197,7 @@ class Domain(ABC):
             return tuple(range(len(self._pieces))), ()
         if isinstance(on, (list, tuple)):
             if not on:
-                raise ArgumentError("on needs at least one part, got an empty list")
+                raise ArgumentError("on needs at least one part, got an empty list.")
             picks = [self.select(part) for part in on]
             whole = sorted({i for indices, _ in picks for i in indices})
             return tuple(whole), tuple(mask for _, masks in picks for mask in masks)
@@ -205,13 +205,13 @@ class Domain(ABC):
             if (found := self._find(on)) is None:
                 raise ArgumentError(
                     f"on needs a part of the boundary of {self!r}: one of {', '.join(self.parts)}"
-                    f"{' or an operand' if self._compound else ''}; got {on!r}"
+                    f"{' or an operand' if self._compound else ''}, got {on!r}."
                 )
             return found, ()
         if callable(on):
             return (), (cast(Mask, on),)
         raise ArgumentTypeError(
-            f"on needs None, a part's name, a domain, a function mask(x) or a list of these; got {on!r}"
+            f"on needs None, a part's name, a domain, a function mask(x) or a list of these, got {on!r}."
         )
 
     def _partial(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
@@ -305,20 +305,20 @@ class Domain(ABC):
 
 def _build(config: Any, depth: int) -> Domain:
     if not isinstance(config, dict) or not isinstance(config.get("kind"), str):
-        raise ArgumentError(f"config needs a dict with a 'kind', got {type(config).__name__}")
+        raise ArgumentError(f"config needs a dict with a 'kind', got {type(config).__name__}.")
     if depth > MAX_CONFIG_DEPTH:
-        raise ArgumentError(f"config needs at most {MAX_CONFIG_DEPTH} nested domains, got more")
+        raise ArgumentError(f"config needs at most {MAX_CONFIG_DEPTH} nested domains, got more.")
     cls = Domain._kinds.get(config["kind"])
     if cls is None or cls.__abstractmethods__ or cls.__name__.startswith("_"):
         known = ", ".join(sorted(k for k, c in Domain._kinds.items() if not c.__abstractmethods__))
-        raise ArgumentError(f"config['kind'] needs one of {known}; got {config['kind']!r}")
+        raise ArgumentError(f"config['kind'] needs one of {known}, got {config['kind']!r}.")
     fields = {k: _build(v, depth + 1) if isinstance(v, dict) else v for k, v in config.items() if k != "kind"}
     try:
         domain = cls(**fields)
     except TypeError as error:
         raise ArgumentError(f"config of a {cls.__name__} has wrong entries: {error}") from None
     if set(domain._fields()) != set(fields):
-        raise ArgumentError(f"config of a {cls.__name__} needs {list(domain._fields())}, got {list(fields)}")
+        raise ArgumentError(f"config of a {cls.__name__} needs {list(domain._fields())}, got {list(fields)}.")
     return domain
 
 

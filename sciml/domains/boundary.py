@@ -37,7 +37,7 @@ class Boundary:
             pieces += [p for p in rest if p.measure > 0]
         if not pieces:
             where = "" if on is None else f" that on={on!r} picks"
-            raise ArgumentError(f"{domain!r} has no boundary{where}")
+            raise ArgumentError(f"{domain!r} has no boundary{where}.")
         self._pieces = tuple(pieces)
         self.parts = tuple(dict.fromkeys(p.name for p in pieces))
         self.has_distance = domain._has_distance and not masks
@@ -100,7 +100,7 @@ class Boundary:
         """
         self.domain.check(x)
         if not self.has_distance:
-            raise ArgumentError(f"distance needs a boundary made of named pieces; {self!r} has no distance")
+            raise ArgumentError(f"distance needs a boundary made of named pieces; {self!r} has no distance.")
         return (self._distance(x) / self._scale).unsqueeze(-1)
 
     def even_distance(self, x: Tensor) -> Tensor:
@@ -110,7 +110,7 @@ class Boundary:
         """
         self.domain.check(x)
         if not self.has_distance:
-            raise ArgumentError(f"distance needs a boundary made of named pieces; {self!r} has no distance")
+            raise ArgumentError(f"distance needs a boundary made of named pieces; {self!r} has no distance.")
         return (self.domain._even_distance(x, self._chosen) / self._even_scale).unsqueeze(-1)
 
     @cached_property

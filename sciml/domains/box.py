@@ -82,9 +82,9 @@ class Box(Domain):
         high = arguments.vector("upper", upper, len(low))
         for k, (a, b) in enumerate(zip(low, high, strict=True)):
             if not a < b:
-                raise ArgumentError(f"upper[{k}] needs a number above lower[{k}] = {a!r}, got {b!r}")
+                raise ArgumentError(f"upper[{k}] needs a number above lower[{k}] = {a!r}, got {b!r}.")
             if math.isinf(b - a):
-                raise ArgumentError(f"upper[{k}] - lower[{k}] needs to be finite, got {b!r} - {a!r}")
+                raise ArgumentError(f"upper[{k}] - lower[{k}] needs to be finite, got {b!r} - {a!r}.")
         self._set(_low=low, _high=high, names=arguments.coordinate_names(names, len(low)), _cube=len(low))
 
     def _fields(self) -> dict[str, Any]:
@@ -175,7 +175,7 @@ class Interval(Box):
     def __init__(self, a: float, b: float, name: str = "x"):
         a, b = arguments.number("a", a), arguments.number("b", b)
         if not a < b:
-            raise ArgumentError(f"b needs a number above a = {a!r}, got {b!r}")
+            raise ArgumentError(f"b needs a number above a = {a!r}, got {b!r}.")
         super().__init__([a], [b], [arguments.coordinate_name("name", name)])
 
     def _fields(self) -> dict[str, Any]:

@@ -96,22 +96,22 @@ class CSG(Domain):
     def __init__(self, a: Domain, b: Domain):
         for argument, operand in (("a", a), ("b", b)):
             if not isinstance(operand, Domain):
-                raise ArgumentTypeError(f"{argument} needs a domain, got {operand!r}")
+                raise ArgumentTypeError(f"{argument} needs a domain, got {operand!r}.")
             if operand.time_axis is not None:
                 raise ArgumentError(
                     f"{argument} needs a domain without time, got {operand!r}; "
-                    "combine in space, then multiply by time"
+                    "combine in space, then multiply by time."
                 )
             if not operand._has_inside:
-                raise ArgumentError(f"{argument} needs a domain with an inside, got {operand!r}")
+                raise ArgumentError(f"{argument} needs a domain with an inside, got {operand!r}.")
         if a.names != b.names:
             raise ArgumentError(
-                f"b needs the coordinates of a, {', '.join(a.names)}; got {', '.join(b.names)}"
+                f"b needs the coordinates of a ({', '.join(a.names)}), got {', '.join(b.names)}."
             )
         low, high = self._bounds(a, b)
         if not all(p < q for p, q in zip(low, high, strict=True)):
             raise ArgumentError(
-                f"b needs to overlap with a, got {a!r} and {b!r}, whose bounding boxes do not"
+                f"b needs to overlap with a, got {a!r} and {b!r}, whose bounding boxes do not."
             )
         self._set(a=a, b=b, names=a.names, _low=low, _high=high, _cube=a.dim)
 

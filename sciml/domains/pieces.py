@@ -130,7 +130,7 @@ class Masked(Kept):
                     else type(answer).__name__
                 )
                 raise ArgumentError(
-                    f"on needs a mask that returns ({len(x)},) bool for as many points, got {got}"
+                    f"on needs a mask that returns ({len(x)},) bool for as many points, got {got}."
                 )
             picked = picked | answer.reshape(-1)
         return picked

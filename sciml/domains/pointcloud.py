@@ -61,11 +61,11 @@ class _CloudBoundary(Piece):
 
     def normal(self, x: Tensor) -> Tensor:
         if self.normals is None:
-            raise ArgumentError("normals needs to be given to the PointCloud for a boundary with normals")
+            raise ArgumentError("normals needs to be given to the PointCloud for a boundary with normals.")
         return self.normals.to(x)[nearest(x, self.points)[1]]
 
     def level(self, x: Tensor) -> Tensor:
-        raise ArgumentError("a PointCloud has no distance")
+        raise ArgumentError("a PointCloud has no distance.")
 
 
 class PointCloud(Domain):
@@ -108,10 +108,10 @@ class PointCloud(Domain):
                     if edge is None
                     else f"{len(edge)} vectors, one a boundary point"
                 )
-                raise ArgumentError(f"normals needs {need}, got {len(normals)} vectors")
+                raise ArgumentError(f"normals needs {need}, got {len(normals)} vectors.")
             lengths = torch.linalg.vector_norm(normals, dim=1, keepdim=True)
             if bool((lengths == 0).any()):
-                raise ArgumentError("normals needs vectors that are not zero, got one that is")
+                raise ArgumentError("normals needs vectors that are not zero, got one that is.")
             # what has length one already stays as it is, to the last digit
             normals = torch.where((lengths - 1).abs() < 1e-15, normals, normals / lengths)
         everything = inside if edge is None else torch.cat([inside, edge])
@@ -146,7 +146,7 @@ class PointCloud(Domain):
         Raises:
             ArgumentError: Always.
         """
-        raise ArgumentError("measure needs a domain with an inside; a PointCloud knows only points")
+        raise ArgumentError("measure needs a domain with an inside; a PointCloud knows only points.")
 
     def sample(self, n: int, seed: int = 0) -> Tensor:
         """n of the points, in random order, each once before any is used again: (n, d) float64."""
@@ -160,7 +160,7 @@ class PointCloud(Domain):
         return torch.minimum(x - self.lower.to(x), self.upper.to(x) - x).amin(-1)
 
     def _level(self, x: Tensor) -> Tensor:
-        raise ArgumentError("a PointCloud has no distance")
+        raise ArgumentError("a PointCloud has no distance.")
 
     @cached_property
     def _pieces(self) -> tuple[Piece, ...]:

@@ -90,13 +90,13 @@ class Polygon(Domain):
     def __init__(self, vertices: Sequence[Sequence[float]], names: Sequence[str] | None = None):
         v = arguments.points("vertices", vertices, 2).numpy()
         if len(v) < 3:
-            raise ArgumentError(f"vertices needs at least 3 points, got {len(v)}")
+            raise ArgumentError(f"vertices needs at least 3 points, got {len(v)}.")
         if (np.roll(v, -1, axis=0) == v).all(-1).any():
-            raise ArgumentError("vertices needs neighbours that differ, got the same point twice in a row")
+            raise ArgumentError("vertices needs neighbours that differ, got the same point twice in a row.")
         if (pair := crossing(v)) is not None:
             raise ArgumentError(
                 f"vertices needs edges that meet only at their ends; edge{pair[0]} and "
-                f"edge{pair[1]} meet elsewhere"
+                f"edge{pair[1]} meet elsewhere."
             )
         self._set(
             _vertices=tuple((float(a), float(b)) for a, b in v),

@@ -125,7 +125,7 @@ class _Timed(Domain):
 
     def _combine(self, kind: str, other: Domain) -> Any:
         raise ArgumentError(
-            f"{kind} needs domains without time, got {self!r}; combine in space, then multiply by time"
+            f"{kind} needs domains without time, got {self!r}; combine in space, then multiply by time."
         )
 
 
@@ -144,7 +144,7 @@ class TimeInterval(_Timed):
     def __init__(self, t0: float, t1: float, name: str = "t"):
         t0, t1 = arguments.number("t0", t0), arguments.number("t1", t1)
         if not t0 < t1:
-            raise ArgumentError(f"t1 needs a number above t0 = {t0!r}, got {t1!r}")
+            raise ArgumentError(f"t1 needs a number above t0 = {t0!r}, got {t1!r}.")
         self._set(_low=(t0,), _high=(t1,), names=(arguments.coordinate_name("name", name),), _cube=1)
 
     def __mul__(self, space: Domain) -> SpaceTime:
@@ -153,7 +153,7 @@ class TimeInterval(_Timed):
     def __rmul__(self, space: Any) -> Any:
         if not isinstance(space, Domain):
             return NotImplemented
-        raise ArgumentError(f"time comes first: write {self!r} * {space!r}")
+        raise ArgumentError(f"time comes first: write {self!r} * {space!r}.")
 
     def _fields(self) -> dict[str, Any]:
         return {"t0": self._low[0], "t1": self._high[0], "name": self.names[0]}
@@ -170,7 +170,7 @@ class TimeInterval(_Timed):
         Raises:
             ArgumentError: Always.
         """
-        raise ArgumentError(f"{self!r} has no space; multiply it by a domain: TimeInterval(0, 1) * Box(...)")
+        raise ArgumentError(f"{self!r} has no space; multiply it by a domain: TimeInterval(0, 1) * Box(...).")
 
     def _place(self, u: Tensor) -> tuple[Tensor, Tensor | None]:
         return self._low[0] + self.measure * u, None
@@ -202,12 +202,12 @@ class SpaceTime(_Timed):
 
     def __init__(self, time: TimeInterval, space: Domain):
         if not isinstance(time, TimeInterval):
-            raise ArgumentError(f"time needs a TimeInterval, got {time!r}")
+            raise ArgumentError(f"time needs a TimeInterval, got {time!r}.")
         if not isinstance(space, Domain) or space.time_axis is not None:
-            raise ArgumentError(f"space needs a domain without time, got {space!r}")
+            raise ArgumentError(f"space needs a domain without time, got {space!r}.")
         if time.names[0] in space.names:
             raise ArgumentError(
-                f"time needs a name that space does not use, got {time.names[0]!r} in {space.names!r}"
+                f"time needs a name that space does not use, got {time.names[0]!r} in {space.names!r}."
             )
         self._set(
             time=time,

@@ -23,7 +23,7 @@ from sciml.solvers.files import atomic, container
 from sciml.solvers.files.limits import MAX_LINE
 from sciml.solvers.files.printable import printable
 from sciml.solvers.plots.html import describe, solution_rows
-from sciml.solvers.solution import Solution
+from sciml.solvers.solution import AdaptedSolution, Solution
 
 FIGURES = (".png", ".pdf", ".svg")
 HIDDEN = ("widths", "hard")  # of little use in a line of statistics
@@ -130,7 +130,7 @@ def run_plot(options: argparse.Namespace) -> int:
     return OK
 
 
-def _finish(solution: Solution, options: argparse.Namespace) -> int:
+def _finish(solution: Solution | AdaptedSolution, options: argparse.Namespace) -> int:
     written = {}
     if options.output:
         solution.save(options.output)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -26,7 +26,7 @@ from sciml.ansatz import Trial
 from sciml.problem import PDE
 from sciml.solvers.estimate.features import Features
 from sciml.solvers.estimate.linearised import Rows, rows_of
-from sciml.solvers.training.terms import build_terms
+from sciml.solvers.training.terms import Term, build_terms
 
 LEVELS = ((100, 500), (200, 1000), (400, 2000), (700, 3500))  # features and points
 GROWTH = 4.0  # of the time from one level to the next
@@ -115,7 +115,15 @@ class _Correction:
     points: int
 
 
-def _correct(problem, trial, terms, count, points, weights, seed) -> _Correction:
+def _correct(
+    problem: PDE,
+    trial: Trial,
+    terms: Sequence[Term],
+    count: int,
+    points: int,
+    weights: Mapping[str, float],
+    seed: int,
+) -> _Correction:
     """The least-squares correction with so many features, its ridge chosen by the residual on other points."""
     like = next(trial.network.parameters()).detach()
     rng = torch.Generator().manual_seed(seed)
@@ -152,7 +160,9 @@ def _correct(problem, trial, terms, count, points, weights, seed) -> _Correction
     return _Correction(features, w.to(like), float(left[k]), points)
 
 
-def _weights(terms, rows: list[Rows], given: Mapping[str, float], trial: Trial) -> dict[str, float]:
+def _weights(
+    terms: Sequence[Term], rows: Sequence[Rows], given: Mapping[str, float], trial: Trial
+) -> dict[str, float]:
     """Weight of each part: as given for the equations; conditions get the same mean squared row, as in training."""
     trace: dict[str, float] = {}
     for row in rows:

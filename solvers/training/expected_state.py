@@ -241,10 +241,13 @@ def _check_weights(saved: Any, known: Mapping[str, float]) -> None:
             raise ValueError(f"the weight of {name} needs a finite number above 0, got {value!r:.80}")
 
 
+SPECIAL: dict[Any, float] = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
+
+
 def real(name: str, value: Any) -> float:
     """A number of a checkpoint's JSON, in which infinity and nan stand as ``{"float": "inf"}``."""
-    if isinstance(value, dict) and list(value) == ["float"] and value["float"] in ("inf", "-inf", "nan"):
-        return float(value["float"])
+    if isinstance(value, dict) and list(value) == ["float"] and value["float"] in list(SPECIAL):
+        return SPECIAL[value["float"]]
     if type(value) not in (int, float):
         raise ValueError(f"{name} needs a number, got {value!r:.80}")
     return float(value)

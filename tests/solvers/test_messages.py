@@ -61,7 +61,7 @@ def no_training(monkeypatch):
         (lambda self, u, x: u.laplacian()[:, None, None], ArgumentError, "one row a point"),
         (lambda self, u, x: u.laplacian()[:, :0], ArgumentError, "one row a point"),
         (lambda self, u, x: {}, ArgumentError, "at least one term"),
-        (lambda self, u, x: 1.0, ArgumentTypeError, "must return tensors.*float"),
+        (lambda self, u, x: 1.0, ArgumentTypeError, "needs to return tensors.*float"),
         (lambda self, u, x: x[:, :1] - 1.0, ArgumentError, "does not depend on the unknown"),
         (lambda self, u, x: u.d("z"), ArgumentError, "coordinate needs one of x, y, got 'z'"),
         (lambda self, u, x: u.d(2), ArgumentError, "coordinate needs an index from 0 to 1"),

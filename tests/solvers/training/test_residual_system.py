@@ -199,7 +199,7 @@ def test_adaptive_redraw_puts_points_where_the_residual_is():
     "residual, error, words",
     [
         (lambda u, x: u.laplacian()[:3], ArgumentError, r"one row a point.*got \(3, 1\)"),
-        (lambda u, x: 1.0, ArgumentTypeError, "must return tensors; term 'pde' is float"),
+        (lambda u, x: 1.0, ArgumentTypeError, "needs to return tensors, got float for 'pde'"),
         (lambda u, x: [], ArgumentError, "at least one term"),
         (lambda u, x: x[:, :1], ArgumentError, "needs to depend on the unknown"),
         (lambda u, x: u.laplacian().float(), ArgumentTypeError, "needs dtype torch.float64"),

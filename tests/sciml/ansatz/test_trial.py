@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 
 from sciml import nn
 from sciml.ansatz import Ansatz, Trial
-from sciml.conditions import Data, Dirichlet, Initial, Neumann, Periodic, Robin
+from sciml.conditions import Dirichlet, Initial, Periodic
 from sciml.derivatives import AutogradSource
 from sciml.domains import Box, Disk, Interval, TimeInterval
-from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.errors import ArgumentError
 from tests.sciml.test_jets import PROBLEMS, Everything, network
 
 
@@ -90,62 +88,6 @@ def test_widths_are_checked_with_the_reason():
         Trial(problem, nn.KAN([3, 5, 2]))
     with pytest.raises(ArgumentError, match="model needs to take inputs of width 3"):
         Trial(problem, torch.nn.Linear(2, 1).double())
-
-
-@pytest.mark.parametrize(
-    "make, error, words",
-    [
-        (lambda: Dirichlet("one"), ArgumentTypeError, "number or a function"),
-        (lambda: Dirichlet(math.nan), ArgumentError, "finite"),
-        (lambda: Dirichlet(0.0, weight=-1), ArgumentError, "weight needs a number above 0"),
-        (lambda: Neumann(0.0, hard=True), ArgumentError, "only Dirichlet, Initial and Periodic"),
-        (lambda: Robin(hard=True), ArgumentError, "penalty terms"),
-        (lambda: Initial(0.0, order=2), ArgumentError, "order needs an int from 0 to 1"),
-        (lambda: Periodic("x", order=3), ArgumentError, "order needs an int from 0 to 1"),
-        (lambda: Data(points=[[0.0, 1.0]], values=[1.0, 2.0]), ArgumentError, r"values needs shape \(1,\)"),
-        (lambda: Data(points=[[0.0, 1.0]], values=[math.inf]), ArgumentError, "finite"),
-    ],
-)
-def test_conditions_refuse_bad_values(make, error, words):
-    with pytest.raises(error, match=words):
-        make()
-
-
-@pytest.mark.parametrize(
-    "domain, conditions, unknowns, words",
-    [
-        (Box([0, 0], [1, 1]), [Initial(0.0)], ("u",), "Initial needs a domain with time"),
-        (Box([0, 0], [1, 1]), [Dirichlet(0.0)], ("u", "v"), "component must name one of u, v"),
-        (Box([0, 0], [1, 1]), [Dirichlet(0.0, component="w")], ("u", "v"), "'w' is not one of u, v"),
-        (Box([0, 0], [1, 1]), [Periodic("z")], ("u",), "'z' is unknown"),
-        (TimeInterval(0, 1) * Interval(0, 1), [Periodic("t")], ("u",), "is the time"),
-        (Box([0, 0], [1, 1]), [Data(points=[[0.5, 3.0]], values=[1.0])], ("u",), "outside the domain"),
-        (Box([0, 0], [1, 1]), [Data(points=[[0.5]], values=[1.0])], ("u",), "need 2 columns"),
-        (Box([0, 0], [1, 1]), ["u=0"], ("u",), "needs a condition such as .*got str"),
-        (Box([0, 0], [1, 1]), [], ("u", "u"), "distinct names"),
-        ("unit square", [], ("u",), "needs a sciml domain, got str"),
-    ],
-)
-def test_problems_are_validated_before_training(domain, conditions, unknowns, words):
-    with pytest.raises((ArgumentError, ArgumentTypeError), match=words):
-        Everything(domain, conditions, unknowns).validate()
-
-
-def test_with_source_copies_and_forgets_the_answer():
-    from sciml.pdes import Poisson
-
-    base = Poisson(2)
-    new = base.with_source(lambda x: torch.ones_like(x[:, :1]))
-    x = base.domain.sample(5)
-    assert base.has_exact and not new.has_exact
-    assert torch.equal(new.source(x), torch.ones(5, 1, dtype=torch.float64))
-    assert torch.equal(base.source(x), Poisson(2).source(x))
-    known = base.with_source(lambda x: 0 * x[:, :1], exact=lambda x: 0 * x[:, :1])
-    assert known.has_exact and new.is_custom and not base.is_custom
-    with pytest.raises(ArgumentTypeError, match="source needs a function"):
-        base.with_source(1.0)
-    with pytest.raises(ArgumentError, match=r"source needs a function that returns shape \(5, 1\)"):
-        base.with_source(lambda x: x).source(x)
 
 
 def test_domain_of_a_hole_keeps_every_piece_exact():

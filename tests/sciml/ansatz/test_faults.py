@@ -13,9 +13,9 @@ from scipy.interpolate import CubicSpline, interp1d
 
 import sciml
 from sciml.ansatz import Ansatz, Trial
-from sciml.conditions import Dirichlet, Initial, Neumann, Periodic, Robin, evaluate
+from sciml.conditions import Dirichlet, Initial, Neumann, Periodic, Robin
 from sciml.domains import Box, Disk, Interval, Polygon, TimeInterval
-from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.errors import ArgumentError
 from sciml.pdes import build, names
 from sciml.problem import PDE
 from tests.sciml.test_jets import Everything, network
@@ -274,41 +274,6 @@ def test_a_distance_that_is_singular_at_a_corner_makes_a_penalty():
     with pytest.raises(ArgumentError, match="hard=True needs"):
         made(comb, Dirichlet(0.0, hard=True))
     assert not made(comb, Dirichlet(0.0, on="edge7")).notes
-
-
-# ---- evaluate
-
-
-def test_evaluate_takes_arrays_lists_and_other_dtypes():
-    x = torch.rand(7, 2, dtype=torch.float64)
-    s = x[:, :1].sin()
-    for function in (
-        lambda y: np.sin(np.asarray(y)[:, 0]),
-        lambda y: [math.sin(v) for v in y[:, 0]],
-        lambda y: torch.sin(y[:, 0]).float(),
-    ):
-        out = evaluate(function, x, "f")
-        assert out.dtype == x.dtype and torch.allclose(out, s, atol=1e-7)
-    assert torch.equal(evaluate(lambda y: 3, x, "f"), torch.full((7, 1), 3.0, dtype=torch.float64))
-
-
-@pytest.mark.parametrize(
-    "function, error, words",
-    [
-        (lambda x: 1 / 0, ArgumentError, "f needs a function of the coordinates.*ZeroDivisionError"),
-        (lambda x: None, ArgumentTypeError, "f needs a function that returns real numbers, got NoneType"),
-        (lambda x: "one", ArgumentTypeError, "real numbers, got str"),
-        (lambda x: [[1.0], [1.0, 2.0]], ArgumentTypeError, "real numbers, got list"),
-        (lambda x: x[:, :1] * 1j, ArgumentTypeError, "real numbers, got torch.complex"),
-        (lambda x: x, ArgumentError, r"shape \(7, 1\) for 7 points, got \(7, 2\)"),
-        (lambda x: math.sin(x[:, 0].numpy() * x), ArgumentError, "f needs a function"),
-    ],
-)
-def test_evaluate_names_what_a_function_needs(function, error, words):
-    x = torch.rand(7, 2, dtype=torch.float64, requires_grad=True)
-    with pytest.raises(error, match=words) as caught:
-        evaluate(function, x, "f")
-    assert "detach()" not in str(caught.value)
 
 
 # ---- NumPy from end to end
