@@ -127,7 +127,7 @@ def race(case: Case, method: str, seed: int, budget: float) -> dict[str, Any]:
     if method == FIRST:
         adam = optim.method("adam", lr=3e-3)
         first = sciml.solve(case.problem, model, optimizer=adam, max_steps=300, max_time=1e6, **common)
-        watch.steps_before = first.stats["steps"]
+        watch.steps_before, model = first.stats["steps"], first.network
     optimizer = "auto" if method == FIRST else METHODS.get(method, method)
     solution = sciml.solve(case.problem, model, optimizer=optimizer, max_time=1e6, **common)
     kept = {name: solution.stats[name] for name in ("steps", "parameters", "points", "outcome")}

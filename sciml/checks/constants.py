@@ -11,6 +11,7 @@ from sciml.checks.equation import Equation
 from sciml.checks.probe import Nudged, Question, Zero, sampled
 from sciml.checks.values import Statement
 from sciml.conditions import Data, Dirichlet, Initial, Periodic
+from sciml.derivatives import DerivativeSource
 from sciml.errors import SciMLError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 SHIFT = 0.7  # the constant that is tried
 UNCHANGED = 1e-7  # relative change of the residual that counts as none
 INSIDE, ROUND = 1024, 512  # points of the integrals
+ROUNDING = 1e-13  # of a term's size
 APART = 0.02  # of the integrals of the absolute values: balances closer than that are met
 
 
@@ -145,26 +147,28 @@ def _balance(equation: Equation, stated: list[Statement], column: int, name: str
     x = sampled(lambda n, seed: domain.sample(n, seed=seed), INSIDE)
     volume = domain.measure
 
-    def integral(source) -> tuple[float, float]:
-        rows = equation.rows(source, x)[:, column]
-        return volume * float(rows.mean()), volume * float(rows.abs().mean())
+    def rows(source: DerivativeSource) -> Tensor:
+        return equation.rows(source, x)[:, column]
 
-    rest, rest_size = integral(Zero(x, m))
-    for seed in (0, 1):  # is it a divergence, with this flux?
-        total, size = integral(equation.waves(x, seed))
+    rest = rows(Zero(x, m))
+    for seed in (0, 1):  # is it linear, and a divergence with this flux?
+        linear = rows(equation.waves(x, seed)) - rest
+        noise = ROUNDING * float(rest.abs().max())
         if seed == 0:
-            twice, _ = integral(equation.waves(x, seed, scale=2.0))
-            if abs((twice - rest) - 2 * (total - rest)) > 1e-9 * (size + rest_size):
+            twice = rows(equation.waves(x, seed, scale=2.0)) - rest
+            if float((twice - 2 * linear).abs().max()) > 1e-6 * float(linear.abs().max()) + noise:
                 return []
         through = flux.of(equation.waves(rim, seed))
-        out = area * float(through.mean())
-        if abs(total - rest - out) > APART * (size + rest_size + area * float(through.abs().mean())):
+        total, out = volume * float(linear.mean()), area * float(through.mean())
+        sizes = volume * float(linear.abs().mean()) + area * float(through.abs().mean())
+        if abs(total - out) > APART * sizes + volume * noise:
             return []
-    out, sizes = area * float(given.mean()), rest_size + area * float(given.abs().mean())
-    if abs(out + rest) <= 2 * APART * sizes:
+    total, sizes = volume * float(rest.mean()), volume * float(rest.abs().mean())
+    out, sizes = area * float(given.mean()), sizes + area * float(given.abs().mean())
+    if abs(out + total) <= 2 * APART * sizes:
         return []
     return [
-        f"no solution exists: in term {name!r} the source integrates to {-rest:.4g} over the domain, where the boundary "
+        f"no solution exists: in term {name!r} the source integrates to {-total:.4g} over the domain, where the boundary "
         f"conditions fix the flux to {out:.4g}; the divergence theorem makes both equal."
     ]
 
@@ -192,7 +196,7 @@ class _Flux:
             return self.normal[:, question[0][0]]
         return torch.stack([self.normal[:, i] * self.normal[:, k] for i, k in question]).sum(0)
 
-    def of(self, source) -> Tensor:
+    def of(self, source: DerivativeSource) -> Tensor:
         """The outward flux of a field at the boundary's points."""
         if self.second:
             traces = torch.stack([source.first(i) * self.normal[:, i : i + 1] for i in self.axes]).sum(0)

@@ -66,8 +66,8 @@ def _ignores_source(problem: PDE) -> bool:
 def idle_parameters(equation: Equation) -> list[str]:
     """Notes on numbers among a dataclass's parameters that change neither equation nor conditions."""
     problem = equation.problem
-    if not dataclasses.is_dataclass(problem):
-        return []
+    if not dataclasses.is_dataclass(problem) or getattr(problem, "_given", None) is not None:
+        return []  # a parameter of the source alone has no effect once another source is given
     notes, before = [], None
     for name, value in problem.parameters().items():
         if isinstance(value, bool) or not isinstance(value, (int, float)):

@@ -149,13 +149,27 @@ class Equation:
                 "be looked at."
             )
             return
-        for name, term in first.items():
-            a, b = _number(term), _number(second[name])[: len(term)]
-            if float((a - b).abs().max()) > MIXES * float(b.abs().max()) + 1e-300:
-                self.notes.append(
-                    f"{self.what}: term {name!r} at one point depends on which other points come along, as a mean or a "
-                    "maximum over the points does."
-                )
+        for name in self._mixing(first, second):
+            self.notes.append(
+                f"{self.what}: term {name!r} at one point depends on which other points come along, as a mean or a "
+                "maximum over the points does."
+            )
+
+    def _mixing(self, first: dict[str, Tensor], second: dict[str, Tensor]) -> list[str]:
+        """Terms whose rows change in another company or order: of three subsets no point is in all."""
+        n = len(next(iter(second.values())))
+        subsets = {tuple(range(len(next(iter(first.values()))))): first}
+        for chosen in (tuple(range(n - 1, 3, -1)), (0, 1, 2, 3, 9, 8, 7)):
+            if n == LARGE:
+                x = self._points[list(chosen)]
+                subsets[chosen] = self.terms(self.waves(x), x)
+        found = []
+        for name, whole in second.items():
+            size = float(_number(whole).abs().max())
+            off = [(_number(t[name]) - _number(whole)[list(c)]).abs().max() for c, t in subsets.items()]
+            if float(max(off)) > MIXES * size + 1e-300:
+                found.append(name)
+        return found
 
     def _find_scale(self) -> None:
         """Take a smaller probe where the residual is not finite for one of size 1, as for the logarithm of 1 - u."""

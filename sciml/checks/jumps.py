@@ -9,7 +9,7 @@ from sciml.checks.equation import Equation
 from sciml.checks.probe import call, sampled
 from sciml.checks.values import _point
 
-LINES, STEPS = 8, 200
+LINES, STEPS = 12, 200
 REFINE, TIMES = 32, 4  # each refinement looks at the steepest interval in so many pieces
 SEEN = 1e-3  # of the largest residual: smaller jumps are not looked for
 OUT = 4.0  # times the mean step of a line: smaller steps are slopes
@@ -33,16 +33,19 @@ def jumps(equation: Equation) -> list[str]:
         width = torch.full_like(low, 1 / STEPS)
         last = first
         for _ in range(TIMES):
-            fine = low[:, None] + width[:, None] * torch.linspace(0, 1, REFINE + 1, dtype=torch.float64)
+            # a little beyond both ends: a jump may lie on one, where rounding would lose it
+            pieces = torch.linspace(-0.25, 1.25, REFINE + 1, dtype=torch.float64)
+            fine = low[:, None] + width[:, None] * pieces
             steps = _steps(_along(equation, start, end, fine)[:, :, column])
             last, at = steps.max(1)
-            width = width / REFINE
-            low = low + at * width
+            low = fine.gather(1, at[:, None])[:, 0]
+            width = 1.5 * width / REFINE
         stays = (last > STAYS * first) & stands_out
         if stays.any():
             line = int(torch.where(stays, last, 0.0).argmax())
             ends = torch.stack([low[line], low[line] + width[line]])[:, None]
-            found.append((float(last[line] / size[column]), start[line] + ends * (end[line] - start[line])))
+            pair = start[line] + ends * (end[line] - start[line])
+            found.append((float(last[line] / size[column]), pair))
     if not found:
         return []
     pair = max(found, key=lambda f: f[0])[1]
@@ -56,19 +59,26 @@ def _say(equation: Equation, pair: Tensor) -> str:
     jump, whole = float((f[1] - f[0]).abs().max()), float((r[1] - r[0]).abs().max())
     if jump > 0.5 * whole:
         what = f"the source jumps from {float(f[0].flatten()[0]):.4g} to {float(f[1].flatten()[0]):.4g}"
+        why = "the solution has a kink there, which a smooth network follows slowly and to few digits"
     else:
         what = "a coefficient of the equation jumps"
-    return (
-        f"{what} near {_point(problem, pair.mean(0))}: the solution has a kink or a jump there, which a smooth network "
-        "follows slowly and to few digits."
-    )
+        why = (
+            "what holds across it, such as a continuous flux, is asked at no point, so the solution may be another "
+            "than the one that is meant"
+        )
+    return f"{what} near {_point(problem, pair.mean(0))}: {why}."
 
 
 def _lines(equation: Equation) -> tuple[Tensor, Tensor]:
-    """Ends of lines between points of the domain."""
+    """Ends of lines across the whole domain, each parallel to one axis, through points inside."""
     domain = equation.problem.domain
-    x = sampled(lambda n, seed: domain.sample(n, seed=seed), 2 * LINES, seed=5)
-    return x[:LINES], x[LINES:]
+    x = sampled(lambda n, seed: domain.sample(n, seed=seed), LINES, seed=5)
+    rows, axis = torch.arange(LINES), torch.arange(LINES) % domain.dim
+    start, end = x.clone(), x.clone()
+    low, high = domain.lower[axis].to(x), domain.upper[axis].to(x)
+    room = 1e-6 * (high - low)  # a value at the very end is no jump inside
+    start[rows, axis], end[rows, axis] = low + room, high - room
+    return start, end
 
 
 def _along(equation: Equation, start: Tensor, end: Tensor, s: Tensor) -> Tensor:

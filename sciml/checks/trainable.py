@@ -105,9 +105,8 @@ def _leaves(value: Tensor) -> list[Tensor]:
         if node is None or node in seen:
             continue
         seen.add(node)
-        if (
-            leaf := getattr(node, "variable", None)
-        ) is not None:  # only nodes that gather a leaf's gradient have it
+        leaf = getattr(node, "variable", None)
+        if leaf is not None:
             found.append(leaf)
         queue += [parent for parent, _ in node.next_functions]
     return found

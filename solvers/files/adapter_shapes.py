@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from sciml.adapters import SVD, AdapterConfig, LoRA, LoTRA
+from sciml.adapters import SVD, AdapterConfig, Full, Head, LoRA, LoTRA
 from sciml.adapters.lora import matrix_shape
 from sciml.adapters.parameters import AdaptedParameter, named, resolve
 from sciml.solvers.files.limits import MAX_PATTERNS
@@ -31,11 +32,13 @@ def factor_shapes(config: AdapterConfig, base: nn.Module) -> dict[str, tuple[int
         if name in saved:
             shapes[f"{name}:delta"] = parameter.shape
         elif name in targets and config.adapts(parameter):
-            shapes |= {f"{name}:{key}": shape for key, shape in _of_kind(config, parameter).items()}
+            shapes |= {f"{name}:{key}": shape for key, shape in _of_kind(config, parameter, p).items()}
     return shapes
 
 
-def _of_kind(config: AdapterConfig, parameter: AdaptedParameter) -> dict[str, tuple[int, ...]]:
+def _of_kind(
+    config: AdapterConfig, parameter: AdaptedParameter, weight: Tensor
+) -> dict[str, tuple[int, ...]]:
     if isinstance(config, LoRA):
         rows, columns = matrix_shape(parameter)
         r = config.rank(parameter)
@@ -48,4 +51,8 @@ def _of_kind(config: AdapterConfig, parameter: AdaptedParameter) -> dict[str, tu
         }
     if isinstance(config, SVD):
         return {"s": (config.count(parameter),)}
-    return {"delta": parameter.shape}
+    if isinstance(config, (Full, Head)):
+        return {"delta": parameter.shape}
+    # a kind of a user's own, whose code is the caller's: its factors are made once
+    factors = config.start(parameter, weight, torch.Generator().manual_seed(0))
+    return {key: tuple(factor.shape) for key, factor in factors.items()}

@@ -54,6 +54,7 @@ class ExpectedState:
         self.dtype = str(run.theta.dtype).removeprefix("torch.")
         fresh = run.method.init(run.system, run.theta)
         self.fields, self.state = {f.name for f in fields(fresh)}, fresh.state_dict()
+        self.renamed = fresh.RENAMED  # names that earlier versions wrote
         self.inner = _torch_state(run.method, run.theta.dtype) if isinstance(run.method, TorchMethod) else {}
         self.method_arrays = self._method_arrays()
         # every method that keeps a gradient has one from its start on
@@ -158,7 +159,8 @@ class ExpectedState:
         """The numbers of the method's state, each of the type that a fresh state has there."""
         if not isinstance(numbers, dict):
             raise ValueError("its method is no dictionary")
-        for name, value in numbers.items():
+        for written, value in numbers.items():
+            name = self.renamed.get(written, written)
             if name not in self.state:
                 if name.removeprefix("torch.") not in self.inner:
                     raise ValueError(f"{name!r:.80} is no part of the method's state")

@@ -22,6 +22,7 @@ from sciml.solvers.training.residual_system import ResidualSystem
 ORDINARY = 100.0  # sizes within this factor of 1, and of each other, are left alone: training copes with them
 ROUNDS = 4  # of unknowns and equations in turn
 TINY = 1e-300
+ROUNDING = 1e-12  # of what cancels in the equations
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ def measure_scales(system: ResidualSystem) -> Scales | None:
     head = sum(p.numel() for p in network.layers[-1].parameters())
     if not 0 < head < system.theta.numel() or any(not p.requires_grad for p in network.parameters()):
         return None
+    if math.sqrt(2.0 * system.silent_value()) <= ROUNDING * system.size_of_terms():
+        return None  # the conditions solve the equation: what is left has no size
     kept = system.theta
     silent = kept.clone()
     silent[-head:] = 0.0

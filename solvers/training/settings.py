@@ -131,7 +131,7 @@ def make_run(
     held_out: System,
     method: optim.StepMethod,
     parameters: int,
-    interruption: Interruption,
+    interruption: Interruption | None = None,
 ) -> Run:
     """A run that has not started yet."""
     count = system.points.count
@@ -172,6 +172,8 @@ def report_of(run: Run, outcome: str, optimizer: Any, parameters: int, *, estima
     """
     notes = [*run.system.notes, *run.notes]
     found = _estimated(run) if estimate and outcome not in ("interrupted", "diverged") else None
+    if found is not None and found.value is None:
+        notes.append(f"the error could not be estimated: {found.reason}.")
     if run.limits.accuracy is not None and found is not None and outcome != "interrupted":
         outcome, note = _by_accuracy(outcome, found, run.limits.accuracy)
         notes += note

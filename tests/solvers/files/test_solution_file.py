@@ -120,7 +120,7 @@ def test_another_problem_is_not_taken_for_the_saved_one(tmp_path):
         "coordinates": changed(domain=sciml.Box([0, 0], [1, 1], names=("a", "b"))),
         "upper": changed(domain=sciml.Box([0, 0], [1, 2], names=("x", "y"))),
         "unknowns": changed(unknowns=("w",)),
-        "conditions": changed(conditions=()),
+        "conditions": changed(conditions=(sciml.Dirichlet(0.0, on="x=0"), sciml.Neumann(0.0, on="x=1"))),
         "equation or source": changed(rate=1.001),
         "other values": changed(conditions=(sciml.Dirichlet(0.001),)),
     }
