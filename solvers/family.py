@@ -196,7 +196,9 @@ class FamilyRun:
             return
         if not ray.is_initialized():
             ray.init(log_to_driver=False, include_dashboard=False)
-        shared = ray.put((self.base.problem, self.base.network, self.base.trial.scale))
+        shared = ray.put(
+            (self.base.problem, self.base.network, self.base.trial.scale, self.base.stats.weights)
+        )
         task = ray.remote(max_retries=1)(_remote)  # a killed worker's member is tried once more
         waiting = {
             task.remote(shared, self.members[name], self.config, name, self.options): name for name in rest
@@ -247,8 +249,8 @@ def _train(
 def _remote(shared: Any, problem: PDE, config: AdapterConfig, name: str, options: dict[str, Any]) -> Any:
     """Runs in a worker: only the base's problem and network travel, and only the adapter comes back."""
     torch.set_num_threads(1)
-    base_problem, network, scale = shared
-    base = Answer(base_problem, Trial(base_problem, network, scale=scale), [], Report())
+    base_problem, network, scale, weights = shared
+    base = Answer(base_problem, Trial(base_problem, network, scale=scale), [], Report(weights=weights))
     tuned = _train(base, problem, config, name, options)
     return tuned.adapter, tuned.history, tuned.stats
 

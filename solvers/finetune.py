@@ -73,7 +73,10 @@ def finetune(
             closed = optimizer == "auto" and own.config.kind == "head"
             # a closed form cannot ask for more points on the way
             least = POINTS_PER_UNKNOWN * own.size if closed else 0
-            inner = training_system(settings, trial, notes, least, check=not closed)
+            # like the unknowns' scale, the equations' weights are the base's: a step from it is measured in its units
+            inner = training_system(
+                settings, trial, notes, least, weights=base.stats.weights, check=not closed
+            )
             outer = held_out_system(settings, inner)
             phases = Phases(settings, inner, outer, flat, optimizer, interruption)
             own = _train(phases, own)

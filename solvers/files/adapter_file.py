@@ -167,7 +167,8 @@ def _probe(problem: PDE) -> np.ndarray:
 def _values(tuned: AdaptedAnswer) -> dict[str, np.ndarray]:
     """The adapted solution at a few points: what notices a changed scale, which no shape shows."""
     x = tuned.problem.sample(PROBES, seed=PROBE_SEED).double().cpu()
-    trial = Trial(tuned.problem, tuned.adapter.merge(tuned.base.network))  # of the factors as they are now
+    # of the factors as they are now
+    trial = Trial(tuned.problem, tuned.adapter.merge(tuned.base.network), scale=tuned.base.trial.scale)
     return {POINTS: x.contiguous().numpy(), VALUES: value_probe(trial, x)}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -86,6 +86,7 @@ def training_system(
     at_least: int = 0,
     *,
     measure: bool = False,
+    weights: Mapping[str, float] | None = None,
     check: bool = True,
 ) -> ResidualSystem:
     """The residual system to train on, with the first points drawn.
@@ -96,6 +97,7 @@ def training_system(
         notes: On the problem; they go before the system's own.
         at_least: Interior points at least.
         measure: Whether to measure the sizes of unknowns and equations.
+        weights: Of the equations, where they are known instead.
         check: Whether to look for rows that mix points; it is done in the sizes that were measured.
     """
     parameters = sum(p.numel() for p in trial.network.parameters() if p.requires_grad)
@@ -103,6 +105,9 @@ def training_system(
     boundary = max(40, count // 4)
     system = ResidualSystem(settings.problem, trial, count, boundary, seed=settings.seed, check=False)
     sizes = rescale(system) if measure else None
+    equations = {name: w for name, w in (weights or {}).items() if name in system.points.terms[0].parts}
+    if any(w != 1.0 for w in equations.values()):
+        system.points.set_sizes({name: w**-0.5 for name, w in equations.items()})
     if check and system.pointwise:
         system.check_pointwise()
     found = [] if sizes is None else [sizes.note(settings.problem.unknowns)]
@@ -170,8 +175,8 @@ def report_of(run: Run, outcome: str, optimizer: Any, parameters: int, *, estima
         parameters: Trained numbers.
         estimate: Whether to estimate the error, in a tenth of the run's time.
     """
-    notes = [*run.system.notes, *run.notes]
     found = _estimated(run) if estimate and outcome not in ("interrupted", "diverged") else None
+    notes = [*run.system.notes, *run.notes]
     if found is not None and found.value is None:
         notes.append(f"the error could not be estimated: {found.reason}.")
     if run.limits.accuracy is not None and found is not None and outcome != "interrupted":
