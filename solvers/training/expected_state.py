@@ -234,8 +234,8 @@ def _check_weights(saved: Any, known: Mapping[str, float]) -> None:
 def real(name: str, value: Any) -> float:
     """A number of a checkpoint's JSON, in which infinity and nan stand as ``{"float": "inf"}``."""
     if isinstance(value, dict) and list(value) == ["float"] and value["float"] in ("inf", "-inf", "nan"):
-        return float(value["float"])
-    if type(value) not in (int, float):
+        return float(str(value["float"]))
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"{name} needs a number, got {value!r:.80}")
     return float(value)
 
