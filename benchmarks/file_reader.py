@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -146,7 +147,7 @@ class Reader:
         self._pipe.close()
 
 
-def edited_configs(kind: str, original: Path, count: int, pick) -> Iterable[bytes]:
+def edited_configs(kind: str, original: Path, count: int, pick: random.Random) -> Iterator[bytes]:
     """Copies with one value of the configuration replaced by another, all checksums right."""
     config, arrays = container.read(original, kind)
     places = list(_places(config))
