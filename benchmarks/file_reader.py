@@ -20,6 +20,7 @@ from sciml.errors import FileFormatError
 from sciml.solvers.files import container
 
 LIMIT = 10.0  # seconds for one read; a good one takes milliseconds
+START = 120.0  # seconds for the process to start
 OUTCOMES = ("refused", "same", "silent", "hangs", "crashes")
 
 
@@ -30,6 +31,7 @@ def worker(pipe: Connection, original: str, kind: str | None) -> None:
     else:
         read = reader(kind, Path(original).parent)
         numbers = read(original)
+    pipe.send("ready")
     while True:
         path, hostile = pipe.recv()
         started = time.perf_counter()
@@ -100,6 +102,9 @@ class Reader:
         self._process = context.Process(target=worker, args=arguments, daemon=True)
         self._process.start()
         other.close()
+        if not self._pipe.poll(START):  # imports and kernels are no part of a read's time
+            raise TimeoutError(f"the reading process was not ready after {START} s.")
+        self._pipe.recv()
 
     def outcome(self, path: Path, hostile: bool = False) -> str:
         """One of OUTCOMES; a hostile file is silent once it is taken at all."""
