@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +20,7 @@ from sciml.errors import FileFormatError
 from sciml.solvers.files import container
 
 LIMIT = 10.0  # seconds for one read; a good one takes milliseconds
+START = 120.0  # seconds for the process to start
 OUTCOMES = ("refused", "same", "silent", "hangs", "crashes")
 
 
@@ -29,6 +31,7 @@ def worker(pipe: Connection, original: str, kind: str | None) -> None:
     else:
         read = reader(kind, Path(original).parent)
         numbers = read(original)
+    pipe.send("ready")
     while True:
         path, hostile = pipe.recv()
         started = time.perf_counter()
@@ -99,6 +102,9 @@ class Reader:
         self._process = context.Process(target=worker, args=arguments, daemon=True)
         self._process.start()
         other.close()
+        if not self._pipe.poll(START):  # imports and kernels are no part of a read's time
+            raise TimeoutError(f"the reading process was not ready after {START} s.")
+        self._pipe.recv()
 
     def outcome(self, path: Path, hostile: bool = False) -> str:
         """One of OUTCOMES; a hostile file is silent once it is taken at all."""
@@ -146,7 +152,7 @@ class Reader:
         self._pipe.close()
 
 
-def edited_configs(kind: str, original: Path, count: int, pick) -> Iterator[bytes]:
+def edited_configs(kind: str, original: Path, count: int, pick: random.Random) -> Iterator[bytes]:
     """Copies with one value of the configuration replaced by another, all checksums right."""
     config, arrays = container.read(original, kind)
     places = list(_places(config))

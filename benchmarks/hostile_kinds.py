@@ -144,6 +144,10 @@ SOLUTIONS: dict[str, tuple[Change, str]] = {
         network(True, widths=[2, 1000, 1000, 1], grid=[1, 1, 1], degree=1),
         "at most",
     ),
+    "4,000 arrays": (
+        lambda config, arrays: arrays.update({f"a{k}": np.zeros(1) for k in range(4000)}),
+        "does not belong",
+    ),
     "long history": (long_history, "a history of 6 columns needs"),
     "wide history": (wide_history, "short list"),
     "column twice": (put("history", ["loss", "loss"]), "different names"),

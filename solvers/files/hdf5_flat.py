@@ -123,8 +123,9 @@ class FlatFile:
         if count > MAX_DATASETS:
             raise FileFormatError(f"it holds {count} objects; at most {MAX_DATASETS} are allowed")
         shapes, spans = {}, []
-        for index in range(count):
-            raw = root.get_objname_by_idx(index)
+        names: list[bytes] = []
+        root.links.iterate(names.append)  # one pass: asking for the name of each index is quadratic
+        for raw in names:
             name = _text(raw)
             if not name or len(name) > MAX_NAME:
                 raise FileFormatError(f"the name {name!r:.80} is empty or too long")
