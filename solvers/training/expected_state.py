@@ -248,7 +248,7 @@ def real(name: str, value: Any) -> float:
     """A number of a checkpoint's JSON, in which infinity and nan stand as ``{"float": "inf"}``."""
     if isinstance(value, dict) and list(value) == ["float"] and value["float"] in list(SPECIAL):
         return SPECIAL[value["float"]]
-    if type(value) not in (int, float):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"{name} needs a number, got {value!r:.80}")
     return float(value)
 
