@@ -10,13 +10,21 @@ A second-order question is a tuple of index pairs, read as a sum: ``((1, 1), (2,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 Pairs = tuple[tuple[int, int], ...]
+
+
+@contextmanager
+def recording_gradients() -> Iterator[None]:
+    """Gradients are recorded inside, whatever mode of torch the caller is in."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
 
 
 class DerivativeSource(Protocol):

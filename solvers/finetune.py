@@ -12,6 +12,7 @@ from sciml.adapters import Adapter, AdapterConfig, check_searchable
 from sciml.adapters.low_rank import LowRank
 from sciml.ansatz import Trial
 from sciml.checks.findings import findings
+from sciml.derivatives import recording_gradients
 from sciml.optim.threads import few_threads
 from sciml.problem import PDE
 from sciml.solvers.adapted import AdaptedAnswer
@@ -19,7 +20,7 @@ from sciml.solvers.answer import Answer
 from sciml.solvers.training.adapted_system import check_compatible
 from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.phases import Phases
-from sciml.solvers.training.settings import Settings, held_out_system, ordinary_modes, training_system
+from sciml.solvers.training.settings import Settings, held_out_system, training_system
 
 POINTS_PER_UNKNOWN = 3  # of a linear least-squares solve, which cannot ask for more points on the way
 
@@ -61,7 +62,7 @@ def finetune(
         The answer to ``problem``; its ``report`` says what it cost and gave.
     """
     settings = Settings(problem, points, max_time, max_steps, tol, accuracy, seed, callbacks, progress)
-    with Interruption() as interruption, ordinary_modes():
+    with Interruption() as interruption, recording_gradients():
         notes = findings(problem)
         check_compatible(base.problem, problem)
         started = time.perf_counter()

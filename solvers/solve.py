@@ -10,6 +10,7 @@ import torch
 
 from sciml.ansatz import Trial
 from sciml.checks.findings import findings
+from sciml.derivatives import recording_gradients
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.optim.threads import few_threads
 from sciml.problem import PDE
@@ -24,7 +25,6 @@ from sciml.solvers.training.settings import (
     held_out_system,
     make_run,
     method_for,
-    ordinary_modes,
     report_of,
     training_system,
 )
@@ -88,7 +88,7 @@ def solve(
         raise ArgumentError(f"dtype needs torch.float32 or torch.float64, got {dtype!r}.")
     if model is not None and not isinstance(model, torch.nn.Module):
         raise ArgumentTypeError(f"model needs a torch.nn.Module or None, got {type(model).__name__}.")
-    with Interruption() as interruption, ordinary_modes():
+    with Interruption() as interruption, recording_gradients():
         notes = findings(problem)
         # a copy: what a user passes in stays as it is, and another solve may start from it
         network = default_network(problem, settings.seed, dtype) if model is None else _copy(model)

@@ -152,7 +152,7 @@ def prefers_coefficients(tables: tuple[SplineTable, ...], widths: tuple[int, ...
 def cpu_plan(
     kernels: Kernels, tables: tuple[SplineTable, ...], widths: tuple[int, ...], D: int, S: int
 ) -> CPUPlan:
-    """The plan, remembered."""
-    # it outlives the transform in which it may be made
+    """The plan of a network; the last 64 are kept."""
+    # it outlives the transform of torch.func in which it may be made
     with torch.inference_mode(False), torch.no_grad(), torch._C._DisableFuncTorch():
         return CPUPlan(kernels, tables, widths, D, S)

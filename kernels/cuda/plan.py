@@ -19,5 +19,5 @@ class CUDAPlan(NamedTuple):
 
 @lru_cache(maxsize=64)
 def cuda_plan(shape: Shape, tables: tuple[SplineTable, ...], widths: tuple[int, ...]) -> CUDAPlan:
-    """The plan, remembered."""
+    """The plan of a network; the last 64 are kept."""
     return CUDAPlan(shape, tables, widths)

@@ -60,7 +60,7 @@ class Gates:
 
     @property
     def size(self) -> int:
-        """R."""
+        """Number R of components over all parameters and modes."""
         return sum(self.sizes.values())
 
     @property

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from sciml.checks.equation import Equation
-from sciml.checks.probe import NUDGES, Waves, interior, plain_torch, sampled
+from sciml.checks.probe import NUDGES, Waves, interior, sampled
 from sciml.checks.values import statements
 from sciml.conditions import Data
+from sciml.derivatives import recording_gradients
 from sciml.errors import ArgumentError, SciMLError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def check_source_counts(problem: PDE) -> None:
     Raises:
         ArgumentError: naming the problem.
     """
-    with plain_torch():
+    with recording_gradients():
         try:
             ignored = _ignores_source(problem)
         except Exception:  # whatever is wrong here is not about the source

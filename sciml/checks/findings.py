@@ -9,10 +9,10 @@ from sciml.checks.definition import check_definition
 from sciml.checks.effect import idle_parameters
 from sciml.checks.equation import Equation
 from sciml.checks.jumps import jumps
-from sciml.checks.probe import plain_torch
 from sciml.checks.sides import check_determined, check_terms_use_unknowns, missing_conditions
 from sciml.checks.trainable import check_attributes
 from sciml.checks.values import Statement, check_values, statements
+from sciml.derivatives import recording_gradients
 
 if TYPE_CHECKING:
     from sciml.problem import PDE
@@ -26,7 +26,7 @@ def refuse(problem: PDE) -> tuple[Equation, list[Statement], list[str]]:
     Raises:
         ArgumentError, ArgumentTypeError: naming what is wrong, what it needs and what it got.
     """
-    with plain_torch():
+    with recording_gradients():
         check_definition(problem)
         check_attributes(problem)
         stated = statements(problem)
@@ -52,7 +52,7 @@ def examine(problem: PDE) -> tuple[Equation, list[Statement], list[str]]:
     """As ``refuse``, with everything that is worth a note."""
     equation, stated, notes = refuse(problem)
     if equation.usable:
-        with plain_torch():
+        with recording_gradients():
             notes += missing_conditions(equation, stated)
             notes += free_constants(equation, stated)
             notes += unbalanced(equation, stated)

@@ -22,13 +22,6 @@ COLUMN = "A column of x is x[:, :1], of shape (n, 1); x[:, 0] has shape (n,)."
 
 
 @contextmanager
-def plain_torch() -> Iterator[None]:
-    """Gradients on and inference mode off, whatever the caller has set."""
-    with torch.inference_mode(False), torch.enable_grad():
-        yield
-
-
-@contextmanager
 def double_by_default() -> Iterator[None]:
     """Float64 as the default dtype: torch's Sobol sequence makes its first point in the default one."""
     kept = torch.get_default_dtype()

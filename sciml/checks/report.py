@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from sciml.ansatz import Ansatz
 from sciml.checks.equation import Equation
 from sciml.checks.findings import examine
-from sciml.checks.probe import plain_torch
 from sciml.conditions import Periodic
+from sciml.derivatives import recording_gradients
 from sciml.errors import ArgumentTypeError
 from sciml.problem import PDE
 
@@ -74,7 +74,7 @@ def check(problem: PDE) -> Report:
         raise ArgumentTypeError(f"problem needs an instance of a sciml.PDE, got {got}.")
     problem.validate()
     equation, _, notes = examine(problem)
-    with plain_torch():
+    with recording_gradients():
         ansatz = Ansatz(problem)
     hard = {id(c) for c in ansatz.hard}
     conditions = []
@@ -95,7 +95,7 @@ def _orders(equation: Equation) -> dict[str, dict[str, int]]:
     if not equation.usable:
         return {}
     names = equation.problem.domain.names
-    with plain_torch():
+    with recording_gradients():
         return {
             u: {name: equation.order(j, axis) for axis, name in enumerate(names)}
             for j, u in enumerate(equation.problem.unknowns)

@@ -31,7 +31,7 @@ class Sobol:
 
     def __init__(self, dim: int, seed: Sequence[int]):
         mixed = int(np.random.SeedSequence(list(seed)).generate_state(1)[0])
-        with torch._C._DisableFuncTorch():  # a set may be surveyed when it first meets a transform
+        with torch._C._DisableFuncTorch():  # the first call may come from inside torch.func.vmap or grad
             self._engine = torch.quasirandom.SobolEngine(dim, scramble=True, seed=mixed)
             # torch keeps the first point in the global default dtype, on which no point may depend
             first = self._engine.quasi.double() / 2**self._engine.MAXBIT

@@ -26,11 +26,11 @@ class Differences(Protocol):
 
     @property
     def dense_size(self) -> int:
-        """P."""
+        """Number P of the base's parameters."""
         ...
 
     def vector(self) -> Tensor:
-        """Where the vector stands, (p,)."""
+        """The factors or gates as they are now, (p,)."""
         ...
 
     def deltas(self, theta: Tensor) -> dict[str, Tensor]:
@@ -42,7 +42,7 @@ class ChangeOfVariables:
     """``theta`` (p,) -> flat parameters (P,) in the order of the base, with its derivative's products.
 
     Args:
-        adapter: Whose factors, or gates, ``theta`` holds.
+        adapter: ``theta`` holds its factors, or its gates.
         base: The base's parameters as one vector (P,), in the order of its ``named_parameters``.
     """
 
@@ -128,7 +128,7 @@ class FactorLinearization:
         return self._inner.mv(self._variables.push(self._theta, v))
 
     def rmv(self, w: Tensor) -> Tensor:
-        """(M,) -> (p,)."""
+        """``Jᵀ w``, (M,) -> (p,)."""
         if self._dense is not None:
             return self._dense.mT @ w
         return self._variables.pull(self._theta, self._inner.rmv(w))
@@ -158,7 +158,7 @@ class AdaptedProblem:
 
     @property
     def theta(self) -> Tensor:
-        """A copy of them, (p,)."""
+        """A copy of the factors or gates, (p,), to start from."""
         return self.adapter.vector()
 
     def residual(self, theta: Tensor) -> Tensor:

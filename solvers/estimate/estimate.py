@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from sciml.ansatz import Trial
+from sciml.derivatives import recording_gradients
 from sciml.problem import PDE
 from sciml.solvers.estimate.features import Features
 from sciml.solvers.estimate.linearised import Rows, rows_of
@@ -89,7 +90,7 @@ def estimate_error(
         The estimate; its ``value`` is None where the correction finds nothing.
     """
     began = time.perf_counter()
-    with torch.inference_mode(False), torch.enable_grad():
+    with recording_gradients():
         like = next(trial.network.parameters()).detach()
         terms = build_terms(problem, trial, 64, 64)
         for term in terms:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -151,13 +150,6 @@ def make_run(
         callbacks=settings.callbacks,
         interruption=interruption,
     )
-
-
-@contextmanager
-def ordinary_modes() -> Iterator[None]:
-    """Gradients are recorded inside, whatever mode the caller is in."""
-    with torch.inference_mode(False), torch.enable_grad():
-        yield
 
 
 def carry_out(run: Run, settings: Settings) -> str:

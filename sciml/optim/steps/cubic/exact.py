@@ -32,7 +32,7 @@ class DenseCurvature:
         return self.hessian @ v
 
     def dense(self) -> Tensor:
-        """H."""
+        """The Hessian itself, (P, P)."""
         return self.hessian
 
 
