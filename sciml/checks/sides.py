@@ -119,21 +119,27 @@ def _initial(equation: Equation, stated: list[Statement]) -> list[str]:
 
 def _box(equation: Equation, block: list[int], stated: list[Statement]) -> list[str]:
     problem, notes = equation.problem, []
+    bare: dict[int, list[tuple[str, float, float]]] = {j: [] for j in block}
     for axis in problem.domain.space_axes:
         if _is_periodic(problem, axis):
             continue
         orders = {j: equation.order(j, axis) for j in block}
         low, high = ends(problem, axis, ACROSS)
         counts = {j: (_count(stated, j, low), _count(stated, j, high)) for j in block}
-        notes += _short(equation, axis, orders, counts)
+        notes += _short(equation, axis, orders, counts, bare)
         if len(block) == 1 and orders[block[0]] == 1:
             notes += _enters(equation, block[0], axis, counts[block[0]], (low, high))
-    return notes
+    return [_no_condition(problem, j, sides) for j, sides in bare.items() if sides] + notes
 
 
 def _short(
-    equation: Equation, axis: int, orders: dict[int, int], counts: dict[int, tuple[Tensor, Tensor]]
+    equation: Equation,
+    axis: int,
+    orders: dict[int, int],
+    counts: dict[int, tuple[Tensor, Tensor]],
+    bare: dict[int, list[tuple[str, float, float]]],
 ) -> list[str]:
+    """Add the sides across one axis that lack a condition to ``bare``; return notes on orders that do not fit."""
     problem = equation.problem
     needed = _needed(orders)
     have = torch.stack([low + high for low, high in counts.values()]).sum(0)
@@ -149,13 +155,12 @@ def _short(
             continue
         sides = []
         for end, count in zip((problem.domain.lower, problem.domain.upper), (low, high), strict=True):
-            bare = float((lacks & (count == 0)).double().mean())
-            if bare > 0:
-                sides.append((f"{problem.domain.names[axis]}={float(end[axis]):.12g}", bare))
-        if sides:
-            share = _face_share(problem, axis)
-            notes.append(_no_condition(problem, j, [(s, share, bare) for s, bare in sides]))
-        else:
+            share = float((lacks & (count == 0)).double().mean())
+            if share > 0:
+                name = f"{problem.domain.names[axis]}={float(end[axis]):.12g}"
+                sides.append((name, _face_share(problem, axis), share))
+        bare[j] += sides
+        if not sides:
             notes.append(
                 f"{int((low + high)[lacks].min())} conditions on {problem.unknowns[j]} at both ends of "
                 f"{problem.domain.names[axis]}, where its equation has order {order}: {MISSING}"

@@ -17,8 +17,8 @@ DEPTH = 3  # of containers, closures and partial functions that are looked into
 
 ADVICE = (
     "solve trains the network alone, so it would keep its value. State an unknown coefficient as one more unknown, "
-    'unknowns = ("u", "D"), with the equation that it is constant, u["D"].grad(), and Data; freeze what is known by '
-    "requires_grad_(False)."
+    'unknowns = ("u", "D"), with equations that keep it constant, such as u["D"].d("x"), and Data for u; freeze what '
+    "is known by requires_grad_(False)."
 )
 
 

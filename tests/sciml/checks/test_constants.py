@@ -44,6 +44,11 @@ def test_a_free_constant_is_noted(case):
     assert "a constant is free in u" in found
 
 
+def test_a_missing_start_is_noted_once():
+    (found,) = notes(TIME_LINE, [Neumann(0.0)], lambda u, x: heat(u, x) - 1.0)
+    assert "no initial condition on u" in found
+
+
 PINNED = {
     "a measurement": (SQUARE, [Neumann(0.0), PIN], source_of(balanced)),
     "a value somewhere": (

@@ -99,12 +99,18 @@ def test_rows_that_follow_other_rows_are_noted(residual):
     assert any("depends on which other points come along" in n for n in notes(SQUARE, ZERO, residual))
 
 
+@pytest.mark.parametrize("w", range(1, 14))
+def test_a_maximum_is_noted_wherever_it_lies(w):
+    found = notes(SQUARE, ZERO, lambda u, x: u.laplacian() * (2 + torch.sin(w * x[:, :1] * 3)).max())
+    assert any("depends on which other points come along" in n for n in found)
+
+
 def test_chance_in_a_residual_is_noted():
     found = notes(SQUARE, ZERO, lambda u, x: u.laplacian() - torch.rand_like(x[:, :1]))
     assert any("random" in n for n in found)
 
 
-@pytest.mark.parametrize("m", [1e-15, 1e-6, 1.0, 1e9, 1e15])
+@pytest.mark.parametrize("m", [1e-15, 1e-6, 1.0, 1e9, 1e15, 1e20])
 def test_the_size_of_a_source_does_not_matter(m):
     assert notes(LINE, ZERO, lambda u, x: -u.d("x", "x") - m) == []
     assert notes(LINE, ZERO, lambda u, x: m * u.d("x", "x") + m) == []

@@ -144,6 +144,16 @@ DETERMINED_SYSTEMS = {
         lambda u, x: (u["w"].laplacian() - u["m"].value, u["m"].laplacian() - 1.0),
         ("w", "m"),
     ),
+    "clamped plate, with an unknown of first order": (
+        SQUARE,
+        [both("w"), Neumann(0.0, component="w"), Data([[0.0, 0.0]], [0.0], component="p")],
+        lambda u, x: (
+            u["w"].laplacian() - u["m"].value,
+            u["m"].laplacian() - u["p"].d("x"),
+            u["p"].d("x") + u["p"].d("y") - u["w"].value,
+        ),
+        ("w", "m", "p"),
+    ),
     "Stokes": (
         SQUARE,
         [both("u"), both("v"), Data([[0.0, 0.0]], [0.0], component="p")],
@@ -312,6 +322,11 @@ def test_each_unknown_of_a_system_is_looked_at():
         ("a", "b"),
     )
     assert "no initial condition on b" in found
+
+
+def test_one_note_names_all_sides():
+    (found,) = notes(SQUARE, [Dirichlet(0.0, on="left")], poisson)
+    assert found.startswith("no condition on u at x=1, y=0, y=1 (75 % of the boundary)")
 
 
 @pytest.mark.parametrize("shift", [0.3, 0.62, 0.9])
