@@ -7,10 +7,8 @@ import dataclasses
 import functools
 import inspect
 import itertools
-import types
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +17,10 @@ from torch import Tensor
 
 from sciml.checks.effect import check_source_counts
 from sciml.checks.findings import refuse
-from sciml.conditions import Condition, Periodic, evaluate
+from sciml.conditions import Condition, Periodic
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.field import Field
+from sciml.resourced import resourced
 
 if TYPE_CHECKING:
     from sciml.domains import Domain
@@ -131,7 +130,7 @@ class PDE:
         for name in ("source", "exact", "reference"):  # an instance's own would hide those of the class
             vars(new).pop(name, None)
         # past __setattr__: catalogue problems are frozen
-        object.__setattr__(new, "__class__", _resourced(type(self)))
+        object.__setattr__(new, "__class__", resourced(type(self)))
         object.__setattr__(new, "_given", (source, exact))
         return new
 
@@ -303,85 +302,3 @@ def _tensor_valued(source: Callable[[Any, Any], Any]) -> Callable[[Any, Tensor],
         return out[:, None] if out.shape == x.shape[:1] else out
 
     return with_tensors
-
-
-class Resourced(PDE):
-    """What ``PDE.with_source`` makes: the problem's own class with another right-hand side in front of it."""
-
-    _kind: type[PDE]
-    _given: tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor] | None] | None = None
-
-    def source(self, x: Tensor) -> Tensor:
-        """The given right-hand side, with its shape checked so that a wrong one is not broadcast."""
-        if self._given is None:
-            raise ArgumentError(
-                f"{type(self).__name__} lost its source in dataclasses.replace: it needs with_parameters instead."
-            )
-        # a copy: the function may write into its argument
-        return evaluate(self._given[0], x.clone(), "source")
-
-    def exact(self, x: Tensor) -> Tensor:
-        """The given solution.
-
-        Raises:
-            ArgumentError: None was given.
-        """
-        if self._given is None or self._given[1] is None:
-            raise ArgumentError(
-                "the problem has no exact solution: its source was replaced without giving exact=."
-            )
-        return self._given[1](x)
-
-    def reference(self) -> Reference | None:
-        """None: that of the problem belongs to its own source."""
-        return None
-
-    @property
-    def has_exact(self) -> bool:
-        """Whether ``exact`` was given with the source."""
-        return self._given is not None and self._given[1] is not None
-
-    @property
-    def is_custom(self) -> bool:
-        """True: a file cannot hold a Python function."""
-        return True
-
-    def with_parameters(self, **values: Any) -> PDE:
-        """Other parameters, the same source; the exact solution was that of the old ones, so there is none."""
-        if self._given is None:
-            raise ArgumentError(f"{type(self).__name__} lost its source in dataclasses.replace.")
-        return self._kind(**{**self.parameters(), **values}).with_source(self._given[0])
-
-    def __eq__(self, other: object) -> bool:
-        same = super().__eq__(other)
-        return same if same is not True else self._given == getattr(other, "_given", None)
-
-    def __hash__(self) -> int:
-        return hash((super().__hash__(), self._given))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # the class is made on demand, so it cannot be found by its name
-        return _restore, (self._kind, dict(vars(self)))
-
-    def __repr__(self) -> str:
-        return f"{super().__repr__()} with another source"
-
-
-@cache
-def _resourced(kind: type[PDE]) -> type[Resourced]:
-    if issubclass(kind, Resourced):
-        return kind
-    body = {
-        "_kind": kind,
-        "__doc__": kind.__doc__,
-        "__module__": kind.__module__,
-        "__qualname__": kind.__qualname__,
-    }
-    return types.new_class(kind.__name__, (Resourced, kind), {}, lambda names: names.update(body))
-
-
-def _restore(kind: type[PDE], attributes: dict[str, Any]) -> PDE:
-    made = _resourced(kind)
-    problem = made.__new__(made)
-    vars(problem).update(attributes)
-    return problem

@@ -9,7 +9,8 @@ from sciml.checks.definition import check_definition
 from sciml.checks.effect import idle_parameters
 from sciml.checks.equation import Equation
 from sciml.checks.jumps import jumps
-from sciml.checks.sides import check_determined, check_terms_use_unknowns, missing_conditions
+from sciml.checks.sides import bare_sides, check_determined, check_terms_use_unknowns
+from sciml.checks.starts import bare_starts
 from sciml.checks.trainable import check_attributes
 from sciml.checks.values import Statement, check_values, statements
 from sciml.derivatives import recording_gradients
@@ -53,7 +54,8 @@ def examine(problem: PDE) -> tuple[Equation, list[Statement], list[str]]:
     equation, stated, notes = refuse(problem)
     if equation.usable:
         with recording_gradients():
-            notes += missing_conditions(equation, stated)
+            notes += bare_starts(equation, stated)
+            notes += bare_sides(equation, stated)
             notes += free_constants(equation, stated)
             notes += unbalanced(equation, stated)
             notes += jumps(equation)

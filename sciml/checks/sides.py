@@ -1,4 +1,4 @@
-"""What nothing is stated about: unknowns, sides of the boundary, and the first instant."""
+"""What nothing is stated about: unknowns and sides of the boundary."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def check_determined(equation: Equation) -> list[str]:
         for j, name in enumerate(names)
         if not equation.depends[:, :, j].any()
     ]
-    if len(equation.columns) < len(names) and _data(problem, range(len(names))) < ENOUGH_DATA:
+    if len(equation.columns) < len(names) and measurements(problem, range(len(names))) < ENOUGH_DATA:
         notes.append(f"{len(equation.columns)} equation(s) for {len(names)} unknowns: {MISSING}")
     return notes
 
@@ -66,51 +66,16 @@ def check_terms_use_unknowns(equation: Equation) -> None:
             )
 
 
-def missing_conditions(equation: Equation, stated: list[Statement]) -> list[str]:
-    """Notes on first instants and sides without a condition."""
-    notes = _initial(equation, stated)
+def bare_sides(equation: Equation, stated: list[Statement]) -> list[str]:
+    """Notes on sides without a condition."""
+    notes: list[str] = []
     for block in equation.blocks:
-        if _data(equation.problem, block) >= ENOUGH_DATA:
+        if measurements(equation.problem, block) >= ENOUGH_DATA:
             continue
         if isinstance(_space(equation.problem), Box):
             notes += _box(equation, block, stated)
         else:
             notes += _shape(equation, block, stated)
-    return notes
-
-
-# ---- the first instant
-
-
-def _initial(equation: Equation, stated: list[Statement]) -> list[str]:
-    problem = equation.problem
-    axis = problem.domain.time_axis
-    if axis is None:
-        return []
-    t, notes = problem.domain.names[axis], []
-    for block in equation.blocks:
-        if _data(problem, block) >= ENOUGH_DATA:
-            continue
-        for j in block:
-            order, u = equation.order(j, axis), problem.unknowns[j]
-            given = {s.condition.order for s in stated if isinstance(s.condition, Initial) and s.unknown == j}
-            lacking = sorted(set(range(min(order, 2))) - given)
-            what = " and ".join("its value" if k == 0 else "its velocity (order=1)" for k in lacking)
-            if lacking:
-                notes.append(
-                    f"no initial condition on {u} for {what}, where the equation has a derivative of order {order} in "
-                    f"{t}: {MISSING}"
-                )
-            elif order > 2:
-                notes.append(
-                    f"the equation has a derivative of order {order} of {u} in {t}, and Initial states two of as many "
-                    f"values: {MISSING}"
-                )
-            if order == 1 and 1 in given:
-                notes.append(
-                    f"an initial velocity of {u} is given, where the equation of order 1 in {t} determines it: they may "
-                    "contradict each other."
-                )
     return notes
 
 
@@ -144,7 +109,7 @@ def _short(
     needed = _needed(orders)
     have = torch.stack([low + high for low, high in counts.values()]).sum(0)
     line = problem.domain.dim == 1
-    have = have + (_data(problem, list(orders)) if line else 0)
+    have = have + (measurements(problem, list(orders)) if line else 0)
     first = max(orders.values()) == 1 and len(orders) > 1 and not line
     short = (have == 0) if first else (have < needed)
     notes = []
@@ -165,7 +130,7 @@ def _short(
                 f"{int((low + high)[lacks].min())} conditions on {problem.unknowns[j]} at both ends of "
                 f"{problem.domain.names[axis]}, where its equation has order {order}: {MISSING}"
             )
-    if line and len(orders) == 1 and int(have.min()) > needed > 0 and not _data(problem, list(orders)):
+    if line and len(orders) == 1 and int(have.min()) > needed > 0 and not measurements(problem, list(orders)):
         (j,) = orders
         notes.append(
             f"{int(have.min())} conditions on {problem.unknowns[j]}, whose equation has order {needed}: they may "
@@ -309,7 +274,7 @@ def _conditioned(problem: PDE) -> set[int]:
     return found
 
 
-def _data(problem: PDE, block: list[int] | range) -> int:
+def measurements(problem: PDE, block: list[int] | range) -> int:
     """How many measurements there are of the unknowns of a block."""
     return sum(
         len(c.points) for c in problem.conditions if isinstance(c, Data) and problem.component(c) in block

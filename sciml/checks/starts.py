@@ -1,0 +1,41 @@
+"""Initial conditions against the derivatives in time that the equation asks for."""
+
+from __future__ import annotations
+
+from sciml.checks.equation import Equation
+from sciml.checks.sides import ENOUGH_DATA, MISSING, measurements
+from sciml.checks.values import Statement
+from sciml.conditions import Initial
+
+
+def bare_starts(equation: Equation, stated: list[Statement]) -> list[str]:
+    """Notes on initial values and velocities that lack, or that the equation determines itself."""
+    problem = equation.problem
+    axis = problem.domain.time_axis
+    if axis is None:
+        return []
+    t, notes = problem.domain.names[axis], []
+    for block in equation.blocks:
+        if measurements(problem, block) >= ENOUGH_DATA:
+            continue
+        for j in block:
+            order, u = equation.order(j, axis), problem.unknowns[j]
+            given = {s.condition.order for s in stated if isinstance(s.condition, Initial) and s.unknown == j}
+            lacking = sorted(set(range(min(order, 2))) - given)
+            what = " and ".join("its value" if k == 0 else "its velocity (order=1)" for k in lacking)
+            if lacking:
+                notes.append(
+                    f"no initial condition on {u} for {what}, where the equation has a derivative of order {order} in "
+                    f"{t}: {MISSING}"
+                )
+            elif order > 2:
+                notes.append(
+                    f"the equation has a derivative of order {order} of {u} in {t}, and Initial states two of as many "
+                    f"values: {MISSING}"
+                )
+            if order == 1 and 1 in given:
+                notes.append(
+                    f"an initial velocity of {u} is given, where the equation of order 1 in {t} determines it: they may "
+                    "contradict each other."
+                )
+    return notes
