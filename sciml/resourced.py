@@ -95,6 +95,6 @@ def resourced(kind: type[PDE]) -> type[Any]:
 
 def _restore(kind: type[PDE], attributes: dict[str, Any]) -> Any:
     made = resourced(kind)
-    problem = made.__new__(made)
+    problem = object.__new__(made)
     vars(problem).update(attributes)
     return problem
