@@ -144,7 +144,11 @@ def one_of(argument: str, value: Any, known: Iterable[Any]) -> Any:
 
 def _range(least: float | None, most: float | None) -> str:
     if least is not None and most is not None:
-        return f" from {least:g} to {most:g}"
+        return f" from {_short(least)} to {_short(most)}"
     if least is not None:
-        return f" of at least {least:g}"
-    return "" if most is None else f" of at most {most:g}"
+        return f" of at least {_short(least)}"
+    return "" if most is None else f" of at most {_short(most)}"
+
+
+def _short(bound: float) -> str:
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"

@@ -181,7 +181,7 @@ def test_parts_of_a_problem_that_are_missing():
     ("options", "message"),
     [
         ({"dtype": torch.float16}, "dtype needs"),
-        ({"points": 0}, "points needs an int of at least 1"),
+        ({"points": 0}, "points needs an int from 1 to 10000000"),
         ({"max_steps": 2.5}, "max_steps needs an int"),
         ({"max_time": -1}, "max_time needs a number of at least 0"),
         ({"tol": math.nan}, "tol needs a finite number"),
