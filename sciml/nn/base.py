@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sciml.arguments import count
-from sciml.errors import ArgumentError
+from sciml.errors import ArgumentError, ArgumentTypeError
 
 
 class Record(NamedTuple):
@@ -70,7 +70,14 @@ class JetNetwork(nn.Module, abc.ABC):
     widths: list[int]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Values ``(n, n_L)`` at ``x (n, n_0)``."""
+        """Values ``(n, n_L)`` at ``x (n, n_0)``, of the parameters' dtype.
+
+        Raises:
+            ArgumentTypeError: Another dtype.
+        """
+        dtype = next(self.parameters()).dtype
+        if x.dtype != dtype:
+            raise ArgumentTypeError(f"x needs dtype {dtype} like the network, got {x.dtype}.")
         return self.jets(x[:, None], x.new_zeros(0, 0))[:, 0]
 
     def jets(self, z: Tensor, weights: Tensor, tape: list[Record] | None = None) -> Tensor:

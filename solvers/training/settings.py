@@ -25,6 +25,7 @@ from sciml.solvers.training.scales import rescale
 
 TOLERANCE = 1e-8  # relative held-out residual at which a solve counts as converged
 MAX_TIME = 60.0  # seconds, so that a first try always comes back
+MOST = 10_000_000  # points: more do not fit into memory with their derivatives
 HELD_OUT = 500  # points that training never sees
 HELD_OUT_SEED = 104_729  # added to the seed, so that they differ from the training points
 
@@ -47,9 +48,9 @@ class Settings:
         if not isinstance(self.problem, PDE):
             hint = " Write Poisson(), not Poisson." if isinstance(self.problem, type) else ""
             raise ArgumentTypeError(f"problem needs a sciml.PDE, got {self.problem!r}.{hint}")
-        for name in ("points", "max_steps"):
+        for name, most in (("points", MOST), ("max_steps", None)):
             if getattr(self, name) is not None:
-                object.__setattr__(self, name, integer(name, getattr(self, name), least=1))
+                object.__setattr__(self, name, integer(name, getattr(self, name), least=1, most=most))
         for name in ("max_time", "tol"):
             value = getattr(self, name)
             if value is not None and value != math.inf:  # for ever is a time
