@@ -47,9 +47,9 @@ def _laplacian(function: Callable[[Tensor], Tensor], domain: Domain, at: Tensor,
     """Root mean square over the rays that lead inside, ``(k,)``."""
     space, axes = domain.space, list(domain.space_axes)
     rng = torch.Generator().manual_seed(1)
-    way = torch.randn(8 * RAYS, len(axes), generator=rng, dtype=torch.float64)
-    way = radius * space._size * way / way.norm(dim=1, keepdim=True)
-    x = at[:, None] + way
+    direction = torch.randn(8 * RAYS, len(axes), generator=rng, dtype=torch.float64)
+    direction = radius * space._size * direction / direction.norm(dim=1, keepdim=True)
+    x = at[:, None] + direction
     inside = space._depth(x) > DEEP * radius * space._size
     inside &= inside.cumsum(1) <= RAYS
     rows = inside.nonzero()[:, 0]

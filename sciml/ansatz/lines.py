@@ -32,10 +32,10 @@ Function = Callable[[Tensor], Tensor]
 
 @dataclass
 class Lines:
-    """Points ``start + t way`` for ``t`` from 0 to 1 on each of some lines."""
+    """Points ``start + t direction`` for ``t`` from 0 to 1 on each of some lines."""
 
     start: Tensor  # (k, d)
-    way: Tensor  # (k, d)
+    direction: Tensor  # (k, d)
     nodes: int
 
 
@@ -43,23 +43,25 @@ def lines_through(domain: Domain, held: Mapping[int, float]) -> Lines:
     """Lines along each coordinate and across, through points of the domain, with some coordinates held fixed."""
     free = [i for i in range(domain.dim) if i not in held]
     low, high = domain.lower, domain.upper
-    ways = [torch.eye(domain.dim, dtype=low.dtype)[i] * (high - low) for i in free]
+    directions = [torch.eye(domain.dim, dtype=low.dtype)[i] * (high - low) for i in free]
     rng = torch.Generator().manual_seed(0)
     if len(free) > 1:
         signs = 2.0 * torch.randint(0, 2, (domain.dim,), generator=rng) - 1
-        ways.append(torch.stack(ways).sum(0) * signs)
-    each = 1 if len(free) == 1 else max(2, LINES // max(1, len(ways)))
-    at = domain.sample(each * max(1, len(ways)), seed=0)
+        directions.append(torch.stack(directions).sum(0) * signs)
+    each = 1 if len(free) == 1 else max(2, LINES // max(1, len(directions)))
+    at = domain.sample(each * max(1, len(directions)), seed=0)
     for i, value in held.items():
         at[:, i] = value
-    way = torch.stack(ways).repeat_interleave(each, 0)
+    direction = torch.stack(directions).repeat_interleave(each, 0)
     # where the lines enter and leave the bounding box
-    ends = torch.stack([(low - at) / way, (high - at) / way])  # nan and inf where a coordinate does not move
-    ends = torch.where(way == 0, torch.tensor([-torch.inf, torch.inf]).to(at)[:, None, None], ends)
+    ends = torch.stack(
+        [(low - at) / direction, (high - at) / direction]
+    )  # nan and inf where a coordinate does not move
+    ends = torch.where(direction == 0, torch.tensor([-torch.inf, torch.inf]).to(at)[:, None, None], ends)
     first = ends.amin(0).amax(1, keepdim=True)
     last = ends.amax(0).amin(1, keepdim=True)
-    start = at + (first + END * (last - first)) * way
-    return Lines(start, (1 - 2 * END) * (last - first) * way, ALONE if len(at) == 1 else NODES)
+    start = at + (first + END * (last - first)) * direction
+    return Lines(start, (1 - 2 * END) * (last - first) * direction, ALONE if len(at) == 1 else NODES)
 
 
 def fault(
@@ -139,11 +141,13 @@ class _Look:
         self.function, self.lines = function, lines
         self.differentiable = False
         self.eps = torch.finfo(torch.float64).eps
-        reach = (lines.start.abs().amax() + lines.way.abs().amax()) / lines.way.abs().amax(1).min()
+        reach = (lines.start.abs().amax() + lines.direction.abs().amax()) / lines.direction.abs().amax(
+            1
+        ).min()
         self.reach = float(reach)  # how much rounding of a coordinate counts, on the scale of a line
 
     def points(self, row: Tensor, t: Tensor) -> Tensor:
-        return self.lines.start[row] + t[:, None] * self.lines.way[row]
+        return self.lines.start[row] + t[:, None] * self.lines.direction[row]
 
     @torch.enable_grad()
     def __call__(self, row: Tensor, t: Tensor) -> Tensor:

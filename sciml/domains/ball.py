@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sciml import arguments
-from sciml.domains.base import Domain
+from sciml.domains.closed_form import ClosedForm
 from sciml.domains.distances.rfunctions import within
 from sciml.domains.pieces import Piece
 
@@ -64,7 +64,7 @@ class _Sphere(Piece):
         return within((self._from_center(x) ** 2).sum(-1), self.radius)
 
 
-class Ball(Domain):
+class Ball(ClosedForm):
     """A ball in any dimension; its boundary is one part, ``"sphere"`` (``"circle"`` in the plane).
 
     Its distance is ``1 - |x - c|^2 / R^2``.
@@ -127,15 +127,6 @@ class Ball(Domain):
 
     def _distance(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
         return 1 - (((x - self.center.to(x)) / self._radius) ** 2).sum(-1)
-
-    def _even_distance(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
-        return self._distance(x, chosen)
-
-    def _even_scale(self, chosen: Sequence[int]) -> float:
-        return 1.0
-
-    def _distance_scale(self, chosen: Sequence[int]) -> float:
-        return 1.0
 
 
 class Disk(Ball):

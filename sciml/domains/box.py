@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sciml import arguments
 from sciml.domains.base import Domain, volume
+from sciml.domains.closed_form import ClosedForm
 from sciml.domains.distances.rfunctions import conjunction_of, within
 from sciml.domains.pieces import Piece
 from sciml.errors import ArgumentError
@@ -63,7 +64,7 @@ class _Face(Piece):
         return conjunction_of(slab(x[..., k], self.low[k], self.high[k]) for k in self.others)
 
 
-class Box(Domain):
+class Box(ClosedForm):
     """An axis-parallel box.
 
     Its boundary's parts are the faces, ``"x=0"``, ``"x=1"``, ``"y=0"``, ... (the value may be given to six
@@ -150,15 +151,6 @@ class Box(Domain):
             product = factor if product is None else product * factor
         assert product is not None
         return product
-
-    def _even_distance(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
-        return self._distance(x, chosen)
-
-    def _even_scale(self, chosen: Sequence[int]) -> float:
-        return 1.0
-
-    def _distance_scale(self, chosen: Sequence[int]) -> float:
-        return 1.0
 
 
 class Interval(Box):

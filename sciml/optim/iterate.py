@@ -34,7 +34,7 @@ STALLED = 60
 
 
 class Iteration:
-    """A method on its way through a problem: an endless iterator of ``(theta, state)``, one pair after each step.
+    """A method at work on a problem: an endless iterator of ``(theta, state)``, one pair after each step.
 
     Who consumes it decides when to stop, and may change anything between two steps:
 

@@ -151,12 +151,12 @@ class CubicMethod(ModelMethod):
         """The lower of y_{k+1} and its extrapolation; remembers y_{k+1}."""
         if self.momentum is None:
             return new
-        way = new - (theta if state.anchor is None else state.anchor)
+        direction = new - (theta if state.anchor is None else state.anchor)
         state.anchor = new
         if self.momentum == "ls":
-            return extrapolate(problem, new, way, state)
+            return extrapolate(problem, new, direction, state)
         beta = 0.9
         if proposal.gradient is not None:
             size = float(torch.linalg.vector_norm(proposal.gradient))
             beta = min(beta, 10.0 * size, 10.0 * state.length)
-        return extrapolate_once(problem, new, way, beta, state)
+        return extrapolate_once(problem, new, direction, beta, state)

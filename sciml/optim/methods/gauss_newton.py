@@ -55,7 +55,7 @@ class GaussNewtonMethod(ModelMethod):
             dual, krylov when both are large.
         geodesic: Correct the step for the curvature of the residual; False takes it straight.
         corrections: Most corrections of a step, one residual each, >= 1; 1 is geodesic acceleration proper.
-        momentum: ``None``; ``"ls"``, extrapolation along the way between accepted points while the loss
+        momentum: ``None``; ``"ls"``, extrapolation along the line between accepted points while the loss
             falls (ARCm's idea with a doubling line search); ``"spring"``, the last step enters the
             least-squares problem.
         weight: First λ or sigma; None takes 0.1 for sigma, and 1e-3 of a Rayleigh quotient of JᵀJ for λ.
@@ -188,14 +188,14 @@ class GaussNewtonMethod(ModelMethod):
         proposal: Proposal,
         state: GaussNewtonState,
     ) -> Tensor:
-        """Remembers the step (``"spring"``), or goes on along the way from the last accepted point (``"ls"``)."""
+        """Remembers the step (``"spring"``), or goes on along the line from the last accepted point (``"ls"``)."""
         if self.momentum == "spring":
             state.previous = proposal.step
         if self.momentum != "ls":
             return new
-        way = None if state.anchor is None else new - state.anchor
+        direction = None if state.anchor is None else new - state.anchor
         state.anchor = new
-        return new if way is None else extrapolate(problem, new, way, state)
+        return new if direction is None else extrapolate(problem, new, direction, state)
 
 
 def _rayleigh(lin: Linearization, g: Tensor) -> float:

@@ -58,20 +58,20 @@ class LBFGSMethod:
         state = replace(state)
         g = state.gradient
         assert g is not None
-        way = descent_along(self._direction(g, state.steps, state.changes), g)
-        if way is None or way.steepest:
+        descent = descent_along(self._direction(g, state.steps, state.changes), g)
+        if descent is None or descent.steepest:
             state.steps = state.changes = None
-        if way is None:
+        if descent is None:
             state.reject()
             return theta, state
         first = 1.0 if state.steps is not None else min(1.0, 1.0 / state.grad_norm)
-        search = search_along(problem, theta, way, state.loss, first)
+        search = search_along(problem, theta, descent, state.loss, first)
         state.evaluations += search.evaluations
         if search.point is None or search.point.gradient is None:
             state.steps = state.changes = None  # the next step is steepest descent
             state.reject()
             return theta, state
-        s, gradient = search.point.stride * way.direction, search.point.gradient
+        s, gradient = search.point.stride * descent.direction, search.point.gradient
         y = gradient - g
         if float(torch.dot(s, y)) > 1e-14 * float(torch.linalg.vector_norm(s) * torch.linalg.vector_norm(y)):
             state.steps = _append(state.steps, s, self.history)

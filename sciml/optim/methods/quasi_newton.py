@@ -76,23 +76,23 @@ class QuasiNewtonMethod:
         state = replace(state)
         g, h = state.gradient, state.inverse
         assert g is not None
-        way = descent_along(-g if h is None else -(h @ g), g)
-        if way is None or way.steepest:
+        descent = descent_along(-g if h is None else -(h @ g), g)
+        if descent is None or descent.steepest:
             state.inverse = None
-        if way is None:
+        if descent is None:
             state.reject()
             return theta, state
         first = 1.0 if state.inverse is not None else min(1.0, 1.0 / state.grad_norm)
-        search = search_along(problem, theta, way, state.loss, first)
+        search = search_along(problem, theta, descent, state.loss, first)
         state.evaluations += search.evaluations
         point = search.point
         if point is None or point.gradient is None:
             state.inverse = None  # the next step is steepest descent
             state.reject()
             return theta, state
-        s = point.stride * way.direction
+        s = point.stride * descent.direction
         y = point.gradient - g
-        self._update(state, s, y, point.stride * (-point.stride * way.slope))
+        self._update(state, s, y, point.stride * (-point.stride * descent.slope))
         state.previous = state.loss
         state.gradient, state.grad_norm = point.gradient, float(torch.linalg.vector_norm(point.gradient))
         state.accept(point.loss)

@@ -57,15 +57,15 @@ def descent_along(direction: Tensor, gradient: Tensor) -> Descent | None:
     return Descent(-gradient, slope, True) if slope < 0.0 else None
 
 
-def search_along(problem: Problem, theta: Tensor, way: Descent, loss: float, first: float) -> LineSearch:
+def search_along(problem: Problem, theta: Tensor, descent: Descent, loss: float, first: float) -> LineSearch:
     """``strong_wolfe`` for a problem's loss on the line ``theta + a direction``."""
-    direction = way.direction
+    direction = descent.direction
 
     def evaluate(stride: float) -> tuple[float, float, Tensor]:
         f, gradient = problem.value_and_grad(theta + stride * direction)
         return f, float(torch.dot(gradient, direction)), gradient
 
-    return strong_wolfe(evaluate, loss, way.slope, first)
+    return strong_wolfe(evaluate, loss, descent.slope, first)
 
 
 def strong_wolfe(
