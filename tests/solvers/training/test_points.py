@@ -112,7 +112,7 @@ def test_weights_keep_the_root_of_the_emphasis():
     term = system.points.terms[0]
     got = float(term.weighted({"pde": bump(term.x)})["pde"].square().mean())
     loss = system.value(system.theta) * 2
-    condition = system.points.evaluate(system.points.terms[1])["neumann:x=0"].square().mean()
+    condition = system.points.evaluate(system.points.terms[1])["neumann:x=0"].detach().square().mean()
     assert loss == pytest.approx(got + float(condition), rel=1e-6)
 
 
@@ -167,6 +167,10 @@ def test_jacobian_and_gradient_carry_the_weights():
     assert torch.allclose(g, J.T @ r, rtol=1e-9, atol=1e-18) and f == pytest.approx(float(r @ r) / 2)
 
 
+def history(solution) -> list[dict]:
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in solution.history]
+
+
 def test_a_continued_run_keeps_the_weights(tmp_path, monkeypatch):
     """From a checkpoint between two redraws: the same bits at the end, which other weights would not give."""
     options = {"progress": False, "tol": 0.0, "optimizer": "gn-arc", "points": 40, "seed": 4}
@@ -188,8 +192,9 @@ def test_a_continued_run_keeps_the_weights(tmp_path, monkeypatch):
     weights = next(a for name, a in arrays.items() if name.startswith("importance"))
     assert weights.shape == (40,) and (weights**2).mean() == pytest.approx(1.0) and weights.std() > 0.05
     again = sciml.solve(pdes.Poisson(2), model(), max_steps=58, resume=copies[0], **options)
-    x = again.problem.sample(33, seed=2)
-    assert torch.equal(again.trial(x), unbroken.trial(x))
-    monkeypatch.setattr(points_module, "CAP", 1.0)  # other weights: another result
+    assert history(again) == history(unbroken) and len(history(again)) == 7
+    # the losses are those of weighted points: with other weights they are others
+    monkeypatch.setattr(points_module, "CAP", 1.0)
     other = sciml.solve(pdes.Poisson(2), model(), max_steps=58, **options)
-    assert not torch.equal(other.trial(x), unbroken.trial(x))
+    assert history(other)[-1]["loss"] != history(unbroken)[-1]["loss"]
+    assert history(other)[:5] == history(unbroken)[:5]
