@@ -36,6 +36,7 @@ KINDS = (
     "spectra",
 )
 COMPARISONS = ("reference", "error", "difference")
+TITLES = {"estimate": "estimated error"}
 SCALES = {"error": "log", "estimate": "log", "residual": "log", "difference": "signed"}
 HEIGHT = 2.9  # of a panel, inches
 NARROW = 5.0  # inches, of a figure whose title takes two lines
@@ -209,7 +210,8 @@ def _draw_curves(
         curves = [c for kind in panel for c in _curves(lines, layers, kind)]
         draw_curves(ax, lines[0], curves, log=SCALES.get(panel[0]) == "log")
         ax.set_title(
-            " and ".join(panel) + (f"   ({lines[0].label})" if len(lines) == 1 and lines[0].fixed else "")
+            " and ".join(TITLES.get(kind, kind) for kind in panel)
+            + (f"   ({lines[0].label})" if len(lines) == 1 and lines[0].fixed else "")
         )
     if history:
         draw_history(axes[-1], history)

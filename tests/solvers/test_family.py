@@ -15,6 +15,7 @@ import torch
 
 import sciml
 from sciml import nn
+from sciml.adapters import LoRA
 from sciml.errors import ArgumentError
 from sciml.pdes import Poisson
 from sciml.solvers import family
@@ -81,6 +82,52 @@ def test_a_run_killed_in_the_middle_of_a_family_goes_on_where_it_was(base, tmp_p
         assert torch.equal(again.solutions[name].adapter.vector(), unbroken.solutions[name].adapter.vector())
 
 
+def test_files_that_were_asked_for_otherwise_are_trained_anew(base, tmp_path):
+    """Another rank, kind, option or seed is another adapter; a bar or a callback changes nothing that is kept."""
+    first = base.finetune_family(MEMBERS, LoRA(r=4), folder=tmp_path, **QUICK)
+    assert first.resumed == []
+    assert base.finetune_family(MEMBERS, LoRA(r=4), folder=tmp_path, **QUICK).resumed == list(MEMBERS)
+    cosmetic = {"progress": False, "callbacks": [lambda event: None]}
+    assert base.finetune_family(MEMBERS, LoRA(r=4), folder=tmp_path, **cosmetic, **QUICK).resumed == list(
+        MEMBERS
+    )
+    for config, options in (
+        (LoRA(r=1), QUICK),
+        ("head", QUICK),
+        ("head", {**QUICK, "max_steps": 11}),
+        ("head", {**QUICK, "points": 61}),
+        ("head", {**QUICK, "points": 61, "seed": 1}),
+        ("head", {**QUICK, "points": 61, "seed": 1, "tol": 1e-3}),
+    ):
+        found = base.finetune_family(MEMBERS, config, folder=tmp_path, **options)
+        assert found.resumed == [] and list(found.solutions) == list(MEMBERS)
+        for tuned in found.solutions.values():
+            assert tuned.config.kind == ("head" if config == "head" else "lora")
+            assert tuned.adapter.size < first.solutions[tuned.name].adapter.size
+        again = base.finetune_family(MEMBERS, config, folder=tmp_path, **options)
+        assert again.resumed == list(MEMBERS)
+        for name, tuned in again.solutions.items():
+            assert torch.equal(tuned.adapter.vector(), found.solutions[name].adapter.vector())
+
+
+def test_a_file_under_another_member_s_name_is_trained_anew(base, tmp_path):
+    """Two members with one equation: what tells their files apart is the name inside."""
+    problem = MEMBERS["k=0.1"]
+    base.finetune_family({"a": problem}, "head", folder=tmp_path, **QUICK)
+    (tmp_path / "a.h5").rename(tmp_path / "b.h5")
+    found = base.finetune_family({"b": problem}, "head", folder=tmp_path, **QUICK)
+    assert found.resumed == [] and found.solutions["b"].name == "b"
+    assert base.finetune_family({"b": problem}, "head", folder=tmp_path, **QUICK).resumed == ["b"]
+
+
+def test_a_file_that_says_nothing_of_what_was_asked_is_trained_anew(base, tmp_path):
+    tuned = base.finetune(MEMBERS["k=0.1"], "head", name="k=0.1", progress=False, **QUICK)
+    base.delete_adapter("k=0.1")
+    tuned.save_adapter(tmp_path / "k=0.1.h5")
+    found = base.finetune_family(MEMBERS, "head", folder=tmp_path, **QUICK)
+    assert found.resumed == []
+
+
 class Task:
     """A remote function that is carried out at once; the result or the exception is the reference."""
 
@@ -144,6 +191,22 @@ def test_workers_give_what_one_process_gives(base, fake_ray):
     for name, tuned in apart.solutions.items():
         assert torch.equal(tuned.adapter.vector(), serial.solutions[name].adapter.vector())
         assert tuned.base is base.base and tuned.report["steps"] == serial.solutions[name].report["steps"]
+
+
+def test_workers_know_the_base_s_units(fake_ray):
+    """A base of size 1e6: its scale and its equations' weights go to the workers, too."""
+
+    def large(k):
+        return Poisson(2).with_source(lambda x: 1e6 * shifted(k).source(x))
+
+    base = sciml.solve(large(0.0), nn.MLP([2, 6, 8, 1], "sine", seed=1), max_steps=20, progress=False)
+    assert base.trial.scale is not None
+    members = {"a": large(0.1), "b": large(0.2)}
+    serial = base.finetune_family(members, "lora", **QUICK)
+    apart = base.finetune_family(members, "lora", backend="ray", **QUICK)
+    for name, tuned in apart.solutions.items():
+        assert torch.equal(tuned.adapter.vector(), serial.solutions[name].adapter.vector())
+        assert tuned.stats.weights == base.stats.weights
 
 
 def test_a_failure_in_a_worker_is_named_by_its_cause(base, fake_ray, tmp_path):

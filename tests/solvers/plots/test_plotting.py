@@ -17,10 +17,12 @@ from matplotlib.path import Path as MplPath
 
 import sciml
 from sciml import adapters, nn, pdes
+from sciml.ansatz import Trial
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.problem import Reference
 from sciml.solvers.plots.plotting import KINDS, plot
 from sciml.solvers.plots.slices import choose_slices
+from sciml.solvers.report import Report
 from tests.cases import ROOT
 
 ALONE = tuple(kind for kind in KINDS if kind != "spectra")  # what every solution can show
@@ -132,6 +134,75 @@ def test_without_a_reference(name):
     for kind in ("reference", "difference"):
         with pytest.raises(ArgumentError, match=f"kind='{kind}' needs an exact or reference solution"):
             solution.plot(kind=kind)
+
+
+class Missed(sciml.PDE):
+    """Poisson's equation whose answer is ``offset + 1e-2 bump``; the untrained solution is the offset, ``x``."""
+
+    conditions = (sciml.Dirichlet(lambda x: x[:, :1]),)
+
+    def __init__(self, dim):
+        self.domain = sciml.Box([0] * dim, [1] * dim)
+
+    def answer(self, x):
+        return x[:, :1] + 1e-2 * torch.sin(math.pi * x).prod(1, keepdim=True)
+
+    def residual(self, u, x):
+        return u.laplacian() + 1e-2 * x.shape[1] * math.pi**2 * torch.sin(math.pi * x).prod(1, keepdim=True)
+
+
+def untrained(dim: int) -> sciml.Solution:
+    network = nn.MLP([dim, 6, 1], "sine", seed=1)
+    with torch.no_grad():
+        for p in network.layers[-1].parameters():
+            p.zero_()
+    problem = Missed(dim)
+    return sciml.Solution(problem, Trial(problem, network), [], Report())
+
+
+@pytest.mark.parametrize("kind", ["error", "estimate"])
+def test_the_estimated_error_is_drawn_where_no_reference_is_known(kind):
+    solution = untrained(2)
+    figure = solution.plot(kind=kind, resolution=21)
+    assert png(figure).std() > 0.02
+    texts = [ax.get_title() for ax in figure.axes] + [ax.get_ylabel() for ax in figure.axes]
+    assert any("estimated |error| of u" in text for text in texts)
+    assert not any("reference" in text for text in texts)
+    (image,) = images(figure)
+    x = torch.cartesian_prod(*[torch.linspace(0, 1, 21, dtype=torch.float64)] * 2)
+    wanted = (solution.problem.answer(x) - x[:, :1]).reshape(21, 21).T.numpy()  # rows run along y
+    np.testing.assert_allclose(image.get_array(), wanted, atol=0.05e-2)
+    assert isinstance(image.norm, matplotlib.colors.LogNorm)
+
+
+def test_the_estimated_error_of_a_line_is_a_curve():
+    (axes,) = untrained(1).plot(kind="error", resolution=21).axes
+    assert axes.get_title() == "estimated error"
+    heights = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines])
+    assert heights.max() == pytest.approx(1e-2, rel=0.05)
+
+
+def test_an_estimate_of_a_known_problem_is_not_its_error():
+    """With a reference ``"error"`` is the error; ``"estimate"`` is drawn beside it when asked for."""
+    solution = untrained(2)
+    solution.problem.exact = lambda x: solution.problem.answer(x) + 1.0
+    assert solution.has_answer
+    (error,) = images(solution.plot(kind="error", resolution=9))
+    (estimate,) = images(solution.plot(kind="estimate", resolution=9))
+    assert float(error.get_array().max()) > 0.9 and float(estimate.get_array().max()) < 0.02
+
+
+def test_no_estimate_is_refused_with_its_reason():
+    solution = untrained(2)
+    with torch.no_grad():
+        zero = Missed(2)
+        zero.conditions, zero.residual = (sciml.Dirichlet(0.0),), lambda u, x: u.laplacian()
+    nothing = sciml.Solution(zero, Trial(zero, solution.network), [], Report())
+    for kind in ("error", "estimate"):
+        with pytest.raises(
+            ArgumentError, match="kind='estimate' needs an error estimate, got none: the solution is zero"
+        ):
+            nothing.plot(kind=kind)
 
 
 def test_constant_and_exact_solutions_can_be_drawn():
