@@ -17,8 +17,8 @@ from sciml.problem import PDE
 from sciml.solvers.solution import Solution
 from sciml.solvers.training.defaults import default_network
 from sciml.solvers.training.interrupt import Interruption
-from sciml.solvers.training.loop import Callback
 from sciml.solvers.training.resume import Saver, restore
+from sciml.solvers.training.run_state import Callback
 from sciml.solvers.training.settings import (
     Settings,
     carry_out,
@@ -67,7 +67,7 @@ def solve(
         seed: Of weights, points and everything random. The same seed gives the same numbers on the same machine.
         dtype: ``torch.float64`` (right for second-order training) or ``torch.float32``.
         device: Where to compute; the CPU unless given.
-        callbacks: Called with an ``sciml.solvers.training.loop.Event`` at every look; returning True ends the run. An
+        callbacks: Called with an ``sciml.solvers.training.run_state.Event`` at every look; returning True ends the run. An
             exception ends it, too: as ``"interrupted"``, with the best state, a warning and a note.
         progress: Whether to draw a progress bar.
         resume: A checkpoint's file name, to continue the run that wrote it as if it had not been broken.

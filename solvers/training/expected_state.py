@@ -16,7 +16,8 @@ from sciml.solvers.files.expected import Expected, Mismatch
 from sciml.solvers.files.history import PREFIX, expected_columns
 from sciml.solvers.files.identity import describe_network, describe_problem, differences
 from sciml.solvers.files.limits import MAX_PAIRS, MAX_POINT_CHANNELS, MAX_STEPS
-from sciml.solvers.training.loop import Counters, Run
+from sciml.solvers.training.loop import Run
+from sciml.solvers.training.run_state import Counters
 
 COUNTERS = tuple(f.name for f in fields(Counters) if f.type in ("int", "bool"))
 REALS = ("best", "mark", "seconds_before", "scale")  # may be inf: kept as an array

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sciml.solvers.training.loop import Limits
+from sciml.solvers.training.run_state import Limits
 
 
 class ProgressBar:

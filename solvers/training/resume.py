@@ -34,7 +34,8 @@ from sciml.solvers.training.expected_state import (
     identity,
     real,
 )
-from sciml.solvers.training.loop import Counters, Event, Run
+from sciml.solvers.training.loop import Run
+from sciml.solvers.training.run_state import Counters, Event
 
 # A residual at the saved parameters that differs relatively by more than SAME, and by more than ROUNDING of
 # the problem's size, which another machine may do, belongs to another problem.

@@ -18,9 +18,10 @@ from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
 from sciml.solvers.report import Report
 from sciml.solvers.training.defaults import default_method, default_points, most_points
 from sciml.solvers.training.interrupt import Interruption
-from sciml.solvers.training.loop import ESTIMATE_LEAST, ESTIMATE_SHARE, Callback, Limits, Run, System
+from sciml.solvers.training.loop import ESTIMATE_LEAST, ESTIMATE_SHARE, Run, System
 from sciml.solvers.training.progress import ProgressBar
 from sciml.solvers.training.residual_system import ResidualSystem
+from sciml.solvers.training.run_state import Callback, Limits
 from sciml.solvers.training.scales import rescale
 
 TOLERANCE = 1e-8  # relative held-out residual at which a solve counts as converged

@@ -10,8 +10,9 @@ import torch
 import sciml
 from sciml import nn, optim, pdes
 from sciml.ansatz import Trial
-from sciml.solvers.training.loop import Limits, Run
+from sciml.solvers.training.loop import Run
 from sciml.solvers.training.residual_system import ResidualSystem
+from sciml.solvers.training.run_state import Limits
 
 ALONE = "the conditions alone solve the equation: the network's part is zero."
 

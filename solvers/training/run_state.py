@@ -1,0 +1,89 @@
+"""What a run is asked for, where it stands, and what a callback sees of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sciml.ansatz import Trial
+
+
+@dataclass
+class Limits:
+    """When to stop.
+
+    Attributes:
+        max_time: Seconds.
+        max_steps: Steps of the optimiser.
+        tol: Residual, relative to that of the trial function without a network.
+        accuracy: Estimated relative error; where it is given, it alone decides that a run has converged.
+    """
+
+    max_time: float = math.inf
+    max_steps: int | None = None
+    tol: float = 0.0
+    accuracy: float | None = None
+
+
+@dataclass
+class Event:
+    """What a callback sees after a look at the run.
+
+    Attributes:
+        step, seconds: Steps taken and wall time so far.
+        loss, held_out: ``1/2 |r|^2`` on the training and on the held-out points.
+        error: Relative L2 error where the answer is known, else None.
+        trial: The trial function with the current parameters; not to be changed.
+    """
+
+    step: int
+    seconds: float
+    loss: float
+    held_out: float
+    error: float | None
+    trial: Trial
+
+
+Callback = Callable[[Event], Any]
+
+
+class CallbackError(Exception):
+    """A user's callback raised; the run ends as if it had asked to stop."""
+
+
+@dataclass(frozen=True)
+class Counters:
+    """All that the loop's decisions depend on besides the parameters, the points and the method's own state.
+
+    Attributes:
+        step: Steps of the optimiser so far.
+        decided: The last step after which everything was decided.
+        draws: Times that new points were drawn.
+        rejected: Steps that were not taken.
+        since_redraw: Steps taken since the last draw.
+        quiet_looks: Looks in a row without progress.
+        rescued: Whether new points were tried since the last progress.
+        best: Lowest held-out loss under the present weights.
+        mark: Held-out loss that counts as progress to fall below.
+    """
+
+    step: int = 0
+    decided: int = -1
+    draws: int = 0
+    rejected: int = 0
+    since_redraw: int = 0
+    quiet_looks: int = 0
+    rescued: bool = False
+    best: float = math.inf
+    mark: float = math.inf
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """When the error was estimated last: the held-out loss and the number of looks then, and the seconds spent in all."""
+
+    held: float = math.inf
+    look: int = 0
+    seconds: float = 0.0
