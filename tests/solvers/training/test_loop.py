@@ -117,7 +117,7 @@ def test_a_problem_that_its_conditions_solve_ends_at_once(problem):
 
 
 @pytest.mark.parametrize(
-    "problem", [Laplace(source=1e-3), Laplace(wave=1e-3), Dying()], ids=["source", "wave", "decay"]
+    "problem", [Laplace(source=1e-6), Laplace(wave=1e-3), Dying()], ids=["source", "wave", "decay"]
 )
 def test_a_problem_that_its_conditions_nearly_solve_is_trained(problem):
     solution = sciml.solve(problem, max_steps=12, progress=False)
@@ -125,7 +125,7 @@ def test_a_problem_that_its_conditions_nearly_solve_is_trained(problem):
     x = problem.sample(101, seed=3)
     with torch.no_grad():
         moved = solution.trial(x) - solution.trial.ansatz.offset(x)
-    assert float(moved.abs().max()) > 1e-6
+    assert float(moved.abs().max()) > 1e-8
     if isinstance(problem, Dying):
         assert solution.error() < 1e-4
 
