@@ -161,7 +161,7 @@ SOLUTIONS: dict[str, tuple[Change, str]] = {
     "grid of bool": (put("network/config/grid", True), "grid needs"),
     "degree of 2**63": (put("network/config/degree", 2**63), "does not go with"),
     "base of text": (put("network/config/base", "yes"), "true or false"),
-    "hook": (put("network/config/hook", "print"), "does not fit"),
+    "hook": (put("network/config/hook", "print"), "does not fit|cannot be used"),
     "no configuration": (put("network/config", None), "model is needed"),
     "tensor of objects": (put("network/tensors/layers.0.coef", ["object", [2, 6, 3]]), "refused"),
     "weights may be nan": (number("network.layers.0.coef", (0, 0, 0), np.nan), "not to be finite"),

@@ -247,6 +247,7 @@ def fail():
     raise ZeroDivisionError("my plot went wrong")
 
 
+@pytest.mark.usefixtures("ctrl_c_raises")
 def test_ctrl_c_ends_a_solve_with_the_best_state():
     solution = sciml.solve(
         pdes.Poisson(2),

@@ -135,6 +135,7 @@ def press_ctrl_c_after(seconds: float) -> threading.Timer:
     return timer
 
 
+@pytest.mark.usefixtures("ctrl_c_raises")
 @pytest.mark.parametrize("seconds", [0.0, 0.003, 0.02, 0.1, 0.37])
 def test_ctrl_c_at_any_moment_keeps_what_there_is(seconds, tmp_path):
     before = signal.getsignal(signal.SIGINT)
