@@ -123,7 +123,7 @@ def test_source_of_another_dtype():
             r"1 of 2 Data points lie outside.*\[3\.0, 0\.5\]",
         ),
         ((sciml.Data([[0.5]], [1.0]),), "Data points need 2 columns"),
-        ((sciml.Dirichlet(lambda x: x),), r"dirichlet"),
+        ((sciml.Dirichlet(lambda x: x),), r"dirichlet needs a function that returns shape"),
         (("u = 0",), r"conditions\[0\] needs a condition such as Dirichlet.*got str"),
     ],
     ids=["part", "mask", "initial", "periodic", "component", "data", "columns", "value", "text"],
