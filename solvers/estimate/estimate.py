@@ -27,7 +27,8 @@ from sciml.derivatives import recording_gradients
 from sciml.problem import PDE
 from sciml.solvers.estimate.features import Features
 from sciml.solvers.estimate.linearised import Rows, rows_of
-from sciml.solvers.training.terms import Term, build_terms
+from sciml.solvers.terms.build import build_terms
+from sciml.solvers.terms.term import Term
 
 LEVELS = ((100, 500), (200, 1000), (400, 2000), (700, 3500))  # features and points
 GROWTH = 4.0  # of the time from one level to the next

@@ -13,7 +13,7 @@ from sciml.derivatives import AutogradSource
 from sciml.jacobian.graph import GraphLinearization
 from sciml.problem import PDE
 from sciml.solvers.estimate.features import Features
-from sciml.solvers.training.terms import Parts, Term
+from sciml.solvers.terms.term import Parts, Term
 
 NUMBERS = 1 << 22  # of a jet of features that exist at a time
 POOL = 4  # candidates for each point

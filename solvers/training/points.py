@@ -12,7 +12,8 @@ from torch import Tensor
 
 from sciml.ansatz import Trial
 from sciml.problem import PDE
-from sciml.solvers.training.terms import Parts, Term, build_terms
+from sciml.solvers.terms.build import build_terms
+from sciml.solvers.terms.term import Parts, Term
 
 POOL = 8  # candidates for each point of an adaptive draw
 CAP = 10.0  # largest residual over its mean that draws points

@@ -13,7 +13,7 @@ from sciml.adapters import LoRA
 from sciml.solvers.estimate.estimate import estimate_error
 from sciml.solvers.estimate.features import Features
 from sciml.solvers.estimate.linearised import rows_of
-from sciml.solvers.training.terms import build_terms
+from sciml.solvers.terms.build import build_terms
 from tests.solvers.estimate.manufactured import (
     Advection,
     Burgers,

@@ -1,0 +1,1 @@
+"""The parts of a residual: points, and what must vanish on them."""
