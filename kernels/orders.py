@@ -1,8 +1,8 @@
 """Jets above second order: which channels there are, and the chain rule on them.
 
 Along a direction ``v_k`` a jet holds the derivatives ``z_1, ..., z_p`` up to an order of its own. Directions come with
-falling ``p``, so that order ``q`` is there for the first ``N_q`` of them. Beside these there are sums of order ``q``: channel ``s``
-holds ``sum_k W_q[s, k] d^q/dv_k^q`` over the first ``N_(q-1)`` directions, whose own channels may end one order below.
+falling orders, so that order ``q`` is there for the first ``N_q`` of them. Sums of order ``q`` come beside these: channel
+``s`` holds ``sum_k W_q[s, k] d^q/dv_k^q`` over the first ``N_(q-1)`` directions, whose own channels may end one order below.
 The channels, in their order: the value, order 1 (``N_1``), order 2 (``N_2`` and the sums), ..., order K (sums alone).
 
 For ``y = f(z)`` Faa di Bruno's formula holds along each direction, and is linear in what has the highest order:

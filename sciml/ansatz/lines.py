@@ -1,8 +1,9 @@
 """Whether the derivatives that autograd sees are those of a function's values, along fine lines.
 
 Between two neighbouring points of a line the derivatives at both ends account for the change of the value and of the
-slope, up to ``h^5`` and ``h^3``. For an equation of order ``q`` above 2 the same is asked of derivatives up to ``q``. What they leave open is halved twice again and again where it is large: of a smooth
-function, however steep, it vanishes; a jump, a kink, or values without derivatives keep all of it.
+slope, up to ``h^5`` and ``h^3``. What they leave open is halved twice again and again where it is large: of a smooth
+function, however steep, it vanishes; a jump, a kink, or values without derivatives keep all of it. For an equation of order
+``q`` above 2 the same is asked of derivatives up to ``q``.
 """
 
 from __future__ import annotations

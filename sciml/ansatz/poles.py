@@ -1,4 +1,4 @@
-"""Single points at which the derivatives that an equation asks for have no bound, which no line meets: the tip of a cone, say."""
+"""Single points at which an equation's derivatives have no bound, which no line meets: the tip of a cone, say."""
 
 from __future__ import annotations
 
