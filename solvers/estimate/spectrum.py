@@ -8,6 +8,7 @@ from torch import Tensor
 CANDIDATES = 2000
 SLOWEST, FASTEST = 0.5, 100.0  # radians a unit of the inputs, which run from -1 to 1
 DOMINANT = 0.1  # of the residual's square that one wave must hold
+CLOSE = 0.2  # of what the first wave holds, that others must
 KEPT = 200  # wave vectors, drawn in proportion to what each holds
 NUMBERS = 1 << 18  # of waves at points that exist at a time
 
@@ -39,8 +40,10 @@ def dominant_waves(z: Tensor, residual: Tensor, seed: int) -> Tensor | None:
         return None
     found = [_held(z @ part, share) for part in vectors.split(max(1, NUMBERS // len(z)), 1)]
     power = torch.cat(found) * (2.0 / len(z))
-    if float(power.max()) < DOMINANT:
+    most = float(power.max())
+    if most < DOMINANT:
         return None
+    power[power < CLOSE * most] = 0.0  # what every vector holds by chance
     chosen = torch.multinomial(power.double().cpu(), KEPT, replacement=True, generator=rng)
     return vectors[:, chosen.to(z.device)]
 
