@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from sciml.ansatz import Trial
+from sciml.checks.findings import undetermined
 from sciml.derivatives import recording_gradients
 from sciml.problem import PDE
 from sciml.solvers.estimate.features import Features
@@ -92,7 +93,8 @@ def estimate_error(
         seed: Of features and points.
 
     Returns:
-        The estimate; its ``value`` is None where the correction finds nothing.
+        The estimate; its ``value`` is None where the correction finds nothing, and where the problem may have other
+        solutions: what they differ by leaves no residual.
     """
     began = time.thread_time()
     with recording_gradients():
@@ -116,7 +118,7 @@ def estimate_error(
             if now - began + (now - start) * levels[k + 1][2] / cost > seconds:
                 break
         assert best is not None
-        return _judge(problem, trial, best, time.thread_time() - began)
+        return _judge(problem, trial, best, undetermined(problem), time.thread_time() - began)
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,9 @@ def _stack(rows: list[Rows], weights: Mapping[str, float]) -> tuple[Tensor, Tens
     return torch.cat(J), torch.cat(r)
 
 
-def _judge(problem: PDE, trial: Trial, found: _Correction, seconds: float) -> ErrorEstimate:
+def _judge(problem: PDE, trial: Trial, found: _Correction, free: str | None, seconds: float) -> ErrorEstimate:
+    """The estimate that a correction stands for; none where ``free`` says why the solution is not the only one."""
+
     def correction(x: Tensor) -> Tensor:
         with torch.no_grad():
             change = found.features.values(x) @ found.w
@@ -225,7 +229,9 @@ def _judge(problem: PDE, trial: Trial, found: _Correction, seconds: float) -> Er
         u = trial(x).double() + d
     value, reason, unknowns = None, None, {}
     size = float(u.norm())
-    if found.drop > (BLIND if found.features.count >= FEW else BLIND_FEW):
+    if free is not None:
+        reason = free
+    elif found.drop > (BLIND if found.features.count >= FEW else BLIND_FEW):
         reason = f"a correction in {found.features.count} functions leaves {100 * found.drop:.1f} % of the residual"
     elif not math.isfinite(size) or size == 0.0:
         reason = "the solution is zero, so a relative error means nothing"
