@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sciml.ansatz import Trial
+from sciml.kernels.orders import Weights
 from sciml.nn import JetLayer, JetNetwork
 from sciml.nn.activation import ACTIVATIONS, Activation
 
@@ -52,7 +53,7 @@ class Planes(nn.Module):
         self.network, self.through = network, through
         self.activation = Activation(activation)
 
-    def jets(self, z: Tensor, weights: Tensor) -> Tensor:
+    def jets(self, z: Tensor, weights: Weights) -> Tensor:
         """The features' jets ``(n, C, K)`` at the inputs' jets ``z (n, C, i)``."""
         y = looked_through(z, weights, self.network, self.through) @ self.slopes
         y = y + nn.functional.pad(self.shifts[None], (0, 0, 0, y.shape[1] - 1))
@@ -108,7 +109,7 @@ class Features(nn.Module):
             self.parts.append(_waves(waves, count - still, rng))
         self.count = sum(part.slopes.shape[1] for part in self.parts)
 
-    def jets(self, z: Tensor, weights: Tensor) -> Tensor:
+    def jets(self, z: Tensor, weights: Weights) -> Tensor:
         """``(n, C, K)`` at the inputs' jets ``z (n, C, i)``."""
         return torch.cat([part.jets(z, weights) for part in self.parts], dim=2)
 
@@ -123,7 +124,7 @@ class Features(nn.Module):
         return self.jets(self.inputs.jet(x[:, None], none), none)[:, 0]
 
 
-def looked_through(z: Tensor, weights: Tensor, network: JetNetwork | None, through: str) -> Tensor:
+def looked_through(z: Tensor, weights: Weights, network: JetNetwork | None, through: str) -> Tensor:
     """What a kind of features is a function of, as jets."""
     if through == INPUTS or network is None:
         return z
