@@ -59,16 +59,19 @@ class Planes(nn.Module):
         y = y + nn.functional.pad(self.shifts[None], (0, 0, 0, y.shape[1] - 1))
         return self.activation.jet(y, weights)
 
-    def contracted(self, z: Tensor, weights: Tensor, cotangents: Sequence[Tensor]) -> list[Tensor]:
-        """``sum_c g_c phi_c``, ``(n, K)``, for each of some cotangents ``g (n, C)``, without the jets themselves.
+    def contracted(self, z: Tensor, weights: Weights, cotangents: Sequence[Tensor]) -> list[Tensor]:
+        """``sum_c g_c phi_c``, ``(n, K)``, for each of some cotangents ``g (n, C)``.
 
-        The channels of second order hold ``f' y_s + f'' sum_k W[s, k] y_k²``, so that all of them together are two sums
-        over directions, whatever their number.
+        Up to second order without the jets themselves: the channels hold ``f' y_s + f'' sum_k W[s, k] y_k²``, so that all
+        of them together are two sums over directions, whatever their number.
         """
+        if not isinstance(weights, Tensor):
+            phi = self.jets(z, weights)
+            return [(g[:, None] @ phi)[:, 0] for g in cotangents]
         y = looked_through(z, weights, self.network, self.through)
         D = weights.shape[1]
         f0, f1, f2 = ACTIVATIONS[self.activation.name].derivatives(
-            torch.addmm(self.shifts, y[:, 0], self.slopes)
+            torch.addmm(self.shifts, y[:, 0], self.slopes), 2
         )
         bends = [g[:, 1 + D :] @ weights for g in cotangents]  # (n, D)
         used = [k for k in range(D) if any(bool(h[:, k].any()) for h in bends)]
@@ -113,7 +116,7 @@ class Features(nn.Module):
         """``(n, C, K)`` at the inputs' jets ``z (n, C, i)``."""
         return torch.cat([part.jets(z, weights) for part in self.parts], dim=2)
 
-    def contracted(self, z: Tensor, weights: Tensor, cotangents: Sequence[Tensor]) -> list[Tensor]:
+    def contracted(self, z: Tensor, weights: Weights, cotangents: Sequence[Tensor]) -> list[Tensor]:
         """``(n, K)`` for each of the cotangents ``(n, C)``: the jets' channels, weighted and summed."""
         parts = [part.contracted(z, weights, cotangents) for part in self.parts]
         return [torch.cat(found, 1) for found in zip(*parts, strict=True)]

@@ -19,20 +19,21 @@ F64 = torch.float64
 @pytest.mark.parametrize("swinging", [False, True])
 @pytest.mark.parametrize("make", [Poisson, Advection, Pair])
 @pytest.mark.parametrize(
-    ("firsts", "seconds"),
+    ("firsts", "seconds", "highers"),
     [
-        ((0, 1), (((0, 0), (1, 1)), ((0, 1),))),
-        ((0,), (((1, 1),),)),
-        ((1,), ()),
-        ((), ()),
+        ((0, 1), (((0, 0), (1, 1)), ((0, 1),)), ()),
+        ((0,), (((1, 1),),), ()),
+        ((1,), (), ()),
+        ((), (), ()),
+        ((0,), (((1, 1),),), (((1, 1, 1),), ((1, 1, 1, 1), (0, 0, 1, 1)))),
     ],
 )
-def test_contracted_features_are_their_jets_contracted(make, firsts, seconds, swinging):
+def test_contracted_features_are_their_jets_contracted(make, firsts, seconds, highers, swinging):
     problem, trial, _, _ = missed(make, 1e-2)
     rng = torch.Generator().manual_seed(3)
     waves = torch.randn(problem.inputs, 5, generator=rng, dtype=F64) if swinging else None
     features = Features(trial, problem.sample(40, seed=1), 21, rng, waves)
-    plan = DerivativePlan.from_requests(2, firsts, seconds)
+    plan = DerivativePlan.from_requests(2, firsts, seconds, highers)
     z = trial.inputs.jet(plan.seed(problem.sample(13, seed=2)), plan.weights)
     cotangents = [torch.randn(13, z.shape[1], generator=rng, dtype=F64) for _ in range(3)]
     cotangents[1][:, 1:] = 0.0
