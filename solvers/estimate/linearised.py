@@ -16,9 +16,10 @@ from torch import Tensor
 from sciml.ansatz import Trial
 from sciml.derivatives import AutogradSource
 from sciml.jacobian.graph import GraphLinearization, vjp
+from sciml.parts import Parts
 from sciml.problem import PDE
 from sciml.solvers.estimate.features import Features
-from sciml.solvers.terms.term import Parts, Term
+from sciml.solvers.terms.term import Term
 
 NUMBERS = 1 << 22  # of a jet of features that exist at a time
 POOL = 4  # candidates for each point
@@ -63,10 +64,10 @@ def rows_of(problem: PDE, trial: Trial, term: Term, count: int, seed: int, featu
             chosen = torch.multinomial(density.double().cpu(), min(count, len(x)), generator=rng).to(x.device)
             x, density = x[chosen], density[chosen][:, None]
     make = _by_jets if term.plan is not None else _by_autograd
-    return [
-        Rows(name, J, r, density if len(r) == len(x) else r.new_ones(len(r), 1))
-        for name, J, r in make(problem, trial, term, x, features)
-    ]
+    found = make(problem, trial, term, x, features)
+    if term.sums is not None:
+        found = [(name, term.sums.of(J), term.sums.of(r)) for name, J, r in found]
+    return [Rows(name, J, r, density if len(r) == len(x) else r.new_ones(len(r), 1)) for name, J, r in found]
 
 
 def _size(problem: PDE, trial: Trial, term: Term, x: Tensor) -> Tensor:
