@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from sciml.conditions import Condition, Data, Dirichlet, Initial, Neumann, Periodic, Robin
     from sciml.domains import Ball, Box, Disk, Interval, PointCloud, Polygon, TimeInterval
     from sciml.errors import ArgumentError, ArgumentTypeError, FileFormatError, SciMLError
+    from sciml.expressions.operators import curl, div, grad, laplacian
     from sciml.problem import PDE
     from sciml.solvers.solution import Solution, load
     from sciml.solvers.solve import solve
+    from sciml.spline import Spline
 
 __version__ = "0.1.0"
 
@@ -48,6 +50,12 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
     "Neumann",
     "Periodic",
     "Robin",
+    # derivatives of expressions
+    "curl",
+    "div",
+    "grad",
+    "laplacian",
+    "Spline",
     # what can go wrong
     "ArgumentError",
     "ArgumentTypeError",

@@ -19,6 +19,7 @@ from sciml.checks.effect import check_source_counts
 from sciml.checks.findings import refuse
 from sciml.conditions import BaseCondition, Initial, Periodic
 from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.expressions import evaluate_residual
 from sciml.field import Field
 from sciml.parts import parts_of
 from sciml.resourced import resourced
@@ -204,7 +205,9 @@ class PDE:
         Raises:
             ArgumentError: A term that is no tensor, has another number of rows than ``x``, or is empty.
         """
-        return parts_of(f"residual of {type(self).__name__}", self.residual(u, x), len(x))
+        return parts_of(
+            f"residual of {type(self).__name__}", evaluate_residual(self, self.residual, u, x), len(x)
+        )
 
     def component(self, condition: BaseCondition) -> int:
         """Index of the unknown that a condition applies to.

@@ -13,6 +13,7 @@ from sciml.conditions.base import BaseCondition, refuse_hard
 from sciml.conditions.places import Place, check_on, place_of
 from sciml.domains import Domain
 from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.expressions import evaluate_residual
 from sciml.field import Field
 from sciml.parts import Parts, parts_of
 
@@ -93,7 +94,8 @@ class Condition(BaseCondition):
         """
         assert self.residual is not None
         field = u if self.component is None else u[self.component]
-        out = self.residual(field, x, place.normal(x)) if self.wants_normal else self.residual(field, x)
+        normal = (place.normal(x),) if self.wants_normal else ()
+        out = evaluate_residual(self, self.residual, field, x, *normal)
         label = self.label
         named = parts_of(f"{label}: its residual", out, len(x), label, f"{label}_")
         return {k if k.startswith(label) else f"{label}_{k}": part for k, part in named.items()}
