@@ -11,7 +11,7 @@ from sciml.ansatz.blend import Part, Side
 from sciml.ansatz.faults import Fault, first_fault
 from sciml.ansatz.values import check_values
 from sciml.checks.probe import highest_order
-from sciml.conditions import Condition, Data, Dirichlet, Initial, Periodic
+from sciml.conditions import BaseCondition, Data, Dirichlet, Initial, Periodic
 from sciml.errors import ArgumentError
 from sciml.problem import PDE
 
@@ -31,8 +31,8 @@ class Ansatz:
 
     def __init__(self, problem: PDE):
         self.problem = problem
-        self.hard: list[Condition] = []
-        self.soft: list[Condition] = []
+        self.hard: list[BaseCondition] = []
+        self.soft: list[BaseCondition] = []
         self.notes: list[str] = []
         order = max(2, highest_order(problem))
         self._parts = [Part(problem.domain, order=order) for _ in problem.unknowns]
@@ -57,11 +57,14 @@ class Ansatz:
         """``B`` at ``x (n, d)``: ``(n, m)``."""
         return torch.cat([part.factor(x) for part in self._parts], dim=1)
 
-    def _try_hard(self, condition: Condition) -> bool:
+    def _try_hard(self, condition: BaseCondition) -> bool:
         """Take a condition into its unknown's part, where its kind and place allow it."""
         if condition.hard is False or isinstance(condition, Data):
             return False
         if isinstance(condition, Periodic):
+            if self.problem.axis_of(condition) not in self.problem.periodic_axes:
+                self._refuse(condition, "it is periodic in time, where an initial condition holds")
+                return False
             return True
         if isinstance(condition, Dirichlet):
             boundary = self.problem.domain.boundary(condition.on)
@@ -89,7 +92,7 @@ class Ansatz:
         while (fault := first_fault(part, self.problem.periodic_axes, known)) is not None:
             yield fault
 
-    def _soften(self, part: Part, condition: Condition, why: str) -> None:
+    def _soften(self, part: Part, condition: BaseCondition, why: str) -> None:
         self._refuse(condition, why)
         self.hard = [c for c in self.hard if c is not condition]
         self.soft.append(condition)
@@ -99,7 +102,7 @@ class Ansatz:
         if part.velocity is condition:
             part.velocity = None
 
-    def _refuse(self, condition: Condition, why: str) -> None:
+    def _refuse(self, condition: BaseCondition, why: str) -> None:
         if condition.hard:
             raise ArgumentError(
                 f"{condition.label}: hard=True needs what can be built in exactly, got this: {why}."

@@ -153,7 +153,7 @@ def _correct(
         return out
 
     fit, check = rows(points, 1), rows(max(200, points // 2), 2)
-    scales = _weights(terms, fit, weights, trial)
+    scales = _weights(terms, fit, weights)
     J, r = _stack(fit, scales)
     Jv, rv = _stack(check, scales)
     size = float(rv.norm())
@@ -186,9 +186,7 @@ def _waves(problem: PDE, trial: Trial, term: Term, weights: Mapping[str, float],
     return dominant_waves(z, function.residual() * x.new_tensor(size), seed)
 
 
-def _weights(
-    terms: Sequence[Term], rows: Sequence[Rows], given: Mapping[str, float], trial: Trial
-) -> dict[str, float]:
+def _weights(terms: Sequence[Term], rows: Sequence[Rows], given: Mapping[str, float]) -> dict[str, float]:
     """Weight of each part: as given for the equations; conditions get the same mean squared row, as in training."""
     trace: dict[str, float] = {}
     for row in rows:
@@ -197,10 +195,10 @@ def _weights(
     first = list(terms[0].parts)
     out = {name: given.get(name, 1.0) for name in first}
     equation = sum(out[name] * trace[name] for name in first) / len(first)
-    own = {c.label: c.weight for c in trial.ansatz.soft}
+    own = {name: term.weight for term in terms for name in term.parts}
     for name in trace:
         if name not in out:
-            out[name] = own.get(name.split("#")[0], 1.0) * equation / max(trace[name], 1e-300)
+            out[name] = own[name] * equation / max(trace[name], 1e-300)
     return out
 
 
