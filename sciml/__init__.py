@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sciml.problem import PDE
     from sciml.solvers.solution import Solution, load
     from sciml.solvers.solve import solve
+    from sciml.unknown import Unknown
 
 __version__ = "0.1.0"
 
@@ -34,6 +35,7 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
     # state a problem
     "check",
     "PDE",
+    "Unknown",
     "Ball",
     "Box",
     "Disk",

@@ -9,7 +9,8 @@ A ``value`` is a number or a function of all coordinates, ``(n, d) -> (n, 1)``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,9 +19,11 @@ import torch
 from torch import Tensor
 
 from sciml import arguments as arguments
+from sciml.csv_columns import read_columns
 from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.unknown import Coefficient, Unknown
 
-Value = float | Callable[[Tensor], Tensor]
+Value = float | Callable[[Tensor], Tensor] | Unknown
 
 
 def evaluate(value: Value, x: Tensor, what: str) -> Tensor:
@@ -38,6 +41,8 @@ def evaluate(value: Value, x: Tensor, what: str) -> Tensor:
         ArgumentError: The function raises, or returns another shape.
         ArgumentTypeError: The function returns no real numbers.
     """
+    if isinstance(value, Coefficient):
+        return value.at(x)
     if not callable(value):
         return torch.full_like(x[:, :1], float(value))
     out = _as_tensor(_call(value, x, what), x, what)
@@ -135,11 +140,12 @@ def _settle(condition: Condition, *keys: str) -> None:
             raise ArgumentTypeError(
                 f"{what} needs a number or a function of the coordinates, got the class {value.__name__}."
             )
-        if callable(value):
+        if callable(value) or isinstance(value, (Unknown, Coefficient)):
             continue
         if getattr(value, "requires_grad", False):
             raise ArgumentTypeError(
-                f"{what} needs a fixed number, got a tensor that requires grad: a solve trains the network alone."
+                f"{what} needs a fixed number, a sciml.Unknown or a function of the coordinates, got a tensor that requires "
+                "grad: what is computed from an Unknown goes into a function."
             )
         try:
             number = arguments.number(what, value)
@@ -201,7 +207,7 @@ class Robin(Condition):
     def __post_init__(self) -> None:
         super().__post_init__()
         _settle(self, "alpha", "beta", "value")
-        if self.alpha == 0 and self.beta == 0:
+        if all(isinstance(v, float) and v == 0 for v in (self.alpha, self.beta)):
             raise ArgumentError(
                 "Robin alpha and beta need not both be 0, got a condition without the unknown."
             )
@@ -257,10 +263,13 @@ class Data(Condition):
     Args:
         points: ``(n, d)``.
         values: ``(n,)`` or ``(n, 1)``, finite. Both are copied.
+        noise: Standard deviation of the values, above 0: one number, ``(n,)`` or ``(n, 1)``. None where it is not known:
+            it is estimated where it is needed.
     """
 
     points: Any = None
     values: Any = None
+    noise: Any = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -283,6 +292,37 @@ class Data(Condition):
             )
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "values", values)
+        if self.noise is not None:
+            object.__setattr__(self, "noise", _deviations(self.noise, len(points)))
+
+    @classmethod
+    def from_csv(
+        cls,
+        path: str | os.PathLike,
+        coordinates: Sequence[str],
+        values: str,
+        *,
+        noise: str | float | None = None,
+        **options: Any,
+    ) -> Data:
+        """Measurements from a file of comma-separated columns with a first row of names.
+
+        Args:
+            path: The file.
+            coordinates: Names of the columns with the coordinates, in the order of the domain.
+            values: Name of the column with the values.
+            noise: Name of the column with their standard deviations, one number for all, or None.
+            options: As for ``Data``: component, weight, name.
+
+        Raises:
+            ArgumentError: The file cannot be read, lacks a column, or holds something else than numbers.
+        """
+        columns = [coordinates] if isinstance(coordinates, str) else list(coordinates)
+        asked = [*columns, values, *([noise] if isinstance(noise, str) else [])]
+        table = read_columns(path, asked)
+        points = np.stack([table[name] for name in columns], axis=1)
+        deviations = table[noise] if isinstance(noise, str) else noise
+        return cls(points, table[values], deviations, **options)
 
 
 def _table(argument: str, value: Any) -> Tensor:
@@ -304,6 +344,20 @@ def _table(argument: str, value: Any) -> Tensor:
     if not bool(torch.isfinite(table).all()):
         raise ArgumentError(f"{argument} needs finite numbers, got nan or infinity.")
     return table
+
+
+def _deviations(noise: Any, n: int) -> Tensor:
+    """Standard deviations, ``(n, 1)``."""
+    table = _table("Data noise", noise)
+    if table.shape not in ((), (1,), (n,), (n, 1)):
+        raise ArgumentError(
+            f"Data noise needs one number or one a value, shape ({n},), got shape {tuple(table.shape)}."
+        )
+    if not bool((table > 0).all()):
+        raise ArgumentError(
+            f"Data noise needs standard deviations above 0, got {float(table.min())!r}; None where it is not known."
+        )
+    return table.reshape(-1, 1).expand(n, 1).clone()
 
 
 def _entry(array: np.ndarray) -> str:

@@ -24,34 +24,49 @@ class Block:
         records: What each layer saw in the forward pass.
         cotangents: Derivative of each point's residual by each layer's output jet, ``(n, C, o)``.
         scale: Factor on every row.
+        extra: Columns of K numbers besides the layers', ``(n, K)``; they stand behind the layers' columns.
     """
 
-    def __init__(self, records: Sequence[Record], cotangents: Sequence[Tensor], scale: float):
+    def __init__(
+        self,
+        records: Sequence[Record],
+        cotangents: Sequence[Tensor],
+        scale: float,
+        extra: Tensor | None = None,
+    ):
         self.parts = [
             (r.layer, r.z_in.detach(), g * scale, r.weights) for r, g in zip(records, cotangents, strict=True)
         ]
         self.rows = self.parts[0][1].shape[0]
+        self.extra = None if extra is None else extra * scale
 
     def fill(self, out: Tensor, spans: Sequence[slice]) -> None:
         """Write the rows into ``out (n, P)``; ``spans`` holds the columns of each layer."""
         for (layer, z, g, weights), span in zip(self.parts, spans, strict=True):
             out[:, span] = layer.jacobian(z, g, weights)
+        if self.extra is not None:
+            out[:, out.shape[1] - self.extra.shape[1] :] = self.extra
 
     def mv(self, v: Tensor, spans: Sequence[slice]) -> Tensor:
         """``J v`` for these rows, ``(n,)``."""
         total = v.new_zeros(self.rows)
         for (layer, z, g, weights), span in zip(self.parts, spans, strict=True):
             total += (layer.tangent(z, v[span], weights) * g).sum((1, 2))
+        if self.extra is not None:
+            total += self.extra @ v[len(v) - self.extra.shape[1] :]
         return total
 
     def rmv(self, w: Tensor, out: Tensor, spans: Sequence[slice]) -> None:
         """Add ``Jᵀ w`` of these rows to ``out (P,)``."""
         for (layer, z, g, weights), span in zip(self.parts, spans, strict=True):
             out[span] += layer.cotangent(z, g * w[:, None, None], weights)
+        if self.extra is not None:
+            out[len(out) - self.extra.shape[1] :] += self.extra.T @ w
 
     def columns(self) -> int:
         """Number of parameters ``P``."""
-        return sum(p.numel() for layer, *_ in self.parts for p in layer.parameters())
+        own = sum(p.numel() for layer, *_ in self.parts for p in layer.parameters())
+        return own if self.extra is None else own + self.extra.shape[1]
 
 
 class TapeLinearization:
@@ -102,6 +117,12 @@ class TapeLinearization:
                 if low < high:
                     part = layer.jacobian(z, g, weights)[:, low - span.start : high - span.start]
                     out[row : row + block.rows, low - start : high - start] = part
+            if block.extra is not None:
+                first = self.shape[1] - block.extra.shape[1]
+                low, high = max(first, start), max(first, stop)
+                out[row : row + block.rows, low - start : high - start] = block.extra[
+                    :, low - first : high - first
+                ]
             row += block.rows
         return out
 
@@ -142,6 +163,10 @@ class TapeLinearization:
             for first in range(0, outputs, step):
                 rows = torch.cat([layer.jacobian(z, g[..., first : first + step], w) for _, z, g, w in parts])
                 total.addmm_(rows, rows.T)
+        extra = [block.extra for block in self._blocks if block.extra is not None]
+        if extra:
+            rows = torch.cat(extra)
+            total.addmm_(rows, rows.T)
         return total
 
     @torch.no_grad()
@@ -151,11 +176,10 @@ class TapeLinearization:
             return self._dense.square().sum(1)
         parts = []
         for block in self._blocks:
-            parts.append(
-                torch.stack([layer.jacobian(z, g, w).square().sum(1) for layer, z, g, w in block.parts]).sum(
-                    0
-                )
-            )
+            own = [layer.jacobian(z, g, w).square().sum(1) for layer, z, g, w in block.parts]
+            if block.extra is not None:
+                own.append(block.extra.square().sum(1))
+            parts.append(torch.stack(own).sum(0))
         return torch.cat(parts)
 
 

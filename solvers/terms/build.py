@@ -9,6 +9,7 @@ from sciml.ansatz import Trial
 from sciml.conditions import Condition, Data, Dirichlet, Initial, Neumann, Periodic, Robin, evaluate
 from sciml.field import Field
 from sciml.problem import PDE
+from sciml.solvers.terms.measured import sureness
 from sciml.solvers.terms.term import Parts, Term
 
 
@@ -36,13 +37,17 @@ def _condition_term(problem: PDE, condition: Condition, label: str, count: int) 
         j = slice(index, index + 1)
     domain = problem.domain
     if isinstance(condition, Data):
-        points, values = condition.points, condition.values
+        points, values, sure = condition.points, condition.values, sureness(condition)
 
         def measured(u: Field, x: Tensor) -> Parts:
             rows = _rows_of(x, points)
-            return {label: u.value[:, j] - values.to(x)[rows]}
+            misfit = u.value[:, j] - values.to(x)[rows]
+            return {label: misfit if sure is None else misfit * sure.to(x)[rows]}
 
-        return Term(label, measured, lambda n, seed: points[:n] if n < len(points) else points, len(points))
+        def draw(n: int, seed: int) -> Tensor:
+            return points[:n] if n < len(points) else points
+
+        return Term(label, measured, draw, len(points), data=condition)
     if isinstance(condition, Periodic):
         return _periodic_term(problem, condition, label, count)
     if isinstance(condition, Initial):
