@@ -23,6 +23,7 @@ from sciml.solvers.training.progress import ProgressBar
 from sciml.solvers.training.residual_system import ResidualSystem
 from sciml.solvers.training.run_state import Callback, Limits
 from sciml.solvers.training.scales import rescale
+from sciml.unknown import Coefficient
 
 TOLERANCE = 1e-8  # relative held-out residual at which a solve counts as converged
 MAX_TIME = 60.0  # seconds, so that a first try always comes back
@@ -90,6 +91,7 @@ def training_system(
     measure: bool = False,
     weights: Mapping[str, float] | None = None,
     check: bool = True,
+    coefficients: Sequence[Coefficient] = (),
 ) -> ResidualSystem:
     """The residual system to train on, with the first points drawn.
 
@@ -101,11 +103,14 @@ def training_system(
         measure: Whether to measure the sizes of unknowns and equations.
         weights: Of the equations, where they are known instead.
         check: Whether to look for rows that mix points; it is done in the sizes that were measured.
+        coefficients: Of the trial function's problem, to be trained with the network.
     """
     parameters = sum(p.numel() for p in trial.network.parameters() if p.requires_grad)
     count = settings.points or max(default_points(settings.problem, parameters), at_least)
     boundary = max(40, count // 4)
-    system = ResidualSystem(settings.problem, trial, count, boundary, seed=settings.seed, check=False)
+    system = ResidualSystem(
+        trial.problem, trial, count, boundary, seed=settings.seed, check=False, coefficients=coefficients
+    )
     sizes = rescale(system) if measure else None
     equations = {name: w for name, w in (weights or {}).items() if name in system.points.terms[0].parts}
     if any(w != 1.0 for w in equations.values()):
@@ -170,7 +175,9 @@ def report_of(run: Run, outcome: str, optimizer: Any, parameters: int, *, estima
         parameters: Trained numbers.
         estimate: Whether to estimate the error, in a tenth of the run's time.
     """
-    found = _estimated(run) if estimate and outcome not in ("interrupted", "diverged") else None
+    # a correction would fit the noise: what a fit is off by comes from its posterior
+    estimate = estimate and outcome not in ("interrupted", "diverged") and not run.system.points.measured
+    found = _estimated(run) if estimate else None
     notes = [*run.system.notes, *run.notes]
     if found is not None and found.value is None:
         notes.append(f"the error could not be estimated: {found.reason}.")
@@ -204,7 +211,9 @@ def _estimated(run: Run) -> ErrorEstimate | None:
     """The error of what a run ended with; None where the problem's own code fails at the correction's points."""
     seconds = max(ESTIMATE_LAST, ESTIMATE_SHARE * run.seconds_before)
     try:
-        return estimate_error(run.problem, run.system.trial, run.system.points.weights, seconds=seconds)
+        return estimate_error(
+            run.system.trial.problem, run.system.trial, run.system.points.weights, seconds=seconds
+        )
     except (SciMLError, ArithmeticError, RuntimeError) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         run.notes.append(f"the error could not be estimated: {reason}")
