@@ -146,7 +146,10 @@ def _correct(
     size = float(rv.norm())
     if size == 0.0 or not bool(torch.isfinite(J).all() and torch.isfinite(r).all()):
         return _Correction(
-            features, J.new_zeros(features.count, problem.outputs), 0.0 if size == 0.0 else 1.0, points
+            features,
+            J.new_zeros(features.count, problem.outputs).to(like),
+            0.0 if size == 0.0 else 1.0,
+            points,
         )
     columns = J.norm(dim=0).clamp(min=1e-300)
     Q, R = torch.linalg.qr(J / columns)
@@ -158,7 +161,7 @@ def _correct(
     k = int(left.argmin())
     w = (candidates[:, k] / columns).reshape(problem.outputs, -1).T
     if float(left[k]) >= 1.0:
-        return _Correction(features, torch.zeros_like(w), 1.0, points)
+        return _Correction(features, torch.zeros_like(w).to(like), 1.0, points)
     return _Correction(features, w.to(like), float(left[k]), points)
 
 

@@ -40,6 +40,7 @@ OVERFIT = 4.0  # held-out loss over training loss from which more points are ask
 GROWTH = 1.5
 STALL_LOOKS = 12  # looks without progress before the end
 FIRST_ORDER_STALL = 50
+ALMOST_NOTHING = 1e-10  # relative residual of a problem of which its conditions leave rounding only
 CANCELLED = 1e-5  # of what cancels in the equations: a relative residual is relative to that at least
 ESTIMATE_LOOKS = 5  # after so many looks an error is estimated anew in any case
 ESTIMATE_SHARE = 0.1  # of a run's time that estimates may take
@@ -68,6 +69,7 @@ class Run:
         best_theta: The parameters of the lowest held-out loss; None before the first look.
         counters: What the decisions depend on.
         scale: Residual of the trial function without a network; residuals are reported relative to it.
+        solved: Whether rounding is all that the conditions leave of the equation.
         silent: That residual relative to ``scale``: 1, or less where rounding is all that is left of it.
         history: A row of numbers a look.
         notes: What a user should know.
@@ -303,13 +305,15 @@ class Run:
         return self.theta if self.best_theta is None else self.best_theta
 
     def jump(self, theta: Tensor) -> str:
-        """One step to a ``theta`` that a closed form gave, in the place of ``run``."""
+        """One step to a ``theta`` that a closed form gave, in the place of ``run``: converged where within ``tol``."""
         self._start = time.perf_counter()
         self._count(step=1)
         self.begin(theta)
         held, _ = self._measure(None)
         self.seconds_before += time.perf_counter() - self._start
-        return "converged" if math.isfinite(held) else "diverged"
+        if not math.isfinite(held):
+            return "diverged"
+        return "converged" if self.solved or self.relative(held) <= self.limits.tol else "stalled"
 
     def _final(self, outcome: str) -> Tensor:
         if self.best_theta is not None and (outcome == "diverged" or self.counters.best < math.inf):
@@ -331,6 +335,9 @@ class Run:
         held = self.held_out.silent_value()
         silent = math.sqrt(2.0 * held) if math.isfinite(held) else 0.0
         scale = max(silent, CANCELLED * self.held_out.size_of_terms())
+        self.solved = math.isfinite(held) and silent <= self.held_out.rounding()
+        if self.solved:  # also where every derivative of the exact part is zero but for rounding
+            scale = max(scale, silent / ALMOST_NOTHING)
         if scale == 0 and not math.isfinite(held):  # measure against the start
             start = self.held_out.value(self.theta)
             scale = math.sqrt(2.0 * start) if math.isfinite(start) else 1.0
@@ -342,7 +349,7 @@ class Run:
 
     def _solved_by_conditions(self) -> Tensor | None:
         """Parameters of a zero network, where nothing is left for one to solve."""
-        return self.system.silent_theta() if self.silent <= self.limits.tol else None
+        return self.system.silent_theta() if self.solved or self.silent <= self.limits.tol else None
 
 
 def _name_of(callback: Callback) -> str:

@@ -18,6 +18,7 @@ from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
 from sciml.solvers.report import Report
 from sciml.solvers.training.defaults import default_method, default_points, most_points
 from sciml.solvers.training.interrupt import Interruption
+from sciml.solvers.training.least_squares import CLOSED_FORM
 from sciml.solvers.training.loop import ESTIMATE_LEAST, ESTIMATE_SHARE, Run, System
 from sciml.solvers.training.progress import ProgressBar
 from sciml.solvers.training.residual_system import ResidualSystem
@@ -193,7 +194,7 @@ def report_of(run: Run, outcome: str, optimizer: Any, parameters: int, *, estima
         threads=torch.get_num_threads(),
         weights=dict(run.system.points.weights),
         hard=[condition.label for condition in trial.ansatz.hard],
-        notes=[*notes, *_advice(run, outcome)],
+        notes=[*notes, *_advice(run, outcome, optimizer)],
         seed=run.seed,
         dtype=str(run.theta.dtype).removeprefix("torch."),
     )
@@ -220,7 +221,7 @@ def _by_accuracy(outcome: str, found: ErrorEstimate, accuracy: float) -> tuple[s
     return "stalled", [f"the accuracy of {accuracy:g} was not reached: {why}."]
 
 
-def _advice(run: Run, outcome: str) -> list[str]:
+def _advice(run: Run, outcome: str, optimizer: Any) -> list[str]:
     if outcome == "diverged":
         return [
             "the loss stopped being finite; the last good state is kept. Try dtype=torch.float64, a smaller network, "
@@ -231,6 +232,6 @@ def _advice(run: Run, outcome: str) -> list[str]:
             f"stopped after {run.limits.max_time:g} s: max_time=... gives more, and the solution's network as the model of "
             "another solve goes on from here."
         ]
-    if outcome == "stalled":
+    if outcome == "stalled" and optimizer != CLOSED_FORM:
         return ["no more progress: a wider network, a larger first-layer scale or more points may help."]
     return []
