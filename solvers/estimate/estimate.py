@@ -31,6 +31,7 @@ from sciml.solvers.terms.build import build_terms
 from sciml.solvers.terms.term import Term
 
 LEVELS = ((100, 500), (200, 1000), (400, 2000), (700, 3500))  # features and points
+FLOPS, JETS = 2e10, 4e-4  # multiplications and additions a second; seconds for the jets of a function
 GROWTH = 4.0  # of the time from one level to the next
 AUTOGRAD_LEVELS = ((100, 300),)  # where a row of the Jacobian is a backward pass through nested derivatives
 ENOUGH = 0.3  # of the residual left: the estimate is right within some per cent
@@ -52,7 +53,7 @@ class ErrorEstimate:
         drop: Share of the residual that the correction leaves on fresh points: near 0 the estimate is sharp, near 1 it is a
             guess from a small part.
         features, points: Size of the least-squares problem.
-        seconds: What it took.
+        seconds, work: What it took, and what it was counted as.
         correction: Maps points ``(n, d)`` of the network's dtype to what the solution should be moved by, ``(n, m)``.
     """
 
@@ -63,6 +64,7 @@ class ErrorEstimate:
     features: int
     points: int
     seconds: float
+    work: float
     correction: Callable[[Tensor], Tensor] = field(repr=False, compare=False)
 
     def __str__(self) -> str:
@@ -75,6 +77,7 @@ def estimate_error(
     weights: Mapping[str, float] | None = None,
     *,
     seconds: float = 3.0,
+    work: float = math.inf,
     seed: int = 0,
 ) -> ErrorEstimate:
     """Estimate the relative L2 error of a trained trial function.
@@ -85,6 +88,7 @@ def estimate_error(
         weights: Weight of each equation in the loss, by the name of its part; 1 unless given. Conditions that are penalty
             terms are balanced against the equations anew.
         seconds: What it may take: the next level is entered where much of the residual is left and the time allows it.
+        work: The same as counted work (``level_work``), which does not depend on the clock.
         seed: Of features and points.
 
     Returns:
@@ -98,15 +102,27 @@ def estimate_error(
             term.record(trial, problem, like)
         levels = LEVELS if all(term.plan is not None for term in terms) else AUTOGRAD_LEVELS
         best: _Correction | None = None
-        for count, points in levels:
+        done = 0.0
+        for k, (count, points) in enumerate(levels):
             start = time.perf_counter()
             found = _correct(problem, trial, terms, count, points, weights or {}, SEED + seed)
             now = time.perf_counter()
             best = found if best is None or found.drop < best.drop else best
-            if best.drop <= ENOUGH or now - began + GROWTH * (now - start) > seconds:
+            done += level_work(problem, count, points)
+            following = level_work(problem, *levels[k + 1]) if k + 1 < len(levels) else 0.0
+            if best.drop <= ENOUGH or done + following > work:
+                break
+            if now - began + GROWTH * (now - start) > seconds:
                 break
         assert best is not None
-        return _judge(problem, trial, best, time.perf_counter() - began)
+        return _judge(problem, trial, best, time.perf_counter() - began, done)
+
+
+def level_work(problem: PDE, features: int, points: int) -> float:
+    """Seconds that a correction in so many functions takes on a usual core, as counted, not as measured."""
+    columns = features * problem.outputs
+    algebra = 6.0 * points * problem.outputs * columns**2
+    return algebra / FLOPS + JETS * columns * (1.0 + problem.domain.dim / 4.0)
 
 
 @dataclass(frozen=True)
@@ -193,7 +209,7 @@ def _stack(rows: list[Rows], weights: Mapping[str, float]) -> tuple[Tensor, Tens
     return torch.cat(J), torch.cat(r)
 
 
-def _judge(problem: PDE, trial: Trial, found: _Correction, seconds: float) -> ErrorEstimate:
+def _judge(problem: PDE, trial: Trial, found: _Correction, seconds: float, work: float) -> ErrorEstimate:
     def correction(x: Tensor) -> Tensor:
         with torch.no_grad():
             change = found.features.values(x) @ found.w
@@ -217,5 +233,5 @@ def _judge(problem: PDE, trial: Trial, found: _Correction, seconds: float) -> Er
             if float(whole.norm()) > 0.0:
                 unknowns[name] = amplified * float(part.norm() / whole.norm())
     return ErrorEstimate(
-        value, reason, unknowns, found.drop, found.features.count, found.points, seconds, correction
+        value, reason, unknowns, found.drop, found.features.count, found.points, seconds, work, correction
     )

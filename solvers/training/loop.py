@@ -16,8 +16,9 @@ from sciml.optim import StepMethod, iterate
 from sciml.optim.iterate import Iteration
 from sciml.problem import PDE
 from sciml.solvers.comparison import comparison, has_answer, relative_error
-from sciml.solvers.estimate.estimate import estimate_error
+from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
 from sciml.solvers.training.adapted_system import AdaptedSystem
+from sciml.solvers.training.defaults import FLOPS
 from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.residual_system import ResidualSystem
 from sciml.solvers.training.run_state import (
@@ -43,8 +44,9 @@ FIRST_ORDER_STALL = 50
 ALMOST_NOTHING = 1e-10  # relative residual of a problem of which its conditions leave rounding only
 CANCELLED = 1e-5  # of what cancels in the equations: a relative residual is relative to that at least
 ESTIMATE_LOOKS = 5  # after so many looks an error is estimated anew in any case
-ESTIMATE_SHARE = 0.1  # of a run's time that estimates may take
-ESTIMATE_LEAST = 0.1  # seconds that one always may
+ESTIMATE_SHARE = 0.1  # of a run's counted work that estimates may take
+ESTIMATE_LEAST = 0.1  # that one always may
+STEP_WORK = 0.01  # seconds of a step besides its linear algebra, on a usual core
 PROGRESS = 0.97  # held-out loss must fall below this share of its best to count as progress
 
 
@@ -264,13 +266,30 @@ class Run:
         estimates = self.estimates
         looks = len(self.history)
         due = held <= 0.25 * estimates.held or looks >= estimates.look + ESTIMATE_LOOKS
-        if not due or estimates.seconds > ESTIMATE_SHARE * self._elapsed() + ESTIMATE_LEAST:
+        if not due or estimates.work > ESTIMATE_SHARE * self.work() + ESTIMATE_LEAST:
             return False
-        allowed = max(ESTIMATE_LEAST, ESTIMATE_SHARE * self._elapsed())
-        found = estimate_error(self.problem, self.system.trial, self.system.points.weights, seconds=allowed)
-        self.estimates = Estimates(held, looks, estimates.seconds + found.seconds)
+        found = self.estimate()
+        self.estimates = Estimates(held, looks, estimates.work + found.work)
         self.history[-1]["estimate"] = math.nan if found.value is None else found.value
         return found.value is not None and found.value <= accuracy
+
+    def estimate(self, seconds: float = math.inf) -> ErrorEstimate:
+        """The error of what the trial function holds, estimated in a tenth of the run's counted work."""
+        weights, work = self.system.points.weights, max(ESTIMATE_LEAST, ESTIMATE_SHARE * self.work())
+        return estimate_error(self.problem, self.system.trial, weights, seconds=seconds, work=work)
+
+    def work(self) -> float:
+        """Seconds that the steps so far take on a usual core, as counted and not by the clock."""
+        total, before = 0.0, 0.0
+        columns = sum(self.system.points.terms[0].parts.values())
+        P = float(self.theta.numel())
+        for row in self.history:
+            M = columns * row["points"]
+            small = min(P, M)
+            one = STEP_WORK + (2.0 * P * M * small + small**3 / 3.0) / FLOPS
+            total += (row["step"] - before) * (one if self.method.second_order else STEP_WORK)
+            before = row["step"]
+        return total
 
     def _consider_points(self, held: float, loss: float) -> None:
         count = self.system.points.count

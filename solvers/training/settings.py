@@ -14,12 +14,12 @@ from sciml.ansatz import Trial
 from sciml.arguments import integer, number, positive
 from sciml.errors import ArgumentTypeError, SciMLError
 from sciml.problem import PDE
-from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
+from sciml.solvers.estimate.estimate import ErrorEstimate
 from sciml.solvers.report import Report
 from sciml.solvers.training.defaults import default_method, default_points, most_points
 from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.least_squares import CLOSED_FORM
-from sciml.solvers.training.loop import ESTIMATE_LEAST, ESTIMATE_SHARE, Run, System
+from sciml.solvers.training.loop import ESTIMATE_SHARE, Run, System
 from sciml.solvers.training.progress import ProgressBar
 from sciml.solvers.training.residual_system import ResidualSystem
 from sciml.solvers.training.run_state import Callback, Limits
@@ -202,9 +202,10 @@ def report_of(run: Run, outcome: str, optimizer: Any, parameters: int, *, estima
 
 def _estimated(run: Run) -> ErrorEstimate | None:
     """The error of what a run ended with; None where the problem's own code fails at the correction's points."""
-    seconds = max(ESTIMATE_LEAST, ESTIMATE_SHARE * run.seconds_before)
+    # the clock counts where it has ended the run anyway
+    late = run.seconds_before >= run.limits.max_time
     try:
-        return estimate_error(run.problem, run.system.trial, run.system.points.weights, seconds=seconds)
+        return run.estimate(ESTIMATE_SHARE * run.seconds_before if late else math.inf)
     except (SciMLError, ArithmeticError, RuntimeError) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         run.notes.append(f"the error could not be estimated: {reason}")
