@@ -92,6 +92,10 @@ class AdaptedSystem(AdaptedProblem):
         """See ``ResidualSystem.size_of_terms``."""
         return self.inner.size_of_terms()
 
+    def rounding(self) -> float:
+        """See ``ResidualSystem.rounding``."""
+        return self.inner.rounding()
+
     def balance(self, theta: Tensor) -> None:
         """See ``ResidualSystem.balance``."""
         self.inner.balance(self.variables(theta))

@@ -21,6 +21,7 @@ from sciml.unknown import Coefficient
 
 SAMPLE = 64  # points at which the size of the equations' terms is measured
 PERTURBATION = 1e-4  # relative
+ROUNDINGS = 100.0  # units of rounding that a residual may hold where nothing else is left of it
 MIXING = 1e-3  # J v against a difference quotient: relative disagreement from which a residual counts as not pointwise
 
 
@@ -180,12 +181,24 @@ class ResidualSystem:
         By how much the residual changes when each derivative in it is off by a known relative error. Rounding alone leaves a
         residual of some 1e-16 of it.
         """
+        return self._sensitivity(None)
+
+    def rounding(self) -> float:
+        """What rounding in the values of the exact part leaves of the residual, at most, where the network is zero."""
+        domain = self.problem.domain
+        lengths = (domain.upper - domain.lower).clamp(min=1e-300).tolist()
+        eps = torch.finfo(self.points.like.dtype).eps
+        return ROUNDINGS * eps * self._sensitivity(lengths)
+
+    def _sensitivity(self, lengths: Sequence[float] | None) -> float:
+        """Change of the residual by a relative error in each derivative, where the network is zero."""
         term = self.points.terms[0]
         x, scales = term.x[:SAMPLE], self.points.scales(term)
         source = AutogradSource(self.trial.ansatz.offset, x)
         try:
             exact = term.function(self.problem.field(DetachedSource(source)), x)
-            off = term.function(self.problem.field(PerturbedSource(source, PERTURBATION)), x)
+            perturbed = PerturbedSource(source, PERTURBATION, lengths)
+            off = term.function(self.problem.field(perturbed), x)
         except (RuntimeError, ArithmeticError):  # a residual that must not meet such values
             return 0.0
         rows = len(term.x) / len(x)

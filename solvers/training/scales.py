@@ -76,7 +76,8 @@ def measure_scales(system: ResidualSystem) -> Scales | None:
     head = system.head
     if not 0 < head.start < head.stop or any(not p.requires_grad for p in network.parameters()):
         return None
-    if math.sqrt(2.0 * system.silent_value()) <= ROUNDING * system.size_of_terms():
+    silent_residual = math.sqrt(2.0 * system.silent_value())
+    if silent_residual <= max(ROUNDING * system.size_of_terms(), system.rounding()):
         return None  # the conditions solve the equation: what is left has no size
     kept = system.theta
     silent = kept.clone()

@@ -14,10 +14,11 @@ from sciml.ansatz import Trial
 from sciml.arguments import integer, number, positive
 from sciml.errors import ArgumentTypeError, SciMLError
 from sciml.problem import PDE
-from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
+from sciml.solvers.estimate.estimate import ErrorEstimate
 from sciml.solvers.report import Report
 from sciml.solvers.training.defaults import default_method, default_points, most_points
 from sciml.solvers.training.interrupt import Interruption
+from sciml.solvers.training.least_squares import CLOSED_FORM
 from sciml.solvers.training.loop import ESTIMATE_SHARE, Run, System
 from sciml.solvers.training.progress import ProgressBar
 from sciml.solvers.training.residual_system import ResidualSystem
@@ -201,7 +202,7 @@ def report_of(run: Run, outcome: str, optimizer: Any, parameters: int, *, estima
         threads=torch.get_num_threads(),
         weights=dict(run.system.points.weights),
         hard=[condition.label for condition in trial.ansatz.hard],
-        notes=[*notes, *_advice(run, outcome)],
+        notes=[*notes, *_advice(run, outcome, optimizer)],
         seed=run.seed,
         dtype=str(run.theta.dtype).removeprefix("torch."),
     )
@@ -209,11 +210,11 @@ def report_of(run: Run, outcome: str, optimizer: Any, parameters: int, *, estima
 
 def _estimated(run: Run) -> ErrorEstimate | None:
     """The error of what a run ended with; None where the problem's own code fails at the correction's points."""
-    seconds = max(ESTIMATE_LAST, ESTIMATE_SHARE * run.seconds_before)
+    # the clock counts where it has ended the run anyway
+    late = run.seconds_before >= run.limits.max_time
+    seconds = max(ESTIMATE_LAST, ESTIMATE_SHARE * run.seconds_before) if late else math.inf
     try:
-        return estimate_error(
-            run.system.trial.problem, run.system.trial, run.system.points.weights, seconds=seconds
-        )
+        return run.estimate(ESTIMATE_LAST, seconds)
     except (SciMLError, ArithmeticError, RuntimeError) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         run.notes.append(f"the error could not be estimated: {reason}")
@@ -230,7 +231,7 @@ def _by_accuracy(outcome: str, found: ErrorEstimate, accuracy: float) -> tuple[s
     return "stalled", [f"the accuracy of {accuracy:g} was not reached: {why}."]
 
 
-def _advice(run: Run, outcome: str) -> list[str]:
+def _advice(run: Run, outcome: str, optimizer: Any) -> list[str]:
     if outcome == "diverged":
         return [
             "the loss stopped being finite; the last good state is kept. Try dtype=torch.float64, a smaller network, "
@@ -241,6 +242,6 @@ def _advice(run: Run, outcome: str) -> list[str]:
             f"stopped after {run.limits.max_time:g} s: max_time=... gives more, and the solution's network as the model of "
             "another solve goes on from here."
         ]
-    if outcome == "stalled":
+    if outcome == "stalled" and optimizer != CLOSED_FORM:
         return ["no more progress: a wider network, a larger first-layer scale or more points may help."]
     return []
