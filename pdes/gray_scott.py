@@ -17,12 +17,12 @@ from sciml.pdes.parameters import check_float
 from sciml.pdes.references.spectral import cosine_galerkin, cosine_values
 from sciml.problem import PDE, Reference
 
-DU, DV, DURATION, HALF, WIDTH = 2e-5, 1e-5, 200.0, 0.5, 0.05
+DU, DV, DURATION, HALF, WIDTH = 2e-5, 1e-5, 200.0, 0.25, 0.05
 
 
 @dataclass(frozen=True, repr=False)
 class GrayScott(PDE):
-    """``u_t = 2e-5 u_xx - u v² + F (1 - u) + f``, ``v_t = 1e-5 v_xx + u v² - (F + k) v``, x in ``[-½, ½]``, periodic.
+    """``u_t = 2e-5 u_xx - u v² + F (1 - u) + f``, ``v_t = 1e-5 v_xx + u v² - (F + k) v``, x in [-¼, ¼]``, periodic.
 
     u is a food, v what lives on it. One pulse of v starts in the middle of fresh food, ``u = 1 - b/2``,
     ``v = b/4`` with ``b = exp(-(x/0.05)²)``. On ``t in [0, 200]`` it eats, splits in two, and the halves move
@@ -88,8 +88,8 @@ def _pulse(x: Tensor) -> Tensor:
 
 @lru_cache(maxsize=4)
 def _series(feed: float, kill: float, steps: int = 2000) -> np.ndarray:
-    """Coefficients of ``cos(kπy)`` at 101 times, ``(101, 2, K)``, ``y = 2x``; the solution is even in y."""
-    waves = (np.pi * np.arange(256) / HALF) ** 2
+    """Coefficients of ``cos(kπy)`` at 101 times, ``(101, 2, K)``, ``y = 4x``; the solution is even in y."""
+    waves = (np.pi * np.arange(128) / HALF) ** 2
 
     def start(y: np.ndarray) -> np.ndarray:
         bell = np.exp(-((HALF * y / WIDTH) ** 2))

@@ -30,8 +30,9 @@ class HJB(PDE):
     ``u = -ln E[2 / (1 + |x + √(2t) Z|²)]`` with Z normal. The usual problem is posed on all of space and asks
     for ``u(0)`` alone; here the values on the sphere ``|x| = 4`` are given, which are functions of time, and
     the error is over the ball. ``sample`` draws the radius uniformly: of points uniform in the volume of 20
-    dimensions hardly any see the middle. The residual is that of the equation as it stands: Δu is of the
-    size of ``dim/4``, everything is smooth at the middle.
+    dimensions hardly any see the middle. There the start's low cost is gone after ``t = 1/(2 dim)``, which a
+    solve has to resolve. The residual is that of the equation as it stands: everything is smooth at the
+    middle, and no term outweighs the others.
 
     Attributes:
         dim: Space dimension, 1..100. Good values: 2, 20; the usual benchmark has 100.

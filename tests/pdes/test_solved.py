@@ -16,6 +16,7 @@ SHORT = [
     (pdes.MaxwellCavity(m=1, n=1), 400, 10, 5e-2),
     (pdes.TaylorGreen(), 1000, 30, 2e-2),
     (pdes.GinzburgLandau(), 400, 40, 1e-1),
+    (pdes.GrayScott(feed=0.01, kill=0.07), 400, 40, 5e-3),
     (pdes.HJB(dim=2), 400, 10, 5e-2),
 ]
 
