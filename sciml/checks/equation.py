@@ -193,7 +193,7 @@ class Equation:
         self.terms(recorder, self._points)
         asked: list[Question] = [((i,),) for i in sorted(recorder.firsts)]
         asked += sorted(recorder.seconds)
-        asked += [(axes,) for axes in sorted(recorder.highers)]
+        asked += sorted(recorder.highers)
         groups: dict[object, set[Question]] = {}
         for q in asked:
             key = q if len(asked) <= GROUPS else self.orders({q})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from sciml.derivatives import DerivativeSource, Pairs
+from sciml.derivatives import DerivativeSource, Pairs, Sum
 from sciml.errors import ArgumentError, SciMLError
 
 if TYPE_CHECKING:
@@ -136,6 +136,9 @@ class Waves:
             factor = factor + self.w[..., i] * self.w[..., j]
         return self._sum(factor, 2)
 
+    def total(self, terms: Sum) -> Tensor:
+        return torch.stack([self.higher(axes) for axes in terms]).sum(0)
+
     def higher(self, axes: tuple[int, ...]) -> Tensor:
         return self._sum(self.w[..., list(axes)].prod(-1), len(axes))
 
@@ -155,8 +158,11 @@ class Zero:
     def higher(self, axes: tuple[int, ...]) -> Tensor:
         return self.value.clone()
 
+    def total(self, terms: Sum) -> Tensor:
+        return self.value.clone()
 
-Question = tuple[tuple[int, ...], ...]  # a sum of derivatives, each by its axes; ((),) is the value
+
+Question = Sum  # ((),) is the value
 
 
 class Nudged:
@@ -200,3 +206,6 @@ class Nudged:
 
     def higher(self, axes: tuple[int, ...]) -> Tensor:
         return self._answer((axes,), self._inner.higher(axes))
+
+    def total(self, terms: Sum) -> Tensor:
+        return self._answer(terms, self._inner.total(terms))

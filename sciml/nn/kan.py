@@ -11,6 +11,7 @@ from sciml import kernels
 from sciml.arguments import number
 from sciml.errors import ArgumentError
 from sciml.kernels.bspline import refine
+from sciml.kernels.orders import Weights
 from sciml.nn.base import generator
 from sciml.nn.splines import SplineLayer, SplineNetwork, layer_grids
 
@@ -35,21 +36,21 @@ class KANLayer(SplineLayer):
         """What the kernels take."""
         return kernels.LayerWeights(self.coef, self.base, self.knots, self.degree)
 
-    def jacobian(self, z: Tensor, cotangent: Tensor, weights: Tensor) -> Tensor:
+    def jacobian(self, z: Tensor, cotangent: Tensor, weights: Weights) -> Tensor:
         """Rows ``(n, P)``: coefficients flattened, then the base's weights."""
         shape = (self.coef.shape[0], self.coef.shape[1], cotangent.shape[2])
         return kernels.kan_layer_jacobian(
             z, cotangent, shape, self.base is not None, self.knots, self.degree, weights
         )
 
-    def tangent(self, z: Tensor, direction: Tensor, weights: Tensor) -> Tensor:
+    def tangent(self, z: Tensor, direction: Tensor, weights: Weights) -> Tensor:
         """The layer is linear in its parameters: the same map with ``direction`` in their place."""
         size = self.coef.numel()
         coef = direction[:size].view_as(self.coef)
         base = None if self.base is None else direction[size:].view_as(self.base)
         return kernels.kan_jets(z, [kernels.LayerWeights(coef, base, self.knots, self.degree)], weights)
 
-    def cotangent(self, z: Tensor, cotangent: Tensor, weights: Tensor) -> Tensor:
+    def cotangent(self, z: Tensor, cotangent: Tensor, weights: Weights) -> Tensor:
         """The summed rows, as the ordinary backward pass of the layer."""
         grads = kernels.kan_layer_vjp(z, cotangent, z.new_ones(z.shape[0]), self.arguments(), weights)
         return torch.cat([g.reshape(-1) for g in grads if g is not None])
@@ -67,7 +68,7 @@ class KAN(SplineNetwork):
         widths: Layer widths, input and output included, e.g. ``[2, 8, 8, 1]``.
         grid: Cells of the spline grid, one number or one for each layer; ``>= 1``.
         degree: Of the splines, 1 to 7. A second-order equation needs at least 3 for a continuous residual;
-            4 or 5 suit Gauss-Newton training.
+            4 or 5 suit Gauss-Newton training. Above second order it needs the order and one more at least.
         base: Whether ``silu`` is added on every edge.
         domain: Interval that the grid of every layer covers at first; inputs outside it are legal (see
             ``KANLayer``). ``sciml.solve`` scales its coordinates to [-1, 1].
@@ -103,7 +104,7 @@ class KAN(SplineNetwork):
             chain.append(KANLayer(coef.to(dtype), weight, knots.to(dtype), self.degree))
         self.layers = nn.ModuleList(chain)
 
-    def jets(self, z: Tensor, weights: Tensor, tape: list | None = None) -> Tensor:
+    def jets(self, z: Tensor, weights: Weights, tape: list | None = None) -> Tensor:
         """See ``JetNetwork.jets``; without a tape the whole network is one fused call."""
         if tape is not None:
             return super().jets(z, weights, tape)

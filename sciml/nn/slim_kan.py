@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from sciml import kernels
 from sciml.arguments import count
 from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.kernels.orders import Weights
 from sciml.nn.base import generator
 from sciml.nn.kan import KAN, KANLayer
 from sciml.nn.splines import SplineLayer, SplineNetwork, layer_grids
@@ -43,7 +44,7 @@ class SlimKANLayer(SplineLayer):
         """The dense coefficients, formed from the factors: at these sizes quicker than to contract the factors."""
         return self._split(self._tensor(self.core, self.U, self.V, self.W))
 
-    def jacobian(self, z: Tensor, cotangent: Tensor, weights: Tensor) -> Tensor:
+    def jacobian(self, z: Tensor, cotangent: Tensor, weights: Weights) -> Tensor:
         """The dense layer's rows, pulled back to the factors."""
         n_in, n_out, m = self.U.shape[0], self.V.shape[0], self.W.shape[0] - self.has_base
         rows = kernels.kan_layer_jacobian(
@@ -64,7 +65,7 @@ class SlimKANLayer(SplineLayer):
         ]
         return torch.cat([part.flatten(1) for part in parts], dim=1)
 
-    def tangent(self, z: Tensor, direction: Tensor, weights: Tensor) -> Tensor:
+    def tangent(self, z: Tensor, direction: Tensor, weights: Weights) -> Tensor:
         """The change of the dense coefficients along ``direction``, in their place."""
         factors = [p.detach() for p in (self.core, self.U, self.V, self.W)]
         pieces = direction.split([f.numel() for f in factors])

@@ -14,6 +14,7 @@ from sciml import kernels
 from sciml.arguments import count, integer, vector
 from sciml.errors import ArgumentError
 from sciml.kernels.bspline import bspline_basis, uniform_knots
+from sciml.kernels.orders import Weights
 from sciml.nn.base import JetLayer, JetNetwork, layer_widths
 
 SILU_POWER = 0.0903  # E[silu(x)^2] for x uniform on [-1, 1]
@@ -28,6 +29,7 @@ class SplineLayer(JetLayer):
     """
 
     knots: Tensor
+    any_order = True
 
     def __init__(self, knots: Tensor, degree: int):
         super().__init__()
@@ -39,11 +41,16 @@ class SplineLayer(JetLayer):
         """Number of cells of the grid proper."""
         return self.knots.shape[1] - 2 * self.degree - 1
 
+    @property
+    def smooth(self) -> int:
+        """``degree - 1``."""
+        return self.degree - 1
+
     @abc.abstractmethod
     def arguments(self) -> kernels.LayerWeights:
         """What the kernels take: dense coefficients."""
 
-    def jet(self, z: Tensor, weights: Tensor) -> Tensor:
+    def jet(self, z: Tensor, weights: Weights) -> Tensor:
         """``(n, C, n_in) -> (n, C, n_out)``."""
         return kernels.kan_jets(z, [self.arguments()], weights)
 

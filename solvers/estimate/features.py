@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sciml.ansatz import Trial
+from sciml.kernels.orders import Weights
 from sciml.nn import JetLayer, JetNetwork
 from sciml.nn.activation import Activation
 
@@ -41,7 +42,7 @@ class Planes(nn.Module):
         self.network, self.through = network, through
         self.activation = Activation("tanh")
 
-    def jets(self, z: Tensor, weights: Tensor) -> Tensor:
+    def jets(self, z: Tensor, weights: Weights) -> Tensor:
         """The features' jets ``(n, C, K)`` at the inputs' jets ``z (n, C, i)``."""
         y = looked_through(z, weights, self.network, self.through) @ self.slopes
         y = y + nn.functional.pad(self.shifts[None], (0, 0, 0, y.shape[1] - 1))
@@ -68,7 +69,7 @@ class Features(nn.Module):
         ]
         self.count = sum(part.slopes.shape[1] for part in self.parts)
 
-    def jets(self, z: Tensor, weights: Tensor) -> Tensor:
+    def jets(self, z: Tensor, weights: Weights) -> Tensor:
         """``(n, C, K)`` at the inputs' jets ``z (n, C, i)``."""
         return torch.cat([part.jets(z, weights) for part in self.parts], dim=2)
 
@@ -78,7 +79,7 @@ class Features(nn.Module):
         return self.jets(self.inputs.jet(x[:, None], none), none)[:, 0]
 
 
-def looked_through(z: Tensor, weights: Tensor, network: JetNetwork | None, through: str) -> Tensor:
+def looked_through(z: Tensor, weights: Weights, network: JetNetwork | None, through: str) -> Tensor:
     """What a kind of features is a function of, as jets."""
     if through == INPUTS or network is None:
         return z
