@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from sciml.pdes.allen_cahn_ball import AllenCahnBall
     from sciml.pdes.black_scholes import BlackScholes
     from sciml.pdes.burgers import Burgers
+    from sciml.pdes.cahn_hilliard import CahnHilliard
+    from sciml.pdes.clamped_plate import ClampedPlate
     from sciml.pdes.fokker_planck import FokkerPlanck
     from sciml.pdes.ginzburg_landau import GinzburgLandau
     from sciml.pdes.gray_scott import GrayScott
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from sciml.pdes.kovasznay import Kovasznay
     from sciml.pdes.kuramoto_sivashinsky import KuramotoSivashinsky
     from sciml.pdes.lid_driven import LidDriven
+    from sciml.pdes.loaded_plate import LoadedPlate
     from sciml.pdes.maxwell_cavity import MaxwellCavity
     from sciml.pdes.parabolic_ball import ParabolicBall
     from sciml.pdes.poisson import Poisson
@@ -57,6 +60,8 @@ __all__ = [  # noqa: RUF022 - the registry first
     "AllenCahnBall",
     "BlackScholes",
     "Burgers",
+    "CahnHilliard",
+    "ClampedPlate",
     "FokkerPlanck",
     "GinzburgLandau",
     "GrayScott",
@@ -70,6 +75,7 @@ __all__ = [  # noqa: RUF022 - the registry first
     "Kovasznay",
     "KuramotoSivashinsky",
     "LidDriven",
+    "LoadedPlate",
     "MaxwellCavity",
     "ParabolicBall",
     "Poisson",

@@ -14,9 +14,15 @@ FINE = 1 << 20  # points to project a start on: far more than modes, so a kink d
 
 
 def cosine_galerkin(
-    start: Pointwise, linear: NDArray, reaction: Pointwise, *, steps: int, every: int
+    start: Pointwise,
+    linear: NDArray,
+    reaction: Pointwise,
+    *,
+    steps: int,
+    every: int,
+    outer: NDArray | None = None,
 ) -> NDArray:
-    """Solve ``u_t = L u + reaction(u)`` on ``y in [0, 1]``, even at both ends, for ``t in [0, 1]``.
+    """Solve ``u_t = L u + M reaction(u)`` on ``y in [0, 1]``, even at both ends, for ``t in [0, 1]``.
 
     Args:
         start: ``u(0, y)`` at points ``(p,)``, real or complex; a kink at the ends does no harm. Several unknowns stand
@@ -25,6 +31,7 @@ def cosine_galerkin(
         reaction: Pointwise function of u, a polynomial of degree 3 at most.
         steps: Time steps.
         every: Keep every so many.
+        outer: M's eigenvalues for ``cos(kπy)``, ``(K,)``; M is the identity unless given.
     Returns:
         Coefficients of ``cos(kπy)``, ``(steps / every + 1, K)`` or ``(steps / every + 1, m, K)``.
     """
@@ -39,7 +46,8 @@ def cosine_galerkin(
 
     def nonlinear(a: NDArray) -> NDArray:  # twice as many points as modes, so a cubic does not alias
         padded = np.concatenate([2 * a[..., :1], a[..., 1:], np.zeros_like(a)], axis=-1)
-        return coefficients(reaction(np.asarray(idct(padded)) * (2 * modes)))
+        rest = coefficients(reaction(np.asarray(idct(padded)) * (2 * modes)))
+        return rest if outer is None else outer * rest
 
     first = coefficients(start((np.arange(FINE) + 0.5) / FINE))
     return etdrk4(linear, nonlinear, first, dt=1 / steps, steps=steps, every=every)

@@ -17,6 +17,9 @@ SHORT = [
     (pdes.TaylorGreen(), 1000, 30, 2e-2),
     (pdes.GinzburgLandau(), 400, 40, 1e-1),
     (pdes.GrayScott(feed=0.01, kill=0.07), 400, 40, 5e-3),
+    (pdes.CahnHilliard(eps=0.1), 400, 30, 2e-2),
+    (pdes.ClampedPlate(), 200, 20, 1e-3),
+    (pdes.LoadedPlate(), 200, 30, 5e-2),
     (pdes.HJB(dim=2), 400, 10, 5e-2),
 ]
 
