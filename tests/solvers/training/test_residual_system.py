@@ -146,8 +146,9 @@ def test_a_kept_linearisation_outlives_a_look_elsewhere():
     assert torch.allclose(lin.mv(v), expected @ v) and torch.allclose(lin.dense(), expected)
 
 
-def test_curvature_is_the_hessian_of_the_loss():
-    system = build(System(), "mlp")
+@pytest.mark.parametrize("problem", [System(), Third(), Plate()], ids=lambda p: type(p).__name__)
+def test_curvature_is_the_hessian_of_the_loss(problem):
+    system = build(problem, "mlp")
     theta = system.theta
     model = system.curvature(theta)
     v = torch.linspace(-1, 1, theta.numel(), dtype=torch.float64)
