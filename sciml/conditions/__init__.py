@@ -1,11 +1,12 @@
 """What must hold besides the equation: conditions on the boundary, at instants, at points, and measurements.
 
 ``kinds`` holds those that have a name, ``general`` the one that takes any residual of the field, ``places`` where it may
-be asked for.
+be asked for, ``interface`` what holds between two materials.
 """
 
 from sciml.conditions.base import BaseCondition, Value, evaluate
 from sciml.conditions.general import Condition
+from sciml.conditions.interface import Interface
 from sciml.conditions.kinds import Data, Dirichlet, Initial, Neumann, Periodic, Robin
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Data",
     "Dirichlet",
     "Initial",
+    "Interface",
     "Neumann",
     "Periodic",
     "Robin",
