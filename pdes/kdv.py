@@ -25,8 +25,7 @@ class KdV(PDE):
     """``u_t + u u_x + 0.022² u_xxx = f`` on ``t in [0, 1]``, ``x in [-1, 1]``, periodic.
 
     It starts from ``cos(πx)``, which steepens and near ``t = 1/π`` begins to break up into a train of
-    solitons (Zabusky and Kruskal 1965, Phys. Rev. Lett. 15). The third derivative goes through nested
-    automatic differentiation, which takes longer.
+    solitons (Zabusky and Kruskal 1965, Phys. Rev. Lett. 15).
     """
 
     registry_name: ClassVar[str] = "kdv"

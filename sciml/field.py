@@ -61,7 +61,7 @@ class Field:
         return self._pick(self._source.value)
 
     def d(self, *coordinates: str | int) -> Tensor:
-        """A partial derivative, ``(n, m)``: ``u.d("t")``, ``u.d("x", "x")``, ``u.d(0, 1)``.
+        """A partial derivative of any order, ``(n, m)``: ``u.d("t")``, ``u.d("x", "x", "x")``, ``u.d(0, 1)``.
 
         Raises:
             ArgumentError: No coordinate, or a name or index that the domain does not have.
@@ -86,6 +86,11 @@ class Field:
     def laplacian(self) -> Tensor:
         """Sum of the pure second derivatives over the space coordinates, ``(n, m)``."""
         return self._pick(self._source.second(tuple((i, i) for i in self._space)))
+
+    def biharmonic(self) -> Tensor:
+        """The Laplacian of the Laplacian over the space coordinates, ``(n, m)``."""
+        terms = [tuple(sorted((i, i, j, j))) for i in self._space for j in self._space]
+        return self._pick(self._source.total(tuple(sorted(terms))))
 
     def _pick(self, values: Tensor) -> Tensor:
         return values if self._component is None else values[:, self._component : self._component + 1]

@@ -10,6 +10,7 @@ from torch import Tensor
 from sciml.ansatz.blend import Part, Side
 from sciml.ansatz.faults import Fault, first_fault
 from sciml.ansatz.values import check_values
+from sciml.checks.probe import highest_order
 from sciml.conditions import BaseCondition, Data, Dirichlet, Initial, Periodic
 from sciml.errors import ArgumentError
 from sciml.problem import PDE
@@ -33,7 +34,8 @@ class Ansatz:
         self.hard: list[BaseCondition] = []
         self.soft: list[BaseCondition] = []
         self.notes: list[str] = []
-        self._parts = [Part(problem.domain) for _ in problem.unknowns]
+        order = max(2, highest_order(problem))
+        self._parts = [Part(problem.domain, order=order) for _ in problem.unknowns]
         for condition in problem.conditions:
             check_values(problem, condition)
             (self.hard if self._try_hard(condition) else self.soft).append(condition)

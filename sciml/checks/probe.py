@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from sciml.derivatives import DerivativeSource, Pairs
+from sciml.conditions import Condition
+from sciml.derivatives import DerivativeSource, Pairs, RecordingSource, Sum
 from sciml.errors import ArgumentError, SciMLError
 
 if TYPE_CHECKING:
@@ -56,6 +57,33 @@ def interior(problem: PDE, n: int, seed: int = 0) -> Tensor:
             f"sample of {type(problem).__name__} needs to return shape ({n}, {d}), got {got}."
         )
     return x.detach().to("cpu", torch.float64)[:n]
+
+
+def highest_order(problem: PDE) -> int:
+    """The highest order of derivatives in the residual and in general conditions; 0 where these cannot be run."""
+    domain = problem.domain
+
+    def asked(draw: Callable[[], Tensor], ask: Callable[[Any, Tensor], object]) -> int:
+        try:
+            x = draw()
+            recorder = RecordingSource(Waves(x, domain.lower, domain.upper, len(problem.unknowns)))
+            ask(problem.field(recorder), x)
+        except Exception:  # whatever it raises: it is run again, and its failures are named, by the checks
+            return 0
+        sums = [*recorder.highers, *recorder.seconds, *(((i,),) for i in recorder.firsts)]
+        return max((len(axes) for terms in sums for axes in terms), default=0)
+
+    found = [asked(lambda: interior(problem, 7), problem.residual_terms)]
+    for condition in problem.conditions:
+        if isinstance(condition, Condition):
+            place = condition.place(domain)
+            found.append(
+                asked(
+                    lambda place=place: sampled(place.draw, 7),
+                    lambda u, x, c=condition, place=place: c.parts(place, u, x),
+                )
+            )
+    return max(found)
 
 
 def call(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -136,6 +164,9 @@ class Waves:
             factor = factor + self.w[..., i] * self.w[..., j]
         return self._sum(factor, 2)
 
+    def total(self, terms: Sum) -> Tensor:
+        return torch.stack([self.higher(axes) for axes in terms]).sum(0)
+
     def higher(self, axes: tuple[int, ...]) -> Tensor:
         return self._sum(self.w[..., list(axes)].prod(-1), len(axes))
 
@@ -155,8 +186,11 @@ class Zero:
     def higher(self, axes: tuple[int, ...]) -> Tensor:
         return self.value.clone()
 
+    def total(self, terms: Sum) -> Tensor:
+        return self.value.clone()
 
-Question = tuple[tuple[int, ...], ...]  # a sum of derivatives, each by its axes; ((),) is the value
+
+Question = Sum  # ((),) is the value
 
 
 class Nudged:
@@ -200,3 +234,6 @@ class Nudged:
 
     def higher(self, axes: tuple[int, ...]) -> Tensor:
         return self._answer((axes,), self._inner.higher(axes))
+
+    def total(self, terms: Sum) -> Tensor:
+        return self._answer(terms, self._inner.total(terms))

@@ -15,7 +15,7 @@ from sciml.field import Field
 from sciml.jacobian.sums import Sums
 from sciml.jacobian.tape import Block
 from sciml.jets import DerivativePlan
-from sciml.nn.base import Record
+from sciml.nn.base import JetNetwork, Record
 from sciml.parts import Parts
 from sciml.problem import PDE
 
@@ -73,9 +73,12 @@ class Term:
                     "solved for."
                 )
         self.parts = {name: part.shape[1] for name, part in expected.items()}
-        if source.highers or not trial.offers_jets:
+        self._check_smooth(trial, max((len(terms[0]) for terms in source.highers), default=0))
+        if not trial.offers_jets or (source.highers and not trial.network.any_order):
             return
-        self.plan = DerivativePlan.from_requests(problem.domain.dim, source.firsts, source.seconds)
+        self.plan = DerivativePlan.from_requests(
+            problem.domain.dim, source.firsts, source.seconds, source.highers
+        )
         self.x, self.frozen = x, trial.frozen_jets(x, self.plan)
         got = self.pointwise(trial, problem)
         for name, part in expected.items():
@@ -83,6 +86,20 @@ class Term:
             if not error <= AGREE * (1 if like.dtype == torch.float64 else 1e4):  # NaN too
                 self.plan = self.frozen = None
                 return
+
+    def _check_smooth(self, trial: Trial, order: int) -> None:
+        """Refuse a network whose derivatives of this order, 3 or higher, jump or vanish."""
+        smooth = trial.network.smooth if isinstance(trial.network, JetNetwork) else None
+        if smooth is None or order <= max(smooth, 2):
+            return
+        kind = type(trial.network).__name__
+        degree = getattr(trial.network, "degree", None)
+        needs, got = f"a {kind} whose derivatives up to order {order} are continuous", f"one up to {smooth}"
+        if degree is not None:
+            needs, got = f"a {kind} of degree >= {order + 1}", f"degree {degree}"
+        raise ArgumentError(
+            f"model needs to be {needs} for the derivatives of order {order} in {self.label}, got {got}."
+        )
 
     def place(self, trial: Trial, x: Tensor, importance: Tensor | None = None) -> None:
         """Take new points and compute what stays fixed on them."""

@@ -53,7 +53,7 @@ class ResidualSystem:
         self.pointwise = self.points.offer_jets
         if not self.pointwise:
             self.notes.append(
-                "derivatives by nested autograd: the model offers no jets or a term needs order > 2."
+                "derivatives by nested autograd: the model offers no jets of this order, or they disagree with autograd."
             )
         self._check_finite()
         if check and self.pointwise:

@@ -67,13 +67,23 @@ class General(PDE):
 
 
 class Third(PDE):
-    """A third derivative: beyond jets."""
+    """A third derivative."""
 
     domain = TimeInterval(0, 1) * Interval(-1, 1)
     conditions = (Initial(lambda x: torch.cos(3 * x[:, 1:])), Periodic("x"))
 
     def residual(self, u, x):
         return u.d("t") + u * u.d("x") + 0.01 * u.d("x", "x", "x")
+
+
+class Plate(PDE):
+    """Fourth derivatives, mixed ones among them, and a penalty term."""
+
+    domain = Box([0, 0], [1, 2])
+    conditions = (Dirichlet(0.0), Neumann(0.0))
+
+    def residual(self, u, x):
+        return u.biharmonic() + u * u.d("x", "x", "y")
 
 
 class Mixes(PDE):
@@ -90,7 +100,7 @@ def build(problem: PDE, kind: str, dtype: torch.dtype = torch.float64) -> Residu
     widths = [problem.inputs, 6, 5, problem.outputs]
     model: torch.nn.Module
     if kind == "kan":
-        model = nn.KAN(widths, grid=3, degree=4, seed=1, dtype=dtype)
+        model = nn.KAN(widths, grid=3, degree=5, seed=1, dtype=dtype)
     elif kind == "mlp":
         model = nn.MLP(widths, seed=1, dtype=dtype)
     else:
@@ -117,13 +127,15 @@ def rows_by_autograd(system: ResidualSystem, theta: torch.Tensor) -> torch.Tenso
 
 @pytest.mark.parametrize("kind", ["mlp", "kan", "plain"])
 @pytest.mark.parametrize(
-    "problem", [Mixed(), System(), General(), Third(), Mixes()], ids=lambda p: type(p).__name__
+    "problem",
+    [Mixed(), System(), General(), Third(), Plate(), Mixes()],
+    ids=lambda p: type(p).__name__,
 )
 def test_jacobian_and_products(problem, kind, monkeypatch):
     system = build(problem, kind)
     theta = system.theta
     expected = rows_by_autograd(system, theta)
-    jets = kind != "plain" and isinstance(problem, (Mixed, System, General))
+    jets = kind != "plain" and not isinstance(problem, Mixes)
     lin = system.linearize(theta)
     assert isinstance(lin, TapeLinearization if jets else GraphLinearization)
     assert lin.shape == tuple(expected.shape)
@@ -158,8 +170,9 @@ def test_a_kept_linearisation_outlives_a_look_elsewhere():
     assert torch.allclose(lin.mv(v), expected @ v) and torch.allclose(lin.dense(), expected)
 
 
-def test_curvature_is_the_hessian_of_the_loss():
-    system = build(System(), "mlp")
+@pytest.mark.parametrize("problem", [System(), Third(), Plate()], ids=lambda p: type(p).__name__)
+def test_curvature_is_the_hessian_of_the_loss(problem):
+    system = build(problem, "mlp")
     theta = system.theta
     model = system.curvature(theta)
     v = torch.linspace(-1, 1, theta.numel(), dtype=torch.float64)
