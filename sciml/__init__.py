@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sciml.solvers.solution import Solution, load
     from sciml.solvers.solve import solve
     from sciml.spline import Spline
+    from sciml.unknown import Unknown
 
 __version__ = "0.1.0"
 
@@ -36,6 +37,7 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
     # state a problem
     "check",
     "PDE",
+    "Unknown",
     "Ball",
     "Box",
     "Disk",

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sciml.checks.effect import check_source_counts
 from sciml.checks.findings import refuse
-from sciml.conditions import BaseCondition, Initial, Interface, Periodic
+from sciml.conditions import BaseCondition, Data, Initial, Interface, Periodic
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.expressions import evaluate_residual
 from sciml.field import Field
@@ -66,6 +66,7 @@ class PDE:
     domain: Domain
     conditions: Sequence[BaseCondition] = ()
     unknowns: tuple[str, ...] = ("u",)
+    _measured: tuple[Data, ...] = ()
     floor: float = 1e-15
     """Relative L2 error of the problem's own exact or reference solution."""
 
@@ -138,7 +139,33 @@ class PDE:
 
     def with_parameters(self, **values: Any) -> PDE:
         """The same problem with other values of some of its parameters (a dataclass's fields)."""
-        return dataclasses.replace(self, **values)  # type: ignore[type-var]
+        new = dataclasses.replace(self, **values)  # type: ignore[type-var]
+        lost = [one for one in self._measured if one not in new.conditions]
+        return new.with_data(*lost) if lost else new
+
+    def with_data(self, *data: Data) -> PDE:
+        """The same problem with measurements besides its conditions.
+
+        Args:
+            data: One or several sets.
+
+        Raises:
+            ArgumentTypeError: Something else than ``sciml.Data``.
+            ArgumentError: The conditions are a property that cannot be replaced.
+        """
+        for one in data:
+            if not isinstance(one, Data):
+                raise ArgumentTypeError(f"data needs a sciml.Data, got {one!r}.")
+        new = copy.copy(self)
+        object.__setattr__(new, "_measured", (*self._measured, *data))
+        try:
+            object.__setattr__(new, "conditions", [*self.conditions, *data])
+        except AttributeError:
+            raise ArgumentError(
+                f"with_data needs conditions of {type(self).__name__} that can be replaced, got a property: return the "
+                "Data from it."
+            ) from None
+        return new
 
     def family(self, **values: Iterable[Any]) -> dict[str, PDE]:
         """Copies of a catalogue problem over all combinations of some parameters: ``{"eps=0.5": ..., ...}``.
@@ -169,7 +196,7 @@ class PDE:
     @property
     def is_custom(self) -> bool:
         """Whether a Python function of the user is part of it, which a file cannot hold."""
-        return getattr(type(self), "registry_name", None) is None
+        return getattr(type(self), "registry_name", None) is None or bool(self._measured)
 
     def parameters(self) -> dict[str, Any]:
         """The plain parameters that make this problem (a dataclass's fields)."""

@@ -11,6 +11,7 @@ from sciml.ansatz.blend import Part, Side
 from sciml.ansatz.faults import Fault, first_fault
 from sciml.ansatz.values import check_values
 from sciml.checks.probe import highest_order
+from sciml.coefficients import conditions_at_guess, open_conditions
 from sciml.conditions import BaseCondition, Data, Dirichlet, Initial, Periodic
 from sciml.errors import ArgumentError
 from sciml.problem import PDE
@@ -36,13 +37,24 @@ class Ansatz:
         self.notes: list[str] = []
         order = max(2, highest_order(problem))
         self._parts = [Part(problem.domain, order=order) for _ in problem.unknowns]
-        for condition in problem.conditions:
+        stated = list(problem.conditions)
+        built = conditions_at_guess(problem, stated)
+        open_ = open_conditions(problem)
+        for k, condition in enumerate(built):
             check_values(problem, condition)
+            if k in open_:
+                self._refuse(condition, "its value has an unknown coefficient in it")
+                self.soft.append(condition)
+                continue
             (self.hard if self._try_hard(condition) else self.soft).append(condition)
         for part in self._parts:
             for fault in self._faults(part):
                 for condition in fault.conditions:
                     self._soften(part, condition, fault.why)
+        if built is not stated:
+            back = {id(b): s for b, s in zip(built, stated, strict=True)}
+            self.hard = [back[id(c)] for c in self.hard]
+            self.soft = [back[id(c)] for c in self.soft]
 
     @property
     def trivial(self) -> bool:

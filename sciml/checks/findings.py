@@ -13,6 +13,7 @@ from sciml.checks.sides import MISSING, bare_sides, check_determined, check_term
 from sciml.checks.starts import bare_starts
 from sciml.checks.trainable import check_attributes
 from sciml.checks.values import Statement, check_values, statements
+from sciml.coefficients import at_probe
 from sciml.derivatives import recording_gradients
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def refuse(problem: PDE) -> tuple[Equation, list[Statement], list[str]]:
         ArgumentError, ArgumentTypeError: naming what is wrong, what it needs and what it got.
     """
     with recording_gradients():
+        problem = at_probe(problem)
         check_definition(problem)
         check_attributes(problem)
         stated = statements(problem)

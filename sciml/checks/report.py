@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sciml.ansatz import Ansatz
 from sciml.checks.equation import Equation
 from sciml.checks.findings import examine
+from sciml.coefficients import with_coefficients
 from sciml.conditions import BaseCondition, Interface, Periodic
 from sciml.derivatives import recording_gradients
 from sciml.errors import ArgumentTypeError
@@ -74,6 +75,8 @@ def check(problem: PDE) -> Report:
         raise ArgumentTypeError(f"problem needs an instance of a sciml.PDE, got {got}.")
     problem.validate()
     equation, _, notes = examine(problem)
+    shown = repr(problem)
+    problem, _ = with_coefficients(problem)
     with recording_gradients():
         ansatz = Ansatz(problem)
     looked = {id(o.condition): ", ".join(problem.unknowns[j] for j in o.uses) for o in equation.others}
@@ -83,7 +86,7 @@ def check(problem: PDE) -> Report:
         unknown = looked[id(c)] if id(c) in looked else _unknown(problem, c)
         conditions.append((c.label, unknown, "hard" if id(c) in hard else "penalty"))
     return Report(
-        repr(problem),
+        shown,
         tuple(problem.unknowns),
         len(equation.columns) if equation.elsewhere is None else 0,
         _orders(equation),

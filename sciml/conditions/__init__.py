@@ -5,9 +5,10 @@ be asked for, ``interface`` what holds between two materials.
 """
 
 from sciml.conditions.base import BaseCondition, Value, evaluate
+from sciml.conditions.data import Data
 from sciml.conditions.general import Condition
 from sciml.conditions.interface import Interface
-from sciml.conditions.kinds import Data, Dirichlet, Initial, Neumann, Periodic, Robin
+from sciml.conditions.kinds import Dirichlet, Initial, Neumann, Periodic, Robin
 
 __all__ = [
     "BaseCondition",

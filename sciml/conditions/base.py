@@ -12,8 +12,9 @@ from torch import Tensor
 
 from sciml import arguments
 from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.unknown import Coefficient, Unknown
 
-Value = float | Callable[[Tensor], Tensor]
+Value = float | Callable[[Tensor], Tensor] | Unknown
 
 
 def evaluate(value: Value, x: Tensor, what: str) -> Tensor:
@@ -31,6 +32,8 @@ def evaluate(value: Value, x: Tensor, what: str) -> Tensor:
         ArgumentError: The function raises, or returns another shape.
         ArgumentTypeError: The function returns no real numbers.
     """
+    if isinstance(value, Coefficient):
+        return value.at(x)
     if not callable(value):
         return torch.full_like(x[:, :1], float(value))
     out = _as_tensor(_call(value, x, what), x, what)
@@ -128,11 +131,12 @@ def settle(condition: BaseCondition, *keys: str) -> None:
             raise ArgumentTypeError(
                 f"{what} needs a number or a function of the coordinates, got the class {value.__name__}."
             )
-        if callable(value):
+        if callable(value) or isinstance(value, (Unknown, Coefficient)):
             continue
         if getattr(value, "requires_grad", False):
             raise ArgumentTypeError(
-                f"{what} needs a fixed number, got a tensor that requires grad: a solve trains the network alone."
+                f"{what} needs a fixed number, a sciml.Unknown or a function of the coordinates, got a tensor that requires "
+                "grad: what is computed from an Unknown goes into a function."
             )
         try:
             number = arguments.number(what, value)

@@ -1,4 +1,4 @@
-"""The kinds of conditions that have a name: boundary, initial and periodic conditions, and measurements.
+"""The kinds of conditions that have a name: boundary, initial and periodic conditions.
 
 ``Dirichlet``, ``Initial`` and ``Periodic`` are built into the trial function wherever the domain allows it
 (``sciml.ansatz``), so the network cannot violate them; ``hard=False`` asks for a penalty term instead. ``Neumann``,
@@ -11,10 +11,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
-import torch
-from torch import Tensor
 
 from sciml import arguments
 from sciml.conditions.base import BaseCondition, Value, refuse_hard, settle
@@ -67,7 +63,7 @@ class Robin(BaseCondition):
     def __post_init__(self) -> None:
         super().__post_init__()
         settle(self, "alpha", "beta", "value")
-        if self.alpha == 0 and self.beta == 0:
+        if all(isinstance(v, float) and v == 0 for v in (self.alpha, self.beta)):
             raise ArgumentError(
                 "Robin alpha and beta need not both be 0, got a condition without the unknown."
             )
@@ -114,63 +110,3 @@ class Initial(BaseCondition):
         """``initial`` or ``initial_t``, with the component, unless a name was given."""
         base = "initial" if self.order == 0 else "initial_t"
         return self.name or (f"{base}:{self.component}" if self.component else base)
-
-
-@dataclass(frozen=True, eq=False)
-class Data(BaseCondition):
-    """Measured values: ``u(points) = values`` in the least-squares sense.
-
-    Args:
-        points: ``(n, d)``.
-        values: ``(n,)`` or ``(n, 1)``, finite. Both are copied.
-    """
-
-    points: Any = None
-    values: Any = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        refuse_hard(self)
-        for argument in ("points", "values"):
-            if getattr(self, argument) is None:
-                raise ArgumentTypeError(f"Data {argument} needs an array of numbers, got None.")
-        points = _table("Data points", self.points)
-        if points.ndim != 2 or points.numel() == 0:
-            column = " For one coordinate write points[:, None]." if points.ndim == 1 else ""
-            raise ArgumentError(
-                f"Data points needs shape (n, d) with n, d >= 1, got {tuple(points.shape)}.{column}"
-            )
-        values = _table("Data values", self.values)
-        values = values[:, None] if values.ndim == 1 else values
-        if values.shape != (len(points), 1):
-            raise ArgumentError(
-                f"Data values needs shape ({len(points)},) or ({len(points)}, 1) for as many points, got "
-                f"{tuple(values.shape)}."
-            )
-        object.__setattr__(self, "points", points)
-        object.__setattr__(self, "values", values)
-
-
-def _table(argument: str, value: Any) -> Tensor:
-    """A new float64 CPU tensor of finite numbers, of any shape."""
-    if isinstance(value, Tensor):
-        if value.requires_grad:
-            raise ArgumentTypeError(
-                f"{argument} needs fixed numbers, got a tensor that requires grad: write .detach()."
-            )
-        value = value.cpu().numpy()
-    try:
-        array = np.asarray(value)
-        kind = array.dtype.kind
-    except ValueError:
-        raise ArgumentTypeError(f"{argument} needs an array of numbers, got ragged rows.") from None
-    if kind not in "iuf":
-        raise ArgumentTypeError(f"{argument} needs an array of numbers, got {_entry(array)}.")
-    table = torch.from_numpy(array.astype(np.float64))
-    if not bool(torch.isfinite(table).all()):
-        raise ArgumentError(f"{argument} needs finite numbers, got nan or infinity.")
-    return table
-
-
-def _entry(array: np.ndarray) -> str:
-    return f"{array.flat[0]!r} among them" if array.size else f"dtype {array.dtype}"

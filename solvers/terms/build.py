@@ -22,6 +22,7 @@ from sciml.field import Field
 from sciml.jacobian.sums import DIFFERENCES, Sums
 from sciml.parts import Parts
 from sciml.problem import PDE
+from sciml.solvers.terms.measured import sureness
 from sciml.solvers.terms.term import Term
 
 
@@ -55,13 +56,17 @@ def _condition_term(problem: PDE, condition: BaseCondition, label: str, count: i
     j = slice(index, index + 1)
     domain = problem.domain
     if isinstance(condition, Data):
-        points, values = condition.points, condition.values
+        points, values, sure = condition.points, condition.values, sureness(condition)
 
         def measured(u: Field, x: Tensor) -> Parts:
             rows = _rows_of(x, points)
-            return {label: u.value[:, j] - values.to(x)[rows]}
+            misfit = u.value[:, j] - values.to(x)[rows]
+            return {label: misfit if sure is None else misfit * sure.to(x)[rows]}
 
-        return Term(label, measured, lambda n, seed: points[:n] if n < len(points) else points, len(points))
+        def draw(n: int, seed: int) -> Tensor:
+            return points[:n] if n < len(points) else points
+
+        return Term(label, measured, draw, len(points), data=condition)
     if isinstance(condition, Initial):
         start, axis = domain.initial(), domain.time_axis
         assert axis is not None

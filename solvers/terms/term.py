@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from sciml.ansatz import Trial
+from sciml.conditions import Data
 from sciml.derivatives import AutogradSource, RecordingSource
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.field import Field
+from sciml.jacobian.graph import columns_of
 from sciml.jacobian.sums import Sums
 from sciml.jacobian.tape import Block
 from sciml.jets import DerivativePlan
@@ -41,6 +43,7 @@ class Term:
         frozen: What does not change on them while training (``Trial.frozen_jets``).
         importance: Factor on each point's rows, ``(n, 1)``, with a mean square of 1: the root of the reciprocal density that
             the points were drawn with. None where they are drawn evenly.
+        data: The measurements that it compares with, where it does.
     """
 
     label: str
@@ -55,6 +58,7 @@ class Term:
     x: Tensor = field(default_factory=lambda: torch.zeros(0))
     frozen: tuple[Tensor, Tensor, Tensor] | None = None
     importance: Tensor | None = None
+    data: Data | None = None
 
     def record(self, trial: Trial, problem: PDE, like: Tensor) -> None:
         """Run the function once on a few points: make the plan, check shapes, dtypes and the jets themselves."""
@@ -130,9 +134,14 @@ class Term:
         return {name: part * self.importance for name, part in parts.items()}
 
     def blocks(
-        self, trial: Trial, problem: PDE, scales: dict[str, float]
+        self, trial: Trial, problem: PDE, scales: dict[str, float], coefficients: Sequence[Tensor] = ()
     ) -> tuple[list[Tensor], list[Block]]:
-        """Residual columns and the factors of their Jacobian, one backward pass a column."""
+        """Residual columns and the factors of their Jacobian, one backward pass a column.
+
+        Args:
+            trial, problem, scales: What is evaluated, and the factor on each part's rows.
+            coefficients: Numbers in the problem, 0-dimensional, whose columns stand behind the network's.
+        """
         tape: list[Record] = []
         with torch.enable_grad():
             parts = self.weighted(self.pointwise(trial, problem, tape))
@@ -145,11 +154,12 @@ class Term:
                 grads = torch.autograd.grad(
                     column.sum(),
                     outputs,
-                    retain_graph=i + 1 < len(columns),
+                    retain_graph=i + 1 < len(columns) or bool(coefficients),
                     allow_unused=True,
                     materialize_grads=True,
                 )
                 row = column.detach() if self.sums is None else self.sums.of(column.detach())
+                extra = columns_of(column, coefficients) if coefficients else None
                 rows.append(row * scale)
-                blocks.append(Block(tape, grads, scale, self.sums))
+                blocks.append(Block(tape, grads, scale, self.sums, extra))
         return rows, blocks

@@ -51,6 +51,12 @@ class Points:
         return all(term.plan is not None for term in self.terms)
 
     @property
+    def measured(self) -> bool:
+        """Whether measurements with noise are to be fitted, or such that are to tell an unknown coefficient."""
+        fit = bool(vars(self.problem).get("_coefficients"))
+        return any(term.data is not None and (fit or term.data.noise is not None) for term in self.terms)
+
+    @property
     def interior(self) -> Tensor:
         """The equations' points, ``(n, d)``."""
         return self.terms[0].x
