@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sciml.checks.effect import check_source_counts
 from sciml.checks.findings import refuse
-from sciml.conditions import BaseCondition, Data, Initial, Periodic
+from sciml.conditions import BaseCondition, Data, Initial, Interface, Periodic
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.expressions import evaluate_residual
 from sciml.field import Field
@@ -214,8 +214,13 @@ class PDE:
 
     @property
     def inputs(self) -> int:
-        """Width of a network's first layer: the coordinates, one more for each periodic one."""
-        return self.domain.dim + len(self.periodic_axes)
+        """Width of a network's first layer: the coordinates, one more for each periodic one and each interface."""
+        return self.domain.dim + len(self.periodic_axes) + len(self.interfaces)
+
+    @property
+    def interfaces(self) -> list[Interface]:
+        """Interfaces between materials, to each of which a network sees the distance."""
+        return [c for c in self.conditions if isinstance(c, Interface)]
 
     @property
     def outputs(self) -> int:

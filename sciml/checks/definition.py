@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sciml.conditions import BaseCondition, Condition, Data, Dirichlet, Initial, Neumann, Periodic, Robin
+from sciml.checks.probe import Waves, call, sampled
+from sciml.conditions import (
+    BaseCondition,
+    Condition,
+    Data,
+    Dirichlet,
+    Initial,
+    Interface,
+    Neumann,
+    Periodic,
+    Robin,
+)
 from sciml.domains import Domain
 from sciml.errors import ArgumentError, ArgumentTypeError, SciMLError
 
@@ -78,6 +89,9 @@ def _check_condition(problem: PDE, condition: BaseCondition) -> None:
         except SciMLError as error:
             raise type(error)(f"{condition.label}: {error}") from error
         return
+    if isinstance(condition, Interface):
+        _check_interface(problem, condition)
+        return
     problem.component(condition)
     if isinstance(condition, Initial) and domain.time_axis is None:
         raise ArgumentError(
@@ -93,6 +107,16 @@ def _check_condition(problem: PDE, condition: BaseCondition) -> None:
             raise type(error)(f"{condition.label}: {error}") from error
     if isinstance(condition, Data):
         _check_data(kind, condition, domain, names)
+
+
+def _check_interface(problem: PDE, condition: Interface) -> None:
+    """Run the flux on a smooth field on both sides."""
+    if condition.component is not None:
+        problem.component(condition)
+    domain = problem.domain
+    x = sampled(lambda n, seed: condition.draw(domain, n, seed), 10)
+    field = problem.field(Waves(x, domain.lower, domain.upper, len(problem.unknowns)))
+    call(f"{condition.label}: its flux", lambda y: condition.parts(domain, field, y), x)
 
 
 def _check_data(kind: str, data: Data, domain: Domain, names: tuple[str, ...]) -> None:

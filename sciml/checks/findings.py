@@ -8,7 +8,6 @@ from sciml.checks.constants import free_constants, unbalanced
 from sciml.checks.definition import check_definition
 from sciml.checks.effect import idle_parameters
 from sciml.checks.equation import Equation
-from sciml.checks.general import generals
 from sciml.checks.jumps import jumps
 from sciml.checks.sides import MISSING, bare_sides, check_determined, check_terms_use_unknowns
 from sciml.checks.starts import bare_starts
@@ -35,10 +34,9 @@ def refuse(problem: PDE) -> tuple[Equation, list[Statement], list[str]]:
         check_attributes(problem)
         stated = statements(problem)
         notes = check_values(problem, stated)
-        others = generals(problem)
         equation = Equation(problem)
-        equation.others = others
         notes += equation.notes
+        assert equation.others is not None  # looked at where the equation itself cannot be, too
         if equation.usable:
             check_terms_use_unknowns(equation)
             notes += check_determined(equation)

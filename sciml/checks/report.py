@@ -9,7 +9,7 @@ from sciml.ansatz import Ansatz
 from sciml.checks.equation import Equation
 from sciml.checks.findings import examine
 from sciml.coefficients import with_coefficients
-from sciml.conditions import BaseCondition, Periodic
+from sciml.conditions import BaseCondition, Interface, Periodic
 from sciml.derivatives import recording_gradients
 from sciml.errors import ArgumentTypeError
 from sciml.problem import PDE
@@ -96,7 +96,7 @@ def check(problem: PDE) -> Report:
 
 
 def _unknown(problem: PDE, condition: BaseCondition) -> str:
-    every = isinstance(condition, Periodic) and condition.component is None
+    every = isinstance(condition, (Interface, Periodic)) and condition.component is None
     return "all" if every else problem.unknowns[problem.component(condition)]
 
 

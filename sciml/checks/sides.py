@@ -10,7 +10,7 @@ from torch import Tensor
 from sciml.checks.equation import Equation
 from sciml.checks.probe import sampled
 from sciml.checks.values import Statement, ends
-from sciml.conditions import Condition, Data, Dirichlet, Initial, Neumann, Periodic, Robin
+from sciml.conditions import Condition, Data, Dirichlet, Initial, Interface, Neumann, Periodic, Robin
 from sciml.conditions.places import INSIDE
 from sciml.domains import Box
 from sciml.errors import ArgumentError
@@ -288,7 +288,7 @@ def _conditioned(equation: Equation) -> set[int]:
     for c in problem.conditions:
         if isinstance(c, Periodic) and c.component is None:
             found |= set(range(len(problem.unknowns)))
-        elif not isinstance(c, Condition):
+        elif not isinstance(c, (Condition, Interface)):
             found.add(problem.component(c))
     return found
 

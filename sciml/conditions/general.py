@@ -50,14 +50,10 @@ class Condition(BaseCondition):
                 "Condition residual needs a function (u, x) or (u, x, n), got None. The place comes first: "
                 "Condition(None, residual) for the whole boundary."
             )
-        if isinstance(self.residual, type) or not callable(self.residual):
-            raise ArgumentTypeError(
-                f"Condition residual needs a function (u, x) or (u, x, n), got {_shown(self.residual)}."
-            )
         if not isinstance(self.mean, bool):
             raise ArgumentTypeError(f"Condition mean needs True or False, got {self.mean!r}.")
         object.__setattr__(self, "on", check_on(self.on))
-        object.__setattr__(self, "_wants_normal", _takes_normal(self.residual))
+        object.__setattr__(self, "_wants_normal", takes_normal("Condition residual", self.residual))
 
     @property
     def wants_normal(self) -> bool:
@@ -101,7 +97,14 @@ class Condition(BaseCondition):
         return {k if k.startswith(label) else f"{label}_{k}": part for k, part in named.items()}
 
 
-def _takes_normal(residual: Callable[..., Any]) -> bool:
+def takes_normal(what: str, residual: Any) -> bool:
+    """Whether a function takes ``(u, x, n)`` and not ``(u, x)``.
+
+    Raises:
+        ArgumentTypeError: It is none, or takes something else.
+    """
+    if isinstance(residual, type) or not callable(residual):
+        raise ArgumentTypeError(f"{what} needs a function (u, x) or (u, x, n), got {_shown(residual)}.")
     try:
         signature = inspect.signature(residual)
     except (TypeError, ValueError):  # a callable without a signature
@@ -113,7 +116,7 @@ def _takes_normal(residual: Callable[..., Any]) -> bool:
             continue
         return count == 3
     raise ArgumentTypeError(
-        f"Condition residual needs the signature (u, x) or (u, x, n), got ({', '.join(signature.parameters)})."
+        f"{what} needs the signature (u, x) or (u, x, n), got ({', '.join(signature.parameters)})."
     )
 
 

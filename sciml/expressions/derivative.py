@@ -34,7 +34,7 @@ def derivative(expression: Traced, axis: int) -> Traced:
     for leaf in leaves:
         node = leaf._node
         if isinstance(node, Answer):
-            raised = tuple(tuple(sorted((*axes, axis))) for axes in node.groups)
+            raised = tuple(sorted(tuple(sorted((*axes, axis))) for axes in node.groups))
             tangents[id(leaf)] = trace.answer(raised)
         else:
             along = torch.zeros_like(trace.x)

@@ -9,11 +9,9 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor
 
-from sciml.derivatives import DerivativeSource, Pairs
+from sciml.derivatives import DerivativeSource, Pairs, Sum
 from sciml.errors import ArgumentError
 from sciml.field import Field, axis_of
-
-Groups = tuple[tuple[int, ...], ...]  # a sum of derivatives, each by its axes; ((),) is the value
 
 IN_PLACE = {"__setitem__", "__iadd__", "__isub__", "__imul__", "__itruediv__", "__ipow__", "__idiv__"}
 HARMLESS = {"requires_grad_", "retain_grad"}
@@ -50,16 +48,16 @@ class Trace:
             )
         return tuple(axis_of(self.names, c) for c in coordinates)
 
-    def answer(self, groups: Groups) -> Traced:
+    def answer(self, groups: Sum) -> Traced:
         """A sum of derivatives of the unknowns, ``(n, m)``."""
         if groups == ((),):
             values = self.source.value
-        elif all(len(axes) == 1 for axes in groups):
+        elif groups[0] and len(groups[0]) == 1:
             values = _sum([self.source.first(axes[0]) for axes in groups])
-        elif all(len(axes) == 2 for axes in groups):
+        elif len(groups[0]) == 2:
             values = self.source.second(tuple((axes[0], axes[1]) for axes in groups))
         else:
-            values = _sum([self.source.higher(axes) for axes in groups])
+            values = self.source.higher(groups[0]) if len(groups) == 1 else self.source.total(groups)
         return traced(values, Answer(self, groups))
 
 
@@ -75,7 +73,7 @@ class Answer:
     """What the field answered."""
 
     trace: Trace
-    groups: Groups
+    groups: Sum
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,6 +160,9 @@ class TracedSource:
 
     def higher(self, axes: tuple[int, ...]) -> Tensor:
         return self._trace.answer((axes,))
+
+    def total(self, terms: Sum) -> Tensor:
+        return self._trace.answer(terms)
 
 
 class TracedField(Field):

@@ -200,7 +200,7 @@ def _waves(problem: PDE, trial: Trial, term: Term, weights: Mapping[str, float],
     x = problem.sample(WAVE_POINTS, seed=seed).to(like)
     function = evaluated(problem, trial, term, x)
     size = [weights.get(name, 1.0) ** 0.5 for name, columns in term.parts.items() for _ in range(columns)]
-    z = trial.inputs.jet(x[:, None], x.new_zeros(0, 0))[:, 0]
+    z = trial.inputs_at(x)
     return dominant_waves(z, function.residual() * x.new_tensor(size), seed)
 
 

@@ -12,6 +12,7 @@ from sciml.conditions import (
     Data,
     Dirichlet,
     Initial,
+    Interface,
     Neumann,
     Periodic,
     Robin,
@@ -47,6 +48,8 @@ def build_terms(problem: PDE, trial: Trial, interior: int, boundary: int) -> lis
 def _condition_term(problem: PDE, condition: BaseCondition, label: str, count: int) -> Term:
     if isinstance(condition, Condition):
         return _general_term(problem, condition, label, count)
+    if isinstance(condition, Interface):
+        return _interface_term(problem, condition, label, count)
     if isinstance(condition, Periodic):
         return _periodic_term(problem, condition, label, count)
     index = problem.component(condition)
@@ -106,6 +109,19 @@ def _general_term(problem: PDE, condition: Condition, label: str, count: int) ->
         nodes, weights = place.nodes()
         return Term(label, holds, lambda n, seed: nodes, len(nodes), sums=Sums(weights))
     return Term(label, holds, place.draw, count if place.points is None else len(place.points))
+
+
+def _interface_term(problem: PDE, condition: Interface, label: str, count: int) -> Term:
+    """The flux through an interface: points come in pairs on both sides, and a row is the difference within a pair."""
+    domain = problem.domain
+
+    def crosses(u: Field, x: Tensor) -> Parts:
+        parts = condition.parts(domain, u, x)
+        return {label + name.removeprefix(condition.label): part for name, part in parts.items()}
+
+    return Term(
+        label, crosses, lambda n, seed: condition.draw(domain, n, seed), 2 * (count // 2), sums=DIFFERENCES
+    )
 
 
 def _periodic_term(problem: PDE, condition: Periodic, label: str, count: int) -> Term:

@@ -233,7 +233,7 @@ def test_the_report_names_the_unknowns_that_they_use():
         ("u", "v"),
     )
     assert sciml.check(problem).conditions[0] == ("condition:start", "u, v", "penalty")
-    assert Equation(problem).others == []
+    assert [other.label for other in Equation(problem).others] == ["condition:start"]
 
 
 def test_each_column_counts_for_one_unknown():

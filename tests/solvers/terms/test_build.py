@@ -161,3 +161,27 @@ def test_a_condition_at_points_of_an_interior_line():
     solution = sciml.solve(problem, progress=False, max_steps=30)
     slopes = solution.field(line.double()).d("x")
     assert float(slopes.abs().max()) < 1e-4
+
+
+def test_a_beam_of_varying_stiffness_with_a_free_end():
+    """(k u'')'' = f with k = 1 + x, clamped at 0, no moment and a given shear force at 1: u = x^2 (6 - 4 x + x^2)."""
+
+    def stiffness(x):
+        return 1 + x
+
+    def residual(u, x):
+        # u'' = 12 (1 - x)^2, so (k u'')'' = 24 (3 x - 1)
+        return (stiffness(x) * u.d("x", "x")).d("x", "x") - 24 * (3 * x - 1)
+
+    def end(u, x):
+        moment = stiffness(x) * u.d("x", "x")
+        return moment, moment.d("x")
+
+    beam = stated(
+        sciml.Interval(0, 1),
+        [Dirichlet(0.0, on="x=0"), Condition("x=0", lambda u, x: u.d("x")), Condition("x=1", end)],
+        residual,
+    )
+    solution, error = solved(beam, lambda x: x**2 * (6 - 4 * x + x**2), max_steps=40)
+    assert solution.stats["notes"] == []
+    assert error < 1e-5
