@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +21,7 @@ from sciml.solvers.family import FamilyResult, finetune_family
 from sciml.solvers.files import adapter_file, solution_file
 from sciml.solvers.finetune import finetune
 from sciml.solvers.report import Report
+from sciml.solvers.spelling import encodable
 from sciml.solvers.superposition import Superposition, superpose
 from sciml.solvers.training.adapted_system import check_compatible
 
@@ -205,7 +207,7 @@ class Solution(Verbs):
     def print_trainable_parameters(self) -> None:
         """Print the counts of every adapter."""
         for tuned in self._adapters.values():
-            print(f"{tuned.name}: ", end="")
+            print(encodable(f"{tuned.name}: ", sys.stdout), end="")
             tuned.print_trainable_parameters()
 
     def fingerprint(self) -> str:

@@ -12,7 +12,7 @@ from sciml.ansatz.corners import corners
 from sciml.ansatz.faults import Fault, first_fault
 from sciml.ansatz.values import check_values
 from sciml.checks.probe import highest_order
-from sciml.conditions import Condition, Data, Dirichlet, Initial, Neumann, Periodic
+from sciml.conditions import BaseCondition, Data, Dirichlet, Initial, Neumann, Periodic
 from sciml.errors import ArgumentError
 from sciml.problem import PDE
 
@@ -32,8 +32,8 @@ class Ansatz:
 
     def __init__(self, problem: PDE):
         self.problem = problem
-        self.hard: list[Condition] = []
-        self.soft: list[Condition] = []
+        self.hard: list[BaseCondition] = []
+        self.soft: list[BaseCondition] = []
         self.notes: list[str] = []
         order = max(2, highest_order(problem))
         self._parts = [Part(problem.domain, order=order) for _ in problem.unknowns]
@@ -60,11 +60,14 @@ class Ansatz:
         """``B`` at ``x (n, d)``: ``(n, m)``."""
         return torch.cat([part.factor(x) for part in self._parts], dim=1)
 
-    def _try_hard(self, condition: Condition) -> bool:
+    def _try_hard(self, condition: BaseCondition) -> bool:
         """Take a condition into its unknown's part, where its kind and place allow it."""
         if condition.hard is False or isinstance(condition, Data):
             return False
         if isinstance(condition, Periodic):
+            if self.problem.axis_of(condition) not in self.problem.periodic_axes:
+                self._refuse(condition, "it is periodic in time, where an initial condition holds")
+                return False
             return True
         if isinstance(condition, Dirichlet):
             boundary = self.problem.domain.boundary(condition.on)
@@ -95,12 +98,12 @@ class Ansatz:
         part = self._parts[self.problem.component(condition)]
         boundary = self.problem.domain.boundary(condition.on)
         held = {piece for side in part.sides for piece in side.boundary.chosen}
-        values = {side.condition.value for side in part.sides}
+        values = [side.condition.value for side in part.sides]
         fits = (
             part.order >= 4 and part.initial is None and condition.hard is not False and boundary.has_distance
         )
         fits &= len(self.problem.domain.space_axes) == 1 or len(corners(self.problem.domain)) == 0
-        if fits and condition.value == 0 and not any(map(callable, values)) and len(values) == 1:
+        if fits and condition.value == 0 and all(isinstance(v, float) and v == values[0] for v in values):
             if held.issuperset(boundary.chosen):
                 part.clamps.append(condition)
                 self.soft = [c for c in self.soft if c is not condition]
@@ -112,7 +115,7 @@ class Ansatz:
         while (fault := first_fault(part, self.problem.periodic_axes, known)) is not None:
             yield fault
 
-    def _soften(self, part: Part, condition: Condition, why: str) -> None:
+    def _soften(self, part: Part, condition: BaseCondition, why: str) -> None:
         self._refuse(condition, why)
         self.hard = [c for c in self.hard if c is not condition]
         self.soft.append(condition)
@@ -125,7 +128,7 @@ class Ansatz:
         if part.velocity is condition:
             part.velocity = None
 
-    def _refuse(self, condition: Condition, why: str) -> None:
+    def _refuse(self, condition: BaseCondition, why: str) -> None:
         if condition.hard:
             raise ArgumentError(
                 f"{condition.label}: hard=True needs what can be built in exactly, got this: {why}."

@@ -12,11 +12,16 @@ from collections.abc import Sequence
 from sciml.errors import FileFormatError, FileWriteError, SciMLError
 from sciml.solvers.cli.arguments import make_parser
 from sciml.solvers.cli.exit_codes import FILE, INTERRUPTED, OK, USAGE
+from sciml.solvers.spelling import readable_streams
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; the exit code. Only ``--help`` and wrong usage raise SystemExit."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    with readable_streams():
+        return _main(list(sys.argv[1:] if argv is None else argv))
+
+
+def _main(arguments: list[str]) -> int:
     try:
         code = _run(arguments)
         sys.stdout.flush()

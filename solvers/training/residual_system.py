@@ -192,7 +192,7 @@ class ResidualSystem:
         traces, start = {}, 0
         for term in points.terms:
             for name, columns in term.parts.items():
-                rows = columns * term.x.shape[0]
+                rows = columns * term.rows
                 traces[name] = float(norms[start : start + rows].sum())
                 start += rows
         equation = sum(traces[n] for n in first) / len(first)
@@ -232,7 +232,7 @@ class ResidualSystem:
                     found[
                         f"exact conditions of {kind} ({name} and its derivatives; hard=False: a penalty)"
                     ] = jet
-            for name, part in self.points.evaluate(term).items():
+            for name, part in term.pointwise(self.trial, self.problem).items():
                 found[f"term {name!r} of {kind}"] = part
             for what, values in found.items():
                 bad = ~torch.isfinite(values).flatten(1).all(1)

@@ -102,7 +102,7 @@ def _round(system: ResidualSystem, silent: Tensor, head: int, last: Scales) -> S
     for term in system.points.terms:
         scales = system.points.scales(term)
         for name, columns in term.parts.items():
-            part = slice(start, start + columns * term.x.shape[0])
+            part = slice(start, start + columns * term.rows)
             start = part.stop
             slope = float(J[part].square().sum(1).mean().sqrt())
             value = float(r[part].square().mean().sqrt())

@@ -18,7 +18,7 @@ from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
 from sciml.solvers.report import Report
 from sciml.solvers.training.defaults import default_method, default_points, most_points
 from sciml.solvers.training.interrupt import Interruption
-from sciml.solvers.training.loop import ESTIMATE_LEAST, ESTIMATE_SHARE, Run, System
+from sciml.solvers.training.loop import ESTIMATE_SHARE, Run, System
 from sciml.solvers.training.progress import ProgressBar
 from sciml.solvers.training.residual_system import ResidualSystem
 from sciml.solvers.training.run_state import Callback, Limits
@@ -27,6 +27,7 @@ from sciml.solvers.training.scales import rescale
 TOLERANCE = 1e-8  # relative held-out residual at which a solve counts as converged
 MAX_TIME = 60.0  # seconds, so that a first try always comes back
 MOST = 10_000_000  # points: more do not fit into memory with their derivatives
+ESTIMATE_LAST = 1.0  # seconds that the estimate at the end always may take
 HELD_OUT = 500  # points that training never sees
 HELD_OUT_SEED = 104_729  # added to the seed, so that they differ from the training points
 
@@ -201,7 +202,7 @@ def report_of(run: Run, outcome: str, optimizer: Any, parameters: int, *, estima
 
 def _estimated(run: Run) -> ErrorEstimate | None:
     """The error of what a run ended with; None where the problem's own code fails at the correction's points."""
-    seconds = max(ESTIMATE_LEAST, ESTIMATE_SHARE * run.seconds_before)
+    seconds = max(ESTIMATE_LAST, ESTIMATE_SHARE * run.seconds_before)
     try:
         return estimate_error(run.problem, run.system.trial, run.system.points.weights, seconds=seconds)
     except (SciMLError, ArithmeticError, RuntimeError) as error:

@@ -107,8 +107,33 @@ class Burgers(Manufactured):
         return x[:, :1] * torch.cos(math.pi / 2 * x[:, 1:]) * torch.exp(-x[:, 1:])
 
 
+class Ring(Heat):
+    """Both ends compared by a penalty: a row holds numbers of two points."""
+
+    conditions = (Initial(lambda x: torch.sin(2 * math.pi * x[:, 1:])), Periodic("x", hard=False))
+
+    def bump(self, x):
+        return x[:, :1] * torch.cos(2 * math.pi * x[:, 1:] + x[:, :1])
+
+
+class Mean(Heat):
+    """A loss of heat that all points share: every row depends on all points."""
+
+    def operator(self, u, x):
+        return {"pde": u.d("t") - 0.3 * u.d("x", "x") + 3 * (u.value + u.d("x").square()).mean(0)}
+
+
+class MeanPair(Pair):
+    """Each equation sees the other unknown's spread over all points."""
+
+    def operator(self, u, x):
+        made = super().operator(u, x)
+        made["first"] = made["first"] + 50 * (u["v"].value - u["v"].value.mean(0)) * u["u"].value.std()
+        return made
+
+
 class KdV(Manufactured):
-    """A third derivative: beyond jets."""
+    """A third derivative."""
 
     domain = TimeInterval(0, 1) * Interval(-1, 1)
     conditions = (Initial(lambda x: torch.cos(math.pi * x[:, 1:])), Periodic("x"))

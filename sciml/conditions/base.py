@@ -1,11 +1,4 @@
-"""What must hold besides the equation: boundary, initial and periodic conditions, and measurements.
-
-``Dirichlet``, ``Initial`` and ``Periodic`` are built into the trial function wherever the domain allows it
-(``sciml.ansatz``), so the network cannot violate them; ``hard=False`` asks for a penalty term instead. ``Neumann``,
-``Robin`` and ``Data`` are penalty terms, with a name and a weight each.
-
-A ``value`` is a number or a function of all coordinates, ``(n, d) -> (n, 1)``.
-"""
+"""What all conditions share: names, weights, and values that are numbers or functions of the coordinates."""
 
 from __future__ import annotations
 
@@ -17,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciml import arguments as arguments
+from sciml import arguments
 from sciml.errors import ArgumentError, ArgumentTypeError
 
 Value = float | Callable[[Tensor], Tensor]
@@ -89,7 +82,7 @@ def _as_tensor(out: Any, x: Tensor, what: str) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Condition:
+class BaseCondition:
     """Base of all conditions.
 
     Attributes:
@@ -127,7 +120,7 @@ class Condition:
         return ":".join(parts)
 
 
-def _settle(condition: Condition, *keys: str) -> None:
+def settle(condition: BaseCondition, *keys: str) -> None:
     """Check values, and make plain floats of numbers of any library."""
     for key in keys:
         value, what = getattr(condition, key), f"{type(condition).__name__} {key}"
@@ -155,162 +148,8 @@ def _shown(value: Any) -> str:
     return f"{value!r}" if shape is None or not len(shape) else f"an array of shape {tuple(shape)}"
 
 
-@dataclass(frozen=True)
-class Dirichlet(Condition):
-    """``u = value`` on the boundary, or on the part ``on``.
-
-    Args:
-        value: Number or function of all coordinates. For exact enforcement it must be defined inside the domain too.
-        on: None for the whole (spatial) boundary, a part's name such as ``"x=0"``, a piece of a CSG domain, a mask
-            function, or a list of those (see ``sciml.domains.Domain.boundary``).
-    """
-
-    value: Value = 0.0
-    on: Any = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _settle(self, "value")
-
-
-@dataclass(frozen=True)
-class Neumann(Condition):
-    """``du/dn = value`` with the outward normal ``n``; always a penalty."""
-
-    value: Value = 0.0
-    on: Any = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _settle(self, "value")
-        _refuse_hard(self)
-
-
-@dataclass(frozen=True)
-class Robin(Condition):
-    """``alpha u + beta du/dn = value``; always a penalty.
-
-    ``alpha`` and ``beta`` are numbers or functions of the coordinates, like ``value``.
-    """
-
-    alpha: Value = 1.0
-    beta: Value = 1.0
-    value: Value = 0.0
-    on: Any = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _settle(self, "alpha", "beta", "value")
-        if self.alpha == 0 and self.beta == 0:
-            raise ArgumentError(
-                "Robin alpha and beta need not both be 0, got a condition without the unknown."
-            )
-        _refuse_hard(self)
-
-
-@dataclass(frozen=True)
-class Periodic(Condition):
-    """``u`` and its derivatives up to ``order`` agree at both ends of ``coordinate``.
-
-    Exact enforcement feeds the network ``cos`` and ``sin`` of the scaled coordinate, which makes every derivative agree;
-    ``order`` matters for a penalty only (0 or 1).
-    """
-
-    coordinate: str = "x"
-    order: int = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not isinstance(self.coordinate, str):
-            raise ArgumentTypeError(f"Periodic coordinate needs a name, got {self.coordinate!r}.")
-        object.__setattr__(self, "order", arguments.integer("Periodic order", self.order, 0, 1))
-
-    @property
-    def label(self) -> str:
-        """``periodic:x`` unless a name was given."""
-        return self.name or f"periodic:{self.coordinate}"
-
-
-@dataclass(frozen=True)
-class Initial(Condition):
-    """``u = value`` (``order=0``) or ``du/dt = value`` (``order=1``) at the first instant."""
-
-    value: Value = 0.0
-    order: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _settle(self, "value")
-        object.__setattr__(self, "order", arguments.integer("Initial order", self.order, 0, 1))
-
-    @property
-    def label(self) -> str:
-        """``initial`` or ``initial_t``, with the component, unless a name was given."""
-        base = "initial" if self.order == 0 else "initial_t"
-        return self.name or (f"{base}:{self.component}" if self.component else base)
-
-
-@dataclass(frozen=True, eq=False)
-class Data(Condition):
-    """Measured values: ``u(points) = values`` in the least-squares sense.
-
-    Args:
-        points: ``(n, d)``.
-        values: ``(n,)`` or ``(n, 1)``, finite. Both are copied.
-    """
-
-    points: Any = None
-    values: Any = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _refuse_hard(self)
-        for argument in ("points", "values"):
-            if getattr(self, argument) is None:
-                raise ArgumentTypeError(f"Data {argument} needs an array of numbers, got None.")
-        points = _table("Data points", self.points)
-        if points.ndim != 2 or points.numel() == 0:
-            column = " For one coordinate write points[:, None]." if points.ndim == 1 else ""
-            raise ArgumentError(
-                f"Data points needs shape (n, d) with n, d >= 1, got {tuple(points.shape)}.{column}"
-            )
-        values = _table("Data values", self.values)
-        values = values[:, None] if values.ndim == 1 else values
-        if values.shape != (len(points), 1):
-            raise ArgumentError(
-                f"Data values needs shape ({len(points)},) or ({len(points)}, 1) for as many points, got "
-                f"{tuple(values.shape)}."
-            )
-        object.__setattr__(self, "points", points)
-        object.__setattr__(self, "values", values)
-
-
-def _table(argument: str, value: Any) -> Tensor:
-    """A new float64 CPU tensor of finite numbers, of any shape."""
-    if isinstance(value, Tensor):
-        if value.requires_grad:
-            raise ArgumentTypeError(
-                f"{argument} needs fixed numbers, got a tensor that requires grad: write .detach()."
-            )
-        value = value.cpu().numpy()
-    try:
-        array = np.asarray(value)
-        kind = array.dtype.kind
-    except ValueError:
-        raise ArgumentTypeError(f"{argument} needs an array of numbers, got ragged rows.") from None
-    if kind not in "iuf":
-        raise ArgumentTypeError(f"{argument} needs an array of numbers, got {_entry(array)}.")
-    table = torch.from_numpy(array.astype(np.float64))
-    if not bool(torch.isfinite(table).all()):
-        raise ArgumentError(f"{argument} needs finite numbers, got nan or infinity.")
-    return table
-
-
-def _entry(array: np.ndarray) -> str:
-    return f"{array.flat[0]!r} among them" if array.size else f"dtype {array.dtype}"
-
-
-def _refuse_hard(condition: Condition) -> None:
+def refuse_hard(condition: BaseCondition) -> None:
+    """Refuse ``hard=True`` of a kind that is always a penalty."""
     if condition.hard:
         raise ArgumentError(
             f"hard=True: {type(condition).__name__} conditions are penalty terms; only Dirichlet, Initial and Periodic "
