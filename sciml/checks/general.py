@@ -184,7 +184,7 @@ class General:
         recorder = RecordingSource(self.waves(x))
         base = self.rows(recorder, x)
         asked: set[Question] = {((),), *(((i,),) for i in recorder.firsts), *recorder.seconds}
-        asked |= {(axes,) for axes in recorder.highers}
+        asked |= recorder.highers
         table = torch.zeros(base.shape[1], m, dtype=torch.bool)
         for j in range(m):
             for size in NUDGES:
