@@ -201,5 +201,6 @@ CASES = (
         Beam,
         lambda: closed_form(Beam.domain, lambda x: (x * (1 - x)).square() / 24),
         ((1e-10, 1.0),),
+        {"tol": 1e-10},
     ),
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from sciml.conditions import Dirichlet, Initial, evaluate
+from sciml.conditions import Dirichlet, Initial, Neumann, evaluate
 from sciml.domains import Boundary, Box, Domain
 
 CORNER = 1e-30  # keeps the blend by distances defined where two parts of the boundary meet
@@ -40,6 +40,7 @@ class Part:
     sides: list[Side] = field(default_factory=list)
     initial: Initial | None = None
     velocity: Initial | None = None
+    clamps: list[Neumann] = field(default_factory=list)
     order: int = 2  # highest derivative that enters the equation, 2 at least
 
     @property
@@ -82,7 +83,9 @@ class Part:
         """Zero on the sides alone."""
         if not self.sides:
             return torch.ones_like(x[:, :1])
-        ons = [side.condition.on for side in self.sides]
+        return self._distance_to([side.condition.on for side in self.sides], x)
+
+    def _distance_to(self, ons: list, x: Tensor) -> Tensor:
         return self.domain.boundary(ons[0] if len(ons) == 1 else ons).distance(x)
 
     def at_start(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -123,6 +126,8 @@ class Part:
         total = torch.ones_like(x[:, :1])
         if self.sides:
             total = total * self.distance(x)
+        if self.clamps:
+            total = total * self._distance_to([clamp.on for clamp in self.clamps], x)
         if self.initial is not None:
             axis, _ = self.time
             low, high = self.domain.lower[axis], self.domain.upper[axis]

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from sciml.ansatz.blend import Part, Side
+from sciml.ansatz.corners import corners
 from sciml.ansatz.faults import Fault, first_fault
 from sciml.ansatz.values import check_values
 from sciml.checks.probe import highest_order
 from sciml.coefficients import conditions_at_guess, open_conditions
-from sciml.conditions import BaseCondition, Data, Dirichlet, Initial, Periodic
+from sciml.conditions import BaseCondition, Data, Dirichlet, Initial, Neumann, Periodic
 from sciml.errors import ArgumentError
 from sciml.problem import PDE
 
@@ -47,6 +48,8 @@ class Ansatz:
                 self.soft.append(condition)
                 continue
             (self.hard if self._try_hard(condition) else self.soft).append(condition)
+        for condition in [c for c in self.soft if isinstance(c, Neumann)]:
+            self._try_clamp(condition)
         for part in self._parts:
             for fault in self._faults(part):
                 for condition in fault.conditions:
@@ -98,6 +101,26 @@ class Ansatz:
             return True
         return False
 
+    def _try_clamp(self, condition: Neumann) -> None:
+        """Build in a slope of zero where the value is a number: there the distance enters the factor squared.
+
+        In equations of fourth order and higher, where both belong to one place. Not where the boundary has corners: there a
+        clamped plate bends like r^3.74, and over the square of the distance, r^4, that is unbounded.
+        """
+        part = self._parts[self.problem.component(condition)]
+        boundary = self.problem.domain.boundary(condition.on)
+        held = {piece for side in part.sides for piece in side.boundary.chosen}
+        values = [side.condition.value for side in part.sides]
+        fits = (
+            part.order >= 4 and part.initial is None and condition.hard is not False and boundary.has_distance
+        )
+        fits &= len(self.problem.domain.space_axes) == 1 or len(corners(self.problem.domain)) == 0
+        if fits and condition.value == 0 and all(isinstance(v, float) and v == values[0] for v in values):
+            if held.issuperset(boundary.chosen):
+                part.clamps.append(condition)
+                self.soft = [c for c in self.soft if c is not condition]
+                self.hard.append(condition)
+
     def _faults(self, part: Part) -> Iterator[Fault]:
         """One fault after the other, each of what is left when those before it have been dealt with."""
         known: dict = {}
@@ -109,6 +132,9 @@ class Ansatz:
         self.hard = [c for c in self.hard if c is not condition]
         self.soft.append(condition)
         part.sides = [side for side in part.sides if side.condition is not condition]
+        self.hard = [c for c in self.hard if all(c is not clamp for clamp in part.clamps)]
+        self.soft += part.clamps
+        part.clamps.clear()
         if part.initial is condition:
             part.initial = None
         if part.velocity is condition:

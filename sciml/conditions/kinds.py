@@ -37,7 +37,10 @@ class Dirichlet(BaseCondition):
 
 @dataclass(frozen=True)
 class Neumann(BaseCondition):
-    """``du/dn = value`` with the outward normal ``n``; always a penalty."""
+    """``du/dn = value`` with the outward normal ``n``.
+
+    A penalty, save for a slope of 0 where ``Dirichlet`` gives one number (a clamped end) in equations of fourth order.
+    """
 
     value: Value = 0.0
     on: Any = None

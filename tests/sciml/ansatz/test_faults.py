@@ -411,3 +411,46 @@ def test_distances_of_a_plate(domain, words):
 def test_a_tip_that_only_fourth_derivatives_see():
     ansatz = Ansatz(Plate(SQUARE, lambda x: (x - 0.4).norm(dim=1, keepdim=True) ** 3))
     assert "its fourth derivatives grow without bound near (x=0.4" in ansatz.notes[0]
+
+
+class Clamped(PDE):
+    """The biharmonic equation with no deflection; no slope on some part."""
+
+    def __init__(self, domain, *conditions):
+        self.domain, self.conditions = domain, conditions
+
+    def residual(self, u, x):
+        return u.biharmonic() - 1.0
+
+
+@pytest.mark.parametrize(
+    "domain, conditions, hard",
+    [
+        (Interval(0, 2), [Dirichlet(0.0), Neumann(0.0)], True),
+        (Interval(0, 2), [Dirichlet(1.5), Neumann(0.0, on="x=2")], True),
+        (Interval(0, 2), [Dirichlet(0.0, on="x=0"), Neumann(0.0, on="x=0")], True),
+        (Interval(0, 2), [Dirichlet(0.0, on="x=0"), Neumann(0.0)], False),  # a slope where there is no value
+        (Interval(0, 2), [Dirichlet(lambda x: x), Neumann(0.0)], False),
+        (Interval(0, 2), [Dirichlet(0.0), Neumann(0.1)], False),
+        (Interval(0, 2), [Dirichlet(0.0), Neumann(0.0, hard=False)], False),
+        (Disk([0.2, 0.1], 1.3), [Dirichlet(0.0), Neumann(0.0)], True),
+        (SQUARE, [Dirichlet(0.0), Neumann(0.0)], False),  # corners
+    ],
+)
+def test_clamped_ends_are_exact(domain, conditions, hard):
+    problem = Clamped(domain, *conditions)
+    trial = Trial(problem, network("tanh", problem))
+    slope = problem.conditions[1]
+    assert (slope in trial.ansatz.hard) == hard and (slope in trial.ansatz.soft) == (not hard)
+    if hard:
+        boundary = domain.boundary(slope.on)
+        x = boundary.sample(20, seed=0).requires_grad_()
+        (gradient,) = torch.autograd.grad(trial(x).sum(), x)
+        assert float(gradient.abs().max()) < 1e-12
+        value = problem.conditions[0].value
+        assert torch.allclose(trial(x), torch.full_like(x[:, :1], value))
+
+
+def test_a_slope_stays_a_penalty_in_second_order_equations():
+    ansatz = made(Interval(0, 2), Dirichlet(0.0, on="x=0"), Neumann(0.0, on="x=0"))
+    assert len(ansatz.soft) == 1 and ansatz.soft[0].label.startswith("neumann")
