@@ -32,8 +32,9 @@ from sciml.solvers.estimate.spectrum import dominant_waves
 from sciml.solvers.terms.build import build_terms
 from sciml.solvers.terms.term import Term
 
-LEVELS = ((100, 500, 1.0), (400, 2000, 4.0), (700, 3500, 12.0))  # features, points, relative cost
-MOST = 800  # columns, of all unknowns together
+# features, points, relative cost
+LEVELS = ((100, 500, 1.0), (400, 2000, 4.0), (700, 3500, 12.0), (1000, 5000, 26.0))
+MOST = 1000  # columns, of all unknowns together
 AUTOGRAD_LEVELS = (
     (100, 300, 1.0),
 )  # where a row of the Jacobian is a backward pass through nested derivatives
