@@ -18,7 +18,6 @@ Taylor series, Math. Comp. 69; collapsing the highest order after Dangel et al. 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -81,6 +80,22 @@ class ChannelWeights:
         sums = torch.einsum("sk,nk...->ns...", W, rows)
         return torch.cat([rows[:, :kept], sums], 1) if kept else sums
 
+    def spread(self, q: int, channels: Tensor) -> Tensor:
+        """The transpose of ``combine``: ``(n, N_q + S_q, ...)`` to ``(n, N_(q-1), ...)``."""
+        W, kept = self.by_order[q - 2], self.kept[q - 1]
+        own = channels[:, :kept]
+        if W.shape[0] == 0:
+            return padded(own, W.shape[1])
+        rows = torch.einsum("sk,ns...->nk...", W, channels[:, kept:])
+        return rows + padded(own, W.shape[1]) if kept else rows
+
+
+def padded(rows: Tensor, count: int) -> Tensor:
+    """Rows of zeros after those of ``(n, k, i)``, ``count`` in all."""
+    if rows.shape[1] == count:
+        return rows
+    return torch.nn.functional.pad(rows, (0, 0, 0, count - rows.shape[1]))
+
 
 Weights = Tensor | ChannelWeights  # (S, D) up to second order
 
@@ -111,26 +126,30 @@ def bell_terms(q: int, j: int) -> tuple[tuple[int, tuple[int, ...]], ...]:
 
 def bell(z: Tensor, weights: ChannelWeights) -> Bell:
     """The Bell polynomials of a jet that the chain rule needs, ``2 <= j <= q <= K``."""
-    return [
-        [_bell(z, weights, q, j, weights.kept[q - 2]) for j in range(2, q + 1)]
-        for q in range(2, weights.order + 1)
-    ]
+    powers: dict[tuple[int, int], Tensor] = {}
 
+    def power(r: int, a: int) -> Tensor:
+        if (r, a) not in powers:
+            base = weights.along(z, r, weights.kept[r - 1])
+            powers[r, a] = base if a == 1 else power(r, a - 1) * base
+        return powers[r, a]
 
-def _bell(z: Tensor, weights: ChannelWeights, q: int, j: int, directions: int) -> Tensor:
-    total = None
-    for ways, powers in bell_terms(q, j):
-        factors = [
-            base if a == 1 else base**a
-            for r, a in enumerate(powers, 1)
-            if a
-            for base in [weights.along(z, r, directions)]
-        ]
-        term = math.prod(factors[1:], start=factors[0])
-        term = term if ways == 1 else ways * term
-        total = term if total is None else total + term
-    assert total is not None
-    return total
+    def polynomial(q: int, j: int) -> Tensor:
+        directions = weights.kept[q - 2]
+        total = None
+        for ways, exponents in bell_terms(q, j):
+            term = None
+            for r, a in enumerate(exponents, 1):
+                if a:
+                    factor = power(r, a)[:, :directions]
+                    term = factor if term is None else term * factor
+            assert term is not None
+            term = term if ways == 1 else ways * term
+            total = term if total is None else total + term
+        assert total is not None
+        return total
+
+    return [[polynomial(q, j) for j in range(2, q + 1)] for q in range(2, weights.order + 1)]
 
 
 def outer_parts(z: Tensor, weights: ChannelWeights) -> list[Tensor]:
@@ -146,35 +165,6 @@ def outer_parts(z: Tensor, weights: ChannelWeights) -> list[Tensor]:
         pieces = [weights.combine(q, table[q - 2][j - 2]) for q in range(j, weights.order + 1)]
         parts.append(torch.cat(pieces, 1))
     return parts
-
-
-def compose(z: Tensor, weights: ChannelWeights, f: Sequence[Tensor]) -> Tensor:
-    """The jet ``(n, C, i)`` of an elementwise ``f(z)`` from ``f, f', ..., f^(K)`` at ``z_0``, each ``(n, i)``."""
-    table = bell(z, weights)
-    channels = [f[0][:, None], weights.along(z, 1, weights.kept[0]) * f[1][:, None]]
-    for q in range(2, weights.order + 1):
-        rest = table[q - 2][0] * f[2][:, None]
-        for j in range(3, q + 1):
-            rest = rest + table[q - 2][j - 2] * f[j][:, None]
-        own = z[:, weights.starts[q - 1] : weights.starts[q]]
-        channels.append(own * f[1][:, None] + weights.combine(q, rest))
-    return torch.cat(channels, 1)
-
-
-def multiply(a: Tensor, b: Tensor, weights: ChannelWeights) -> Tensor:
-    """The jet of a product by Leibniz' rule, ``(n, C, m)``."""
-    a0, b0 = a[:, :1], b[:, :1]
-    rest = a * b0 + a0 * b
-    channels = [a0 * b0, rest[:, 1 : weights.starts[1]]]
-    for q in range(2, weights.order + 1):
-        directions = weights.kept[q - 2]
-        cross = sum(
-            math.comb(q, r) * weights.along(a, r, directions) * weights.along(b, q - r, directions)
-            for r in range(1, q)
-        )
-        assert isinstance(cross, Tensor)
-        channels.append(rest[:, weights.starts[q - 1] : weights.starts[q]] + weights.combine(q, cross))
-    return torch.cat(channels, 1)
 
 
 def sigmoid_slopes(c: Tensor, slope: Tensor, a: float, b: float, order: int) -> list[Tensor]:

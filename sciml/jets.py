@@ -23,7 +23,8 @@ from torch import Tensor
 from sciml.derivatives import AutogradSource, Pairs, Sum
 from sciml.directions import Directions, Vector, channels, in_order, power
 from sciml.errors import ArgumentError
-from sciml.kernels.orders import ChannelWeights, Weights, compose, multiply
+from sciml.kernels.compose import compose, multiply
+from sciml.kernels.orders import ChannelWeights, Weights
 
 Answer = list[tuple[int, float]]  # channels with the weights that they have in it
 

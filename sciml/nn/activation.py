@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from sciml.arguments import one_of
 from sciml.jets import elementwise, order_of
-from sciml.kernels.orders import Weights, sigmoid_slopes
+from sciml.kernels.compose import apply
+from sciml.kernels.orders import ChannelWeights, Weights, sigmoid_slopes
 from sciml.nn.base import JetLayer
 
 
@@ -93,7 +94,9 @@ class Activation(JetLayer):
         """``(n, C, i) -> (n, C, i)``."""
         if z.shape[1] == 1:
             return self._function.value(z)
-        return elementwise(z, weights, *self._function.derivatives(z[:, 0], order_of(weights)))
+        if isinstance(weights, ChannelWeights):
+            return apply(z, weights, self._function.derivatives)
+        return elementwise(z, weights, *self._function.derivatives(z[:, 0], 2))
 
     def extra_repr(self) -> str:
         """The function's name."""

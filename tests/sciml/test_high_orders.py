@@ -18,6 +18,7 @@ from sciml.domains import Box, Disk, Interval, TimeInterval
 from sciml.errors import ArgumentError
 from sciml.jets import DerivativePlan
 from sciml.kernels import LayerWeights, kan_jets, kan_layer_jacobian, uniform_knots
+from sciml.kernels.compose import apply, compose
 from sciml.kernels.orders import ChannelWeights
 from sciml.nn.activation import ACTIVATIONS
 from sciml.problem import PDE
@@ -302,3 +303,20 @@ def test_kdv_is_solved_by_gauss_newton_unasked():
     assert "GaussNewton" in solution.stats["optimizer"]
     assert not any("autograd" in note for note in solution.stats["notes"])
     assert solution.history[-1]["loss"] < 0.1 * solution.history[0]["loss"]
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_the_written_backward_pass_of_an_activation(name):
+    """Against autograd through the rules of the forward pass, once and twice."""
+    rng = torch.Generator().manual_seed(2)
+    weights, derivatives = random_weights(rng), ACTIVATIONS[name].derivatives
+    z = (0.7 * torch.randn(5, weights.channels, 3, generator=rng, dtype=torch.float64)).requires_grad_()
+    g = torch.randn(z.shape, generator=rng, dtype=torch.float64).requires_grad_()
+    firsts, seconds = [], []
+    for y in (apply(z, weights, derivatives), compose(z, weights, derivatives(z[:, 0], weights.order))):
+        (first,) = torch.autograd.grad(y, z, g, create_graph=True)
+        firsts.append(first)
+        seconds.append(torch.autograd.grad(torch.sin(first).sum(), [z, g]))
+    assert relative(*firsts) <= 1e-13
+    for a, b in zip(*seconds, strict=True):
+        assert relative(a, b) <= 1e-12
