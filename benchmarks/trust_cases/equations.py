@@ -119,20 +119,6 @@ class Periods(Trajectory):
         return v, -x
 
 
-class ManyDimensions(sciml.PDE):
-    """Poisson on the unit cube of ``d`` dimensions, ``u = Σ sin πx_i``."""
-
-    def __init__(self, d: int):
-        self.domain = sciml.Box([0.0] * d, [1.0] * d)
-        self.conditions = (sciml.Dirichlet(self.exact),)
-
-    def residual(self, u, x):
-        return u.laplacian() + math.pi**2 * self.exact(x)
-
-    def exact(self, x):
-        return torch.sin(math.pi * x).sum(1, keepdim=True)
-
-
 class Square(sciml.PDE):
     """A unit square given as a polygon, ``u = sin πx sin πy``."""
 
@@ -211,7 +197,6 @@ CASES = (
     Case("Lorenz to t = 3", KIND, Lorenz, 1e-3, (50, 200, 600)),
     Case("Van der Pol, μ = 10, to t = 20", KIND, VanDerPol, 1e-2, (50, 200, 600)),
     Case("an oscillator over ten periods", KIND, Periods, 1e-4, (50, 200, 500)),
-    Case("Poisson in 20 dimensions", KIND, lambda: ManyDimensions(20), 1e-2, (5, 15, 30)),
     Case("a square as a polygon", KIND, Square, 1e-4),
     Case("heat with a flux, Robin and k(x)", KIND, Mixed, 1e-6),
     Case("a membrane", KIND, Membrane, 1e-3, (10, 40, 100)),

@@ -153,6 +153,17 @@ class Holed(sciml.PDE):
         return torch.zeros_like(x[:, :1])
 
 
+SIDES = ("x=0", "x=1", "y=0", "y=1")
+
+
+def _on(side: str, value):
+    """Values of a side as a function of where along it, as a user knows them: elsewhere they are no solution."""
+    axis, place = "xy".index(side[0]), float(side[2:])
+    return lambda x: value(
+        torch.stack([torch.full_like(x[:, k], place) if k == axis else x[:, k] for k in (0, 1)], 1)
+    )
+
+
 class Plane(sciml.PDE):
     """A plane wave given on four sides, k = 8π."""
 
@@ -161,7 +172,7 @@ class Plane(sciml.PDE):
 
     @property
     def conditions(self):
-        return [sciml.Dirichlet(self.exact, on=side) for side in ("x=0", "x=1", "y=0", "y=1")]
+        return [sciml.Dirichlet(_on(side, self.exact), on=side) for side in SIDES]
 
     def residual(self, u, x):
         return u.laplacian() + self.k**2 * u.value
@@ -179,9 +190,9 @@ class Elastic(sciml.PDE):
     @property
     def conditions(self):
         return [
-            sciml.Dirichlet(lambda x, k=k: self.exact(x)[:, k : k + 1], on=side, component=name)
+            sciml.Dirichlet(_on(side, lambda x, k=k: self.exact(x)[:, k : k + 1]), on=side, component=name)
             for k, name in enumerate(self.unknowns)
-            for side in ("x=0", "x=1", "y=0", "y=1")
+            for side in SIDES
         ]
 
     def residual(self, u, x):
