@@ -3,16 +3,18 @@
     python -m benchmarks.trust --json [--only burgers] [--seconds 3] [--seed 0]
 
 A solve is broken off after a fixed number of steps, and its trial function is copied at two looks on the way. Each copy's
-relative L2 error is estimated without a reference (``sciml.solvers.estimate``) and compared with the true one. ``cost`` is
-the CPU time of the estimate over that of the solve up to that stage. The summary says how many estimates are within factors
-of 3 and 10 of the truth, how many are unknown, and the worst under-estimate. The bar: 90 % of the known ones within 3, none
-below a tenth.
+relative L2 error is estimated without a reference (``sciml.solvers.estimate``) and compared with the true one: once in the
+time that ``solution.error_estimate()`` takes by default, and once in what a solve that ended there would allow itself
+(``quick``). ``cost`` is the CPU time of the quick one over that of the solve up to that stage. The summary says how many
+estimates are within factors of 3 and 10 of the truth, how many are unknown, and the worst under-estimate. The bar: 90 % of
+the known ones within 3, none below a tenth, a cost of a tenth.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import math
 import statistics
 import time
 from collections.abc import Sequence
@@ -25,6 +27,8 @@ from sciml import pdes
 from sciml.ansatz import Trial
 from sciml.solvers.comparison import comparison, relative_error
 from sciml.solvers.estimate.estimate import estimate_error
+from sciml.solvers.training.loop import ESTIMATE_SHARE
+from sciml.solvers.training.settings import ESTIMATE_LAST
 
 STAGES = ("early", "middle", "late")
 USUAL = (20, 60, 150)  # steps
@@ -35,7 +39,8 @@ STEPS = {  # where the usual ones miss: fast, slow, and large problems
     "heat": (10, 20, 40),
     "heat-ball": (10, 20, 30),
     "helmholtz": (40, 80, 200),
-    "kdv": (160, 640, 1200),
+    "kdv": (10, 30, 80),
+    "kuramoto-sivashinsky": (10, 30, 80),
     "lid-driven": (20, 80, 300),
     "parabolic-ball": (10, 20, 30),
     "poisson": (10, 20, 40),
@@ -55,8 +60,8 @@ class Snapshot:
     seconds: float
 
 
-def snapshots(problem: sciml.PDE, steps: Sequence[int], seed: int) -> tuple[list[Snapshot], dict[str, float]]:
-    """Copies at the first looks from the first steps on, the solution of the last ones, and the terms' weights."""
+def snapshots(problem: sciml.PDE, steps: Sequence[int], seed: int) -> tuple[list[Snapshot], sciml.Solution]:
+    """Copies at the first looks from the first steps on and at the end, and the solution of the last ones."""
     taken: list[Snapshot] = []
     start = time.process_time()
 
@@ -66,7 +71,7 @@ def snapshots(problem: sciml.PDE, steps: Sequence[int], seed: int) -> tuple[list
 
     solution = sciml.solve(problem, max_steps=steps[-1], seed=seed, callbacks=[keep], progress=False)
     end = Snapshot(solution.trial, int(solution.stats.steps or 0), time.process_time() - start)
-    return [*taken, end], dict(solution.stats.weights)
+    return [*taken, end], solution
 
 
 def measure(
@@ -74,38 +79,41 @@ def measure(
 ) -> dict[str, Any]:
     """The estimate beside the truth."""
     true = relative_error(snapshot.trial, *comparison(problem))
-    began = time.process_time()
-    found = estimate_error(problem, snapshot.trial, weights, seconds=seconds)
-    took = time.process_time() - began
-    return {
-        "step": snapshot.step,
-        "true": true,
-        "estimate": found.value,
-        "ratio": None if found.value is None else found.value / max(true, 1e-300),
-        "drop": round(found.drop, 4),
-        "features": found.features,
-        "estimate_cpu_s": round(took, 3),
-        "solve_cpu_s": round(snapshot.seconds, 2),
-        "cost": round(took / snapshot.seconds, 3),
-    }
+    record: dict[str, Any] = {"step": snapshot.step, "true": true}
+    own = max(ESTIMATE_LAST, ESTIMATE_SHARE * snapshot.seconds)
+    for prefix, work in (("", math.inf), ("quick_", own)):
+        began = time.process_time()
+        found = estimate_error(problem, snapshot.trial, weights, seconds=seconds, work=work)
+        took = time.process_time() - began
+        record |= {
+            f"{prefix}estimate": found.value,
+            f"{prefix}ratio": None if found.value is None else found.value / max(true, 1e-300),
+            f"{prefix}drop": round(found.drop, 4),
+            f"{prefix}features": found.features,
+            f"{prefix}cpu_s": round(took, 3),
+        }
+    record["solve_cpu_s"] = round(snapshot.seconds, 2)
+    record["cost"] = round(record["quick_cpu_s"] / snapshot.seconds, 3)
+    return record
 
 
 def summary(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Shares over all stages of all problems."""
-    ratios = [r["ratio"] for r in records if r["ratio"] is not None]
-    known = max(len(ratios), 1)
-    within = {factor: sum(1 / factor <= q <= factor for q in ratios) / known for factor in (3, 10)}
-    return {
-        "record": "summary",
-        "stages": len(records),
-        "unknown": len(records) - len(ratios),
-        "within_3": round(within[3], 3),
-        "within_10": round(within[10], 3),
-        "least_ratio": min(ratios, default=None),
-        "largest_ratio": max(ratios, default=None),
-        "median_cost": statistics.median(r["cost"] for r in records),
-        "met": within[3] >= 0.9 and min(ratios, default=1.0) >= 0.1,
-    }
+    out: dict[str, Any] = {"record": "summary", "stages": len(records)}
+    for prefix in ("", "quick_"):
+        ratios = [r[f"{prefix}ratio"] for r in records if r[f"{prefix}ratio"] is not None]
+        known = max(len(ratios), 1)
+        out |= {
+            f"{prefix}unknown": len(records) - len(ratios),
+            f"{prefix}within_3": round(sum(1 / 3 <= q <= 3 for q in ratios) / known, 3),
+            f"{prefix}within_10": round(sum(0.1 <= q <= 10 for q in ratios) / known, 3),
+            f"{prefix}least_ratio": min(ratios, default=None),
+            f"{prefix}largest_ratio": max(ratios, default=None),
+        }
+    out["median_cost"] = statistics.median(r["cost"] for r in records)
+    least = min(out["least_ratio"] or 1.0, out["quick_least_ratio"] or 1.0)
+    out["met"] = out["within_3"] >= 0.9 and least >= 0.1 and out["median_cost"] <= 0.1
+    return out
 
 
 def main() -> None:
@@ -123,7 +131,8 @@ def main() -> None:
     records = []
     for name in options.only.split(",") if options.only else pdes.names():
         problem = pdes.build(name)
-        taken, weights = snapshots(problem, STEPS.get(name, USUAL), options.seed)
+        taken, solution = snapshots(problem, STEPS.get(name, USUAL), options.seed)
+        weights = dict(solution.stats.weights)
         for stage, snapshot in zip(STAGES, taken, strict=False):
             records.append(measure(problem, snapshot, weights, options.seconds))
             show({"record": "stage", "problem": name, "stage": stage, **records[-1]}, options.json)

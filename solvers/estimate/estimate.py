@@ -32,9 +32,9 @@ from sciml.solvers.estimate.spectrum import dominant_waves
 from sciml.solvers.terms.build import build_terms
 from sciml.solvers.terms.term import Term
 
-LEVELS = ((100, 500), (400, 2000), (700, 3500))  # features and points
-MOST = 800  # columns, of all unknowns together
-FLOPS, JETS = 2e10, 4e-4  # multiplications and additions a second; seconds for the jets of a function
+LEVELS = ((100, 500), (400, 2000), (700, 3500), (1000, 5000))  # features and points
+MOST = 1000  # columns, of all unknowns together
+FLOPS, JETS = 4e10, 4e-4  # multiplications and additions a second; seconds for the jets of a function
 AUTOGRAD_LEVELS = ((100, 300),)  # where a row of the Jacobian is a backward pass through nested derivatives
 ENOUGH = 0.3  # of the residual left: the estimate is right within some per cent
 BLIND = 0.995  # of the residual left: nothing is known
@@ -131,9 +131,9 @@ def estimate_error(
 
 def level_work(problem: PDE, features: int, points: int) -> float:
     """Seconds that a correction in so many functions takes on a usual core, as counted, not as measured."""
-    columns = features * problem.outputs
-    algebra = 6.0 * points * problem.outputs * columns**2
-    return algebra / FLOPS + JETS * columns * (1.0 + problem.domain.dim / 4.0)
+    columns, rows = features * problem.outputs, points * problem.outputs
+    algebra = 2.0 * rows * columns**2 + 16.0 * columns**3  # a triangular factor and its singular values
+    return algebra / FLOPS + JETS * features * (1.0 + problem.domain.dim / 4.0)
 
 
 @dataclass(frozen=True)
