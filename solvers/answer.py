@@ -25,6 +25,7 @@ from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
 from sciml.solvers.evaluation import ChunkedSource, Request, request
 from sciml.solvers.found import Found
 from sciml.solvers.posterior.posterior import Posterior
+from sciml.solvers.posterior.randomised import Randomised
 from sciml.solvers.report import Report
 
 DERIVATIVE_CHUNK = CHUNK // 4  # points at a time where derivatives keep a graph
@@ -155,14 +156,28 @@ class Answer:
             ArgumentError: The problem has no measurements (``Data``), or the network is too large.
         """
         if self._posterior is None:
-            if not self.stats.unknown and not any(isinstance(c, Data) for c in self.statement.conditions):
-                raise ArgumentError(
-                    "error bars need measurements (sciml.Data) or an Unknown in the problem, got neither: "
-                    "error_estimate() tells the error of the solution."
-                )
-            values = {name: found.value for name, found in self.stats.unknown.items()}
-            self._posterior = Posterior(self.statement, self.trial, self.stats, values)
+            self._posterior = Posterior(self.statement, self.trial, self.stats, self._values())
         return self._posterior
+
+    def randomised(self, samples: int = 30, seed: int = 0) -> Randomised:
+        """The same from samples: measurements perturbed by their noise and fitted again, as a check on ``posterior``.
+
+        Args:
+            samples: How many fits.
+            seed: Of the perturbations.
+
+        Raises:
+            ArgumentError: As ``posterior``.
+        """
+        return Randomised(self.statement, self.trial, self.stats, self._values(), samples, seed)
+
+    def _values(self) -> dict[str, float]:
+        if not self.stats.unknown and not any(isinstance(c, Data) for c in self.statement.conditions):
+            raise ArgumentError(
+                "error bars need measurements (sciml.Data) or an Unknown in the problem, got neither: "
+                "error_estimate() tells the error of the solution."
+            )
+        return {name: found.value for name, found in self.stats.unknown.items()}
 
     def std(self, *x: Any) -> Any:
         """Standard deviation of the solution at points ``x (..., d)``: ``(..., m)``, array in, array out.

@@ -33,6 +33,9 @@ class Gaussian:
         covariance: Of the coefficients, ``(K, K)``, of those directions that are determined.
         open: Directions of the coefficients that the rows do not determine, ``(K, j)``.
         shift: By how much the coefficients would move in one more Gauss-Newton step, in standard deviations, ``(K,)``.
+        inside: The coefficients' columns in the left singular vectors, ``(k, K)``.
+        outside: Products of what is left of these columns, ``(K, K)``.
+        fall: Of the loss in one more Gauss-Newton step, twice: about the squared deviations by which something would move.
         effective: Number of parameters that the rows of measurements determine.
         rows: Number of measurements.
     """
@@ -45,8 +48,27 @@ class Gaussian:
     covariance: Tensor
     open: Tensor
     shift: Tensor
+    inside: Tensor
+    outside: Tensor
+    fall: float
     effective: float
     rows: int
+
+    def solve(self, b: Tensor, damping: float = 0.0) -> Tensor:
+        """``(c JᵀJ + (alpha + damping) I)^-1 b`` for ``b (P + K,)``, the coefficients without prior and damping; nothing
+        along those that no row determines.
+        """
+        P = len(self.V)
+        ridge = self.alpha + damping
+        weight = self.c * self.s.square() + ridge
+        inside = self.V.T @ b[:P]
+        along = self.V @ (inside / weight - inside / ridge) + b[:P] / ridge
+        if len(b) == P:
+            return along
+        coupling = self.V @ ((self.c * self.s / weight)[:, None] * self.inside)
+        block = self.c * (self.outside + self.inside.T @ ((ridge / weight)[:, None] * self.inside))
+        p = torch.linalg.pinv(block, rtol=ROUNDING, hermitian=True) @ (b[P:] - coupling.T @ b[:P])
+        return torch.cat([along - coupling @ p, p])
 
     def variance(self, g: Tensor) -> Tensor:
         """Variance ``(n,)`` of linear functions ``g (n, P)`` of the network's parameters."""
@@ -105,8 +127,26 @@ def gaussian(
     coupling = Vh.T @ ((c * s / (c * s.square() + alpha))[:, None] * inside)
     gradient = c * (J.T @ r)
     move = covariance @ (gradient[P:] - coupling.T @ gradient[:P])
+    plain = gradient[:P] - Vh.T @ (Vh @ gradient[:P])
+    fall = float(
+        ((Vh @ gradient[:P]).square() / (c * s.square() + alpha)).sum() + plain.square().sum() / alpha
+    )
     shift = move.abs() / covariance.diagonal().clamp(min=1e-300).sqrt()
-    return Gaussian(s, Vh.T, c, alpha, coupling, covariance, free, shift, effective, rows)
+    return Gaussian(
+        s,
+        Vh.T,
+        c,
+        alpha,
+        coupling,
+        covariance,
+        free,
+        shift,
+        inside,
+        outside.T @ outside,
+        fall,
+        effective,
+        rows,
+    )
 
 
 def _unable(B: Tensor) -> Tensor:
