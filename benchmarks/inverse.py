@@ -167,12 +167,13 @@ def randomised() -> list[dict[str, Any]]:
         samples = solution.randomised(100)
         seconds = round(time.process_time() - began, 2)
         x = problem.domain.sample(50, seed=5)
+        deviations = [given.unknown[key].std or math.nan for given in (samples, solution)]
         ratio = (samples.std(x).double() / solution.std(x)).median()
         records.append(
             {
                 "case": name,
                 "samples": 100,
-                "std_ratio": samples.unknown[key].std / solution.unknown[key].std,
+                "std_ratio": deviations[0] / deviations[1],
                 "std_u_ratio_median": float(ratio),
                 "notes": samples.notes,
                 "cpu_s": seconds,

@@ -38,6 +38,7 @@ class Gaussian:
         fall: Of the loss in one more Gauss-Newton step, twice: about the squared deviations by which something would move.
         effective: Number of parameters that the rows of measurements determine.
         rows: Number of measurements.
+        misfit: Sum of the squares of theirs.
     """
 
     s: Tensor
@@ -53,6 +54,13 @@ class Gaussian:
     fall: float
     effective: float
     rows: int
+    misfit: float
+
+    @property
+    def excess(self) -> float:
+        """By how many of its deviations the squared misfit exceeds what the noise makes: chi squared, about normal."""
+        freedom = max(1.0, self.rows - self.effective)
+        return (self.c * self.misfit - freedom) / math.sqrt(2.0 * freedom)
 
     def solve(self, b: Tensor, damping: float = 0.0) -> Tensor:
         """``(c JᵀJ + (alpha + damping) I)^-1 b`` for ``b (P + K,)``, the coefficients without prior and damping; nothing
@@ -132,20 +140,9 @@ def gaussian(
         ((Vh @ gradient[:P]).square() / (c * s.square() + alpha)).sum() + plain.square().sum() / alpha
     )
     shift = move.abs() / covariance.diagonal().clamp(min=1e-300).sqrt()
+    left_over = outside.T @ outside
     return Gaussian(
-        s,
-        Vh.T,
-        c,
-        alpha,
-        coupling,
-        covariance,
-        free,
-        shift,
-        inside,
-        outside.T @ outside,
-        fall,
-        effective,
-        rows,
+        s, Vh.T, c, alpha, coupling, covariance, free, shift, inside, left_over, fall, effective, rows, misfit
     )
 
 

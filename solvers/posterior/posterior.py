@@ -34,6 +34,7 @@ from sciml.solvers.training.residual_system import ResidualSystem
 
 T = TypeVar("T")
 SEED = 50_021  # of the points, added to the solve's own
+MISFIT = 5.0  # deviations of the squared misfit from which the noise that was told does not explain it
 MOST_POINTS = 1500
 MOST_PARAMETERS = 4000  # of a dense decomposition
 CHUNK = 2000  # points at a time
@@ -66,7 +67,7 @@ class Posterior:
             raise ArgumentError(
                 f"the posterior needs a network of at most {MOST_PARAMETERS} parameters, got {P}."
             )
-        self.gaussian, self.noise, self.inflation, self.rows = _fit(self.system)
+        self.gaussian, self.noise, self.inflation, self.rows, beyond = _fit(self.system)
         self.measured = torch.cat(
             [
                 torch.full((columns * len(term.x),), term.data is not None)
@@ -78,7 +79,7 @@ class Posterior:
         names = [c.name for c in self.system.coefficients]
         judged = verdicts(self.gaussian, self.system.coefficients, [values[n] for n in names], self.deviation)
         self.unknown: dict[str, Found] = dict(zip(names, judged.found, strict=True))
-        self.notes = [*judged.notes, *_notes(self.inflation)]
+        self.notes = [*judged.notes, *_notes(self.inflation, self.noise if beyond else {})]
 
     def std(self, x: Tensor) -> Tensor:
         """Standard deviation of the solution at ``x (n, d)``, ``(n, m)``."""
@@ -151,9 +152,9 @@ class _Part:
     noise: float | None
 
 
-def _fit(system: ResidualSystem) -> tuple[Gaussian, dict[str, float], float, Tensor]:
-    """The Gaussian, the noise of each set of measurements, by how much the equations' rows were widened, and the rows'
-    factors.
+def _fit(system: ResidualSystem) -> tuple[Gaussian, dict[str, float], float, Tensor, bool]:
+    """The Gaussian, the noise of each set of measurements, by how much the equations' rows were widened, the rows'
+    factors, and whether the misfit is beyond the noise that was told.
     """
     linearization = unscaled(system, lambda: system.linearize(system.theta))
     J, r = linearization.dense().double().cpu(), linearization.residual.double().cpu()
@@ -183,10 +184,15 @@ def _fit(system: ResidualSystem) -> tuple[Gaussian, dict[str, float], float, Ten
                 wider = max(wider, rms)
         if wider == 1.0:
             break
+    excess = found.excess if level is not None and rows else 0.0
+    if excess > MISFIT:  # the noise that was told is not what keeps the fit from the measurements
+        found = gaussian(
+            J * factor[:, None], r * factor, len(system.coefficients), equations, rows, None, size
+        )
     noise = {p.name: unit / (p.scale * math.sqrt(found.c)) for p in parts if p.kind == 2}
     rows_as_they_come = torch.empty_like(factor)
     rows_as_they_come[order] = factor
-    return found, noise, wider if level is not None else 1.0, rows_as_they_come
+    return found, noise, wider if level is not None else 1.0, rows_as_they_come, excess > MISFIT
 
 
 def _parts(system: ResidualSystem, r: Tensor) -> list[_Part]:
@@ -239,10 +245,17 @@ def _gradients(system: ResidualSystem, x: Tensor) -> list[Tensor]:
     return list(J.split(len(x)))
 
 
-def _notes(inflation: float) -> list[str]:
-    if inflation <= 3.0:
-        return []
-    return [
-        f"the network leaves {inflation:.0f} times more of the equation than the measurements' noise would allow: the error "
-        "bars are as wide as that makes them, and a longer solve or a larger network narrows them."
-    ]
+def _notes(inflation: float, beyond: Mapping[str, float]) -> list[str]:
+    notes = []
+    if beyond:
+        said = ", ".join(f"{label} by {noise:.2g}" for label, noise in beyond.items())
+        notes.append(
+            f"the measurements are off by more than the noise that was told ({said}): the equation does not describe them, the "
+            "noise is larger, or the fit is not done. The error bars are those of that misfit."
+        )
+    if inflation > 3.0:
+        notes.append(
+            f"the network leaves {inflation:.0f} times more of the equation than the measurements' noise would allow: the "
+            "error bars are as wide as that makes them, and a longer solve or a larger network narrows them."
+        )
+    return notes

@@ -91,6 +91,18 @@ def test_samples_agree_with_laplace_and_with_the_closed_form():
         solution.randomised(1)
 
 
+def test_measurements_of_something_else_are_noted():
+    class Wrong(Linear):
+        conditions = (
+            sciml.Dirichlet(0.0),
+            sciml.Data(XS, XS * (1 - XS) * (2 + torch.sin(9 * XS)), noise=0.001),
+        )
+
+    solution = solve(Wrong(), max_steps=100)
+    assert any("off by more than the noise that was told" in note for note in solution.stats.notes)
+    assert solution.noise > 0.05 and solution.unknown["q"].std > 0.1
+
+
 def test_an_unknown_function_and_its_band():
     problem = pdes.InversePoisson()
     solution = solve(problem, max_steps=100, model=sciml.nn.MLP([1, 20, 20, 2], "sine"), points=200)
