@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from sciml.pdes.heat_multiscale import HeatMultiscale
     from sciml.pdes.helmholtz import Helmholtz
     from sciml.pdes.hjb import HJB
+    from sciml.pdes.inverse_burgers import InverseBurgers
+    from sciml.pdes.inverse_heat import InverseHeat
+    from sciml.pdes.inverse_poisson import InversePoisson
+    from sciml.pdes.inverse_reaction import InverseReaction
     from sciml.pdes.kdv import KdV
     from sciml.pdes.klein_gordon import KleinGordon
     from sciml.pdes.kovasznay import Kovasznay
@@ -70,6 +74,10 @@ __all__ = [  # noqa: RUF022 - the registry first
     "HeatBall",
     "HeatMultiscale",
     "Helmholtz",
+    "InverseBurgers",
+    "InverseHeat",
+    "InversePoisson",
+    "InverseReaction",
     "KdV",
     "KleinGordon",
     "Kovasznay",

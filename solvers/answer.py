@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -20,11 +21,18 @@ from sciml.derivatives import AutogradSource
 from sciml.errors import ArgumentError
 from sciml.field import Field
 from sciml.problem import PDE
-from sciml.solvers.comparison import CHUNK, comparison, has_answer, relative_error
+from sciml.solvers.comparison import (
+    CHUNK,
+    answer_follows_coefficients,
+    comparison,
+    has_answer,
+    relative_error,
+)
 from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
 from sciml.solvers.evaluation import ChunkedSource, Request, request
 from sciml.solvers.found import Found
 from sciml.solvers.posterior.posterior import Posterior
+from sciml.solvers.posterior.randomised import Randomised
 from sciml.solvers.report import Report
 
 DERIVATIVE_CHUNK = CHUNK // 4  # points at a time where derivatives keep a graph
@@ -103,8 +111,14 @@ class Answer:
             points: Where to compare, ``(n, d)``; without it 4000 points that training never saw, or the reference's own.
 
         Raises:
-            ArgumentError: The problem has neither, or ``points`` are given where only a table is known.
+            ArgumentError: The problem has neither, ``points`` are given where only a table is known, or the solution that is
+                known is that of the coefficients which were found.
         """
+        if self._answer_is_its_own:
+            raise ArgumentError(
+                "error needs a known solution that does not follow the coefficients, got that of those that were found: "
+                "solution.std tells what they leave open."
+            )
         if points is None:
             return relative_error(self.trial, *comparison(self.problem))
         if not self.problem.has_exact:
@@ -155,14 +169,28 @@ class Answer:
             ArgumentError: The problem has no measurements (``Data``), or the network is too large.
         """
         if self._posterior is None:
-            if not self.stats.unknown and not any(isinstance(c, Data) for c in self.statement.conditions):
-                raise ArgumentError(
-                    "error bars need measurements (sciml.Data) or an Unknown in the problem, got neither: "
-                    "error_estimate() tells the error of the solution."
-                )
-            values = {name: found.value for name, found in self.stats.unknown.items()}
-            self._posterior = Posterior(self.statement, self.trial, self.stats, values)
+            self._posterior = Posterior(self.statement, self.trial, self.stats, self._values())
         return self._posterior
+
+    def randomised(self, samples: int = 30, seed: int = 0) -> Randomised:
+        """The same from samples: measurements perturbed by their noise and fitted again, as a check on ``posterior``.
+
+        Args:
+            samples: How many fits.
+            seed: Of the perturbations.
+
+        Raises:
+            ArgumentError: As ``posterior``.
+        """
+        return Randomised(self.statement, self.trial, self.stats, self._values(), samples, seed)
+
+    def _values(self) -> dict[str, float]:
+        if not self.stats.unknown and not any(isinstance(c, Data) for c in self.statement.conditions):
+            raise ArgumentError(
+                "error bars need measurements (sciml.Data) or an Unknown in the problem, got neither: "
+                "error_estimate() tells the error of the solution."
+            )
+        return {name: found.value for name, found in self.stats.unknown.items()}
 
     def std(self, *x: Any) -> Any:
         """Standard deviation of the solution at points ``x (..., d)``: ``(..., m)``, array in, array out.
@@ -198,8 +226,12 @@ class Answer:
 
     @property
     def has_answer(self) -> bool:
-        """Whether ``error`` can answer."""
-        return has_answer(self.problem)
+        """Whether ``error`` can answer; a known solution that follows a coefficient which was found is no answer."""
+        return has_answer(self.problem) and not self._answer_is_its_own
+
+    @cached_property
+    def _answer_is_its_own(self) -> bool:
+        return answer_follows_coefficients(self.statement)
 
     def summary(self) -> str:
         """One line: outcome, time, error or residual."""

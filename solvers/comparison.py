@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from sciml.ansatz import Trial
-from sciml.errors import ArgumentError
+from sciml.coefficients import with_coefficients
+from sciml.errors import ArgumentError, SciMLError
 from sciml.problem import PDE
 
 CHUNK = 16384  # points evaluated at a time, so that memory does not grow with a request
@@ -17,6 +18,20 @@ TEST_SEED = 987_654
 def has_answer(problem: PDE) -> bool:
     """Whether an exact or a reference solution is known."""
     return problem.has_exact or problem.reference() is not None
+
+
+def answer_follows_coefficients(statement: PDE) -> bool:
+    """Whether the known solution of a problem follows a coefficient that is looked for: it then says nothing about it."""
+    live, coefficients = with_coefficients(statement)
+    if not coefficients:
+        return False
+    try:
+        if not has_answer(live):
+            return False
+        with torch.enable_grad():
+            return comparison(live)[1].requires_grad
+    except (SciMLError, TypeError, ValueError, RuntimeError):  # it is computed with plain numbers
+        return True
 
 
 def comparison(problem: PDE) -> tuple[Tensor, Tensor]:

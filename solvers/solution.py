@@ -21,6 +21,7 @@ from sciml.solvers.family import FamilyResult, finetune_family
 from sciml.solvers.files import adapter_file, solution_file
 from sciml.solvers.finetune import finetune
 from sciml.solvers.posterior.posterior import Posterior
+from sciml.solvers.posterior.randomised import Randomised
 from sciml.solvers.report import Report
 from sciml.solvers.spelling import encodable
 from sciml.solvers.superposition import Superposition, superpose
@@ -129,6 +130,10 @@ class Solution(Verbs):
     def posterior(self) -> Posterior:
         """See ``sciml.solvers.answer.Answer.posterior``."""
         return self._shown.posterior()
+
+    def randomised(self, samples: int = 30, seed: int = 0) -> Randomised:
+        """See ``sciml.solvers.answer.Answer.randomised``."""
+        return self._shown.randomised(samples, seed)
 
     @property
     def _shown(self) -> Answer:

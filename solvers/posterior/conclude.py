@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -14,6 +15,7 @@ from sciml.solvers.posterior.posterior import Posterior
 from sciml.solvers.report import Report
 
 SETTLED = 0.3  # standard deviations by which a coefficient may still move in a fit that is done
+RESTLESS = 1.0  # the same that is worth a note
 POINTS = 1000
 POINTS_SEED = 60_013
 ENDED = ("interrupted", "diverged")  # nothing is to be said about the fit's surroundings
@@ -47,8 +49,14 @@ def conclude(statement: PDE, trial: Trial, report: Report, values: Mapping[str, 
     report.error_estimate = _relative_std(statement, trial, found)
     determined = torch.tensor([f.determined for f in found.unknown.values()], dtype=torch.bool)
     shift = found.gaussian.shift[determined]
-    moves = float(shift.max()) if shift.numel() else 0.0
-    if report.outcome == "stalled" and moves <= SETTLED:
+    # of a fit without coefficients, such as one with an unknown function, all that may move
+    moves = float(shift.max()) if shift.numel() else math.sqrt(found.gaussian.fall)
+    if moves > RESTLESS and not shift.numel():
+        report.notes.append(
+            f"the fit has not settled: one more step would move it by {moves:.1f} standard deviations, so its error bars "
+            "are too narrow. More time or steps may help."
+        )
+    if report.outcome == "stalled" and moves <= (SETTLED if shift.numel() else RESTLESS):
         report.outcome = "converged"
         report.notes = [note for note in report.notes if not note.startswith("no more progress")]
     return found

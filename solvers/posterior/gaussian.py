@@ -33,8 +33,12 @@ class Gaussian:
         covariance: Of the coefficients, ``(K, K)``, of those directions that are determined.
         open: Directions of the coefficients that the rows do not determine, ``(K, j)``.
         shift: By how much the coefficients would move in one more Gauss-Newton step, in standard deviations, ``(K,)``.
+        inside: The coefficients' columns in the left singular vectors, ``(k, K)``.
+        outside: Products of what is left of these columns, ``(K, K)``.
+        fall: Of the loss in one more Gauss-Newton step, twice: about the squared deviations by which something would move.
         effective: Number of parameters that the rows of measurements determine.
         rows: Number of measurements.
+        misfit: Sum of the squares of theirs.
     """
 
     s: Tensor
@@ -45,8 +49,34 @@ class Gaussian:
     covariance: Tensor
     open: Tensor
     shift: Tensor
+    inside: Tensor
+    outside: Tensor
+    fall: float
     effective: float
     rows: int
+    misfit: float
+
+    @property
+    def excess(self) -> float:
+        """By how many of its deviations the squared misfit exceeds what the noise makes: chi squared, about normal."""
+        freedom = max(1.0, self.rows - self.effective)
+        return (self.c * self.misfit - freedom) / math.sqrt(2.0 * freedom)
+
+    def solve(self, b: Tensor, damping: float = 0.0) -> Tensor:
+        """``(c JᵀJ + (alpha + damping) I)^-1 b`` for ``b (P + K,)``, the coefficients without prior and damping; nothing
+        along those that no row determines.
+        """
+        P = len(self.V)
+        ridge = self.alpha + damping
+        weight = self.c * self.s.square() + ridge
+        inside = self.V.T @ b[:P]
+        along = self.V @ (inside / weight - inside / ridge) + b[:P] / ridge
+        if len(b) == P:
+            return along
+        coupling = self.V @ ((self.c * self.s / weight)[:, None] * self.inside)
+        block = self.c * (self.outside + self.inside.T @ ((ridge / weight)[:, None] * self.inside))
+        p = torch.linalg.pinv(block, rtol=ROUNDING, hermitian=True) @ (b[P:] - coupling.T @ b[:P])
+        return torch.cat([along - coupling @ p, p])
 
     def variance(self, g: Tensor) -> Tensor:
         """Variance ``(n,)`` of linear functions ``g (n, P)`` of the network's parameters."""
@@ -105,8 +135,15 @@ def gaussian(
     coupling = Vh.T @ ((c * s / (c * s.square() + alpha))[:, None] * inside)
     gradient = c * (J.T @ r)
     move = covariance @ (gradient[P:] - coupling.T @ gradient[:P])
+    plain = gradient[:P] - Vh.T @ (Vh @ gradient[:P])
+    fall = float(
+        ((Vh @ gradient[:P]).square() / (c * s.square() + alpha)).sum() + plain.square().sum() / alpha
+    )
     shift = move.abs() / covariance.diagonal().clamp(min=1e-300).sqrt()
-    return Gaussian(s, Vh.T, c, alpha, coupling, covariance, free, shift, effective, rows)
+    left_over = outside.T @ outside
+    return Gaussian(
+        s, Vh.T, c, alpha, coupling, covariance, free, shift, inside, left_over, fall, effective, rows, misfit
+    )
 
 
 def _unable(B: Tensor) -> Tensor:

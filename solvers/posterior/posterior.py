@@ -9,16 +9,15 @@ solution far away is not seen.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from sciml.ansatz import Trial
 from sciml.coefficients import with_coefficients
-from sciml.conditions import Data
 from sciml.errors import ArgumentError
 from sciml.jacobian.graph import rows as graph_rows
 from sciml.jacobian.tape import TapeLinearization
@@ -33,7 +32,9 @@ from sciml.solvers.terms.measured import noise_level
 from sciml.solvers.terms.term import Term
 from sciml.solvers.training.residual_system import ResidualSystem
 
+T = TypeVar("T")
 SEED = 50_021  # of the points, added to the solve's own
+MISFIT = 5.0  # deviations of the squared misfit from which the noise that was told does not explain it
 MOST_POINTS = 1500
 MOST_PARAMETERS = 4000  # of a dense decomposition
 CHUNK = 2000  # points at a time
@@ -51,6 +52,8 @@ class Posterior:
     Attributes:
         unknown: Name -> coefficient with its interval.
         noise: Label of the measurements -> standard deviation, as given or as estimated.
+        rows: Factor on each row of the residual at weights that leave them as they are, ``(M,)``.
+        measured: Which rows are those of measurements, ``(M,)`` bool.
         notes: What a user should know about them.
 
     Raises:
@@ -58,19 +61,25 @@ class Posterior:
     """
 
     def __init__(self, statement: PDE, trial: Trial, report: Report, values: Mapping[str, float]):
-        self.measured = any(isinstance(c, Data) for c in statement.conditions)
         self.system = posed(statement, trial, report, values)
         P = self.system.network_size
         if P > MOST_PARAMETERS:
             raise ArgumentError(
                 f"the posterior needs a network of at most {MOST_PARAMETERS} parameters, got {P}."
             )
-        self.gaussian, self.noise, self.inflation = _fit(self.system)
+        self.gaussian, self.noise, self.inflation, self.rows, beyond = _fit(self.system)
+        self.measured = torch.cat(
+            [
+                torch.full((columns * len(term.x),), term.data is not None)
+                for term in self.system.points.terms
+                for columns in term.parts.values()
+            ]
+        )
         self.deviation = self._quantile(0.95)
         names = [c.name for c in self.system.coefficients]
         judged = verdicts(self.gaussian, self.system.coefficients, [values[n] for n in names], self.deviation)
         self.unknown: dict[str, Found] = dict(zip(names, judged.found, strict=True))
-        self.notes = [*judged.notes, *_notes(self.inflation)]
+        self.notes = [*judged.notes, *_notes(self.inflation, self.noise if beyond else {})]
 
     def std(self, x: Tensor) -> Tensor:
         """Standard deviation of the solution at ``x (n, d)``, ``(n, m)``."""
@@ -79,6 +88,26 @@ class Posterior:
             for part in x.split(CHUNK)
         ]
         return torch.cat(parts).clamp(min=0.0).sqrt()
+
+    def interval(self, name: str, level: float = 0.95) -> tuple[float, float]:
+        """The interval of a coefficient for another probability than 95 %.
+
+        Raises:
+            ArgumentError: There is no such coefficient.
+        """
+        if name not in self.unknown:
+            raise ArgumentError(
+                f"name needs one of {', '.join(self.unknown) or 'no coefficient'}, got {name!r}."
+            )
+        names = list(self.unknown)
+        judged = verdicts(
+            self.gaussian,
+            self.system.coefficients,
+            [self.unknown[n].value for n in names],
+            self._quantile(level),
+        )
+        found = judged.found[names.index(name)]
+        return (-math.inf, math.inf) if found.interval is None else found.interval
 
     def half_width(self, x: Tensor, level: float) -> Tensor:
         """Half width of the interval that holds the solution with a probability, ``(n, m)``."""
@@ -123,9 +152,11 @@ class _Part:
     noise: float | None
 
 
-def _fit(system: ResidualSystem) -> tuple[Gaussian, dict[str, float], float]:
-    """The Gaussian, the noise of each set of measurements, and by how much the equations' rows were widened."""
-    linearization = _unscaled(system)
+def _fit(system: ResidualSystem) -> tuple[Gaussian, dict[str, float], float, Tensor, bool]:
+    """The Gaussian, the noise of each set of measurements, by how much the equations' rows were widened, the rows'
+    factors, and whether the misfit is beyond the noise that was told.
+    """
+    linearization = unscaled(system, lambda: system.linearize(system.theta))
     J, r = linearization.dense().double().cpu(), linearization.residual.double().cpu()
     parts = _parts(system, r)
     unit = next((p.scale for p in parts if p.kind == 2), 1.0)
@@ -136,19 +167,32 @@ def _fit(system: ResidualSystem) -> tuple[Gaussian, dict[str, float], float]:
     equations, _, rows = (
         sum(p.rows.stop - p.rows.start for p in parts if p.kind == kind) for kind in range(3)
     )
-    stated = slice(0, len(r) - rows)
     size = float(system.theta[: system.network_size].double().square().sum())
     wider = 1.0
     for last in (False, True):
         scaled = r * factor
         found = gaussian(J * factor[:, None], scaled, len(system.coefficients), equations, rows, level, size)
-        rms = math.sqrt(found.c * float(scaled[stated].square().mean())) if stated.stop else 0.0
-        if last or not rows or rms <= 1.0:
+        if last or not rows:
             break
-        factor[stated] /= rms
-        wider *= rms
+        start = 0
+        for p in parts:
+            here = slice(start, start + p.rows.stop - p.rows.start)
+            start = here.stop
+            rms = math.sqrt(found.c * float(scaled[here].square().mean()))
+            if p.kind != 2 and rms > 1.0:
+                factor[here] /= rms
+                wider = max(wider, rms)
+        if wider == 1.0:
+            break
+    excess = found.excess if level is not None and rows else 0.0
+    if excess > MISFIT:  # the noise that was told is not what keeps the fit from the measurements
+        found = gaussian(
+            J * factor[:, None], r * factor, len(system.coefficients), equations, rows, None, size
+        )
     noise = {p.name: unit / (p.scale * math.sqrt(found.c)) for p in parts if p.kind == 2}
-    return found, noise, wider if level is not None else 1.0
+    rows_as_they_come = torch.empty_like(factor)
+    rows_as_they_come[order] = factor
+    return found, noise, wider if level is not None else 1.0, rows_as_they_come, excess > MISFIT
 
 
 def _parts(system: ResidualSystem, r: Tensor) -> list[_Part]:
@@ -172,13 +216,14 @@ def _parts(system: ResidualSystem, r: Tensor) -> list[_Part]:
     return parts
 
 
-def _unscaled(system: ResidualSystem) -> Any:
+def unscaled(system: ResidualSystem, ask: Callable[[], T]) -> T:
+    """What a system answers with rows as the terms give them."""
     kept = dict(system.points.weights)
     for term in system.points.terms:
         for name in term.parts:
             system.points.weights[name] = float(len(term.x))
     try:
-        return system.linearize(system.theta)
+        return ask()
     finally:
         system.points.weights = kept
 
@@ -200,10 +245,17 @@ def _gradients(system: ResidualSystem, x: Tensor) -> list[Tensor]:
     return list(J.split(len(x)))
 
 
-def _notes(inflation: float) -> list[str]:
-    if inflation <= 3.0:
-        return []
-    return [
-        f"the network leaves {inflation:.0f} times more of the equation than the measurements' noise would allow: the error "
-        "bars are as wide as that makes them, and a longer solve or a larger network narrows them."
-    ]
+def _notes(inflation: float, beyond: Mapping[str, float]) -> list[str]:
+    notes = []
+    if beyond:
+        said = ", ".join(f"{label} by {noise:.2g}" for label, noise in beyond.items())
+        notes.append(
+            f"the measurements are off by more than the noise that was told ({said}): the equation does not describe them, the "
+            "noise is larger, or the fit is not done. The error bars are those of that misfit."
+        )
+    if inflation > 3.0:
+        notes.append(
+            f"the network leaves {inflation:.0f} times more of the equation than the measurements' noise would allow: the "
+            "error bars are as wide as that makes them, and a longer solve or a larger network narrows them."
+        )
+    return notes

@@ -323,17 +323,25 @@ class Run:
         if len(points.weights) > 1 and self.method.second_order:
             before = dict(points.weights)
             self.system.balance(self.theta)
-            if points.measured and all(
-                1 / SAME_WEIGHT < points.weights[n] / before[n] < SAME_WEIGHT for n in before
-            ):
-                points.weights = (
-                    before  # a fit to noise ends where its loss does not fall any more: it has to compare
-                )
+            if points.measured and self._fit_keeps(before):
+                points.weights = before
             else:
                 self.held_out.points.weights = dict(points.weights)
                 self._count(best=math.inf, mark=math.inf)  # losses under other weights do not compare
         assert self.iteration is not None
         self.iteration.refresh()
+
+    def _fit_keeps(self, before: dict[str, float]) -> bool:
+        """Whether a fit to measurements goes on with its weights: losses have to compare, since it ends at the noise.
+
+        Weights that were found at a first guess are replaced. Later on a larger one tells that the network has grown rough,
+        and to follow it would let it follow the noise.
+        """
+        new = self.system.points.weights
+        ratios = [new[name] / before[name] for name in before]
+        if self.counters.draws > 1 and max(ratios) > 1.0:
+            return True
+        return all(1 / SAME_WEIGHT < ratio < SAME_WEIGHT for ratio in ratios)
 
     def _settled(self) -> bool:
         """Whether the residual is down to rounding, so that no step can lower it."""

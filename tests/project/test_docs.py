@@ -1,4 +1,4 @@
-"""The examples in docs/files.md read real files, without sciml where they say so."""
+"""The examples in docs/files.md read real files, without sciml where they say so; those of docs/inverse.md run."""
 
 from __future__ import annotations
 
@@ -31,6 +31,18 @@ def test_examples(tmp_path: Path, pack: bool, monkeypatch: pytest.MonkeyPatch):
         exec(digest, names)
     exec(checked, names)
     assert fuzz.equal((names["config"], names["arrays"]), (config, arrays))
+
+
+def test_the_page_on_unknown_coefficients_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    page = (ROOT / "docs" / "inverse.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(block, names)
+    found = names["solution"].unknown["D"]
+    assert found.low < 0.3 < found.high
+    assert abs(found.value - 0.3) < 0.02
+    assert (tmp_path / "probe.csv").exists() and names["data"].noise.shape == (40, 1)
 
 
 def test_limits_are_the_ones_in_the_code():

@@ -142,6 +142,9 @@ def test_a_checkpoint_goes_on_bit_by_bit_and_a_file_gives_the_same(tmp_path):
     with pytest.raises(sciml.ArgumentError, match="is not the one"):
         sciml.load(tmp_path / "s.h5", problem=pdes.Heat(diffusivity=0.3))
     json.dumps(whole.stats.to_json(), allow_nan=False)
+    assert not whole.has_answer and "relative L2 error" not in whole.summary()
+    with pytest.raises(sciml.ArgumentError, match="does not follow the coefficients"):
+        whole.error()
 
 
 def test_fine_tuning_keeps_the_coefficients():
