@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -96,10 +97,12 @@ def solve(
         trial = Trial(problem, network)
         parameters = sum(p.numel() for p in network.parameters() if p.requires_grad)
         with few_threads(parameters, torch_too=True):
+            began = time.perf_counter()
             system = training_system(settings, trial, notes, measure=True)
             held_out = held_out_system(settings, system)
             method = method_for(optimizer, settings, system, parameters)
             run = make_run(settings, system, held_out, method, parameters, interruption)
+            run.shorten(time.perf_counter() - began)
             if resume is not None:
                 restore(run, resume)
             saver = None

@@ -14,6 +14,8 @@ from sciml.conditions import Condition, Data, Dirichlet, Initial, Periodic
 from sciml.errors import ArgumentError
 from sciml.problem import PDE
 
+MOST_SIDES = 64  # of one condition: the cost of blending them grows with their square
+
 
 class Ansatz:
     """Which conditions of a problem are exact, with the functions ``A`` and ``B``.
@@ -65,6 +67,10 @@ class Ansatz:
             boundary = self.problem.domain.boundary(condition.on)
             if not boundary.has_distance:
                 self._refuse(condition, "its part of the boundary has no distance function")
+                return False
+            if len(boundary.pieces) > MOST_SIDES:
+                why = f"{len(boundary.pieces)} sides would be blended, each with every other, at every point"
+                self._refuse(condition, why)
                 return False
             part = self._parts[self.problem.component(condition)]
             part.sides.append(Side(condition, boundary))

@@ -14,6 +14,8 @@ from sciml.nn.base import JetNetwork, Record
 from sciml.nn.inputs import InputMap
 from sciml.problem import PDE
 
+GRAPHS = 2_000_000  # points times pairs of coordinates whose jets are made together
+
 
 class Trial(nn.Module):
     """The trial function of a problem around a network: what is trained, saved and called.
@@ -79,7 +81,12 @@ class Trial(nn.Module):
         if self.ansatz.trivial:
             nothing = x.new_zeros(0)
             return seed, nothing, nothing
-        return seed, plan.jet_of(self.ansatz.offset, x), plan.jet_of(self.factor, x)
+        # nested autograd keeps a graph for each pair of coordinates at each point
+        parts = x.split(max(1, GRAPHS // x.shape[1] ** 2)) if len(x) else (x,)
+        offset, factor = (
+            torch.cat([plan.jet_of(f, part) for part in parts]) for f in (self.ansatz.offset, self.factor)
+        )
+        return seed, offset, factor
 
     def jets(
         self, frozen: tuple[Tensor, Tensor, Tensor], plan: DerivativePlan, tape: list[Record] | None = None

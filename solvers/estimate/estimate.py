@@ -122,7 +122,8 @@ def level_work(problem: PDE, features: int, points: int) -> float:
     """Seconds that a correction in so many functions takes on a usual core, as counted, not as measured."""
     columns = features * problem.outputs
     algebra = 6.0 * points * problem.outputs * columns**2
-    return algebra / FLOPS + JETS * columns * (1.0 + problem.domain.dim / 4.0)
+    dim = problem.domain.dim
+    return algebra / FLOPS + JETS * columns * (1.0 + dim / 4.0 + dim**2 / 40.0)
 
 
 @dataclass(frozen=True)
