@@ -17,8 +17,9 @@ from sciml.kernels.cuda.machine import interpreted, missing_triton
 from sciml.kernels.cuda.network import CUDANetwork
 from sciml.kernels.cuda.plan import CUDAPlan, cuda_plan
 from sciml.kernels.errors import ArgumentError
+from sciml.kernels.orders import ChannelWeights, Weights
 from sciml.kernels.protocols import NetworkMaker, NetworkPlan
-from sciml.kernels.reference import LayerWeights, jet_shape, reference_jets
+from sciml.kernels.reference import LayerWeights, jet_order, jet_shape, reference_jets
 from sciml.kernels.taylor import torch_jets
 from sciml.kernels.taylor_table import SplineTable, spline_table, unwrapped
 
@@ -57,7 +58,7 @@ Arguments = tuple[Call, Tensor, list[Tensor]]
 Tables = tuple[SplineTable, ...]
 
 
-def fused_call(fused: Fused, z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> Arguments:
+def fused_call(fused: Fused, z: Tensor, layers: Sequence[LayerWeights], W: Weights | None) -> Arguments:
     """The call, ``W`` as a tensor and the weights, as ``run_fused`` takes them."""
     if W is None:
         W = z.new_zeros(0, z.shape[1] - 1)
@@ -83,22 +84,24 @@ def _triton_plan(bits: int, tables: Tables, widths: tuple[int, ...], base: bool,
 
 
 def _runner(fused: Fused) -> Callable[..., Tensor]:
-    def run(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None = None) -> Tensor:
+    def run(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None = None) -> Tensor:
         call, W, weights = fused_call(fused, z, layers, W)
         return run_fused(call, z, W, weights)
 
     return run
 
 
-def _why_not_table(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> str | None:
+def _why_not_table(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None) -> str | None:
     """Why a call cannot work from Taylor tables, or None."""
     if any(unwrapped(layer[2]) is None for layer in layers):
         return "vmap runs over the knots"
     return None
 
 
-def _why_not_fused(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> str | None:
+def _why_not_fused(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None) -> str | None:
     """Why a call cannot run in any fused kernel, or None."""
+    if isinstance(W, ChannelWeights):
+        return f"W asks for derivatives of order {W.order}, above 2"
     if z.dtype not in _BITS:
         return f"z is {z.dtype}, not float32 or float64"
     if any(t.device != z.device for layer in layers for t in layer[:3] if t is not None):
@@ -112,22 +115,23 @@ def _why_not_fused(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) 
     return _why_not_table(z, layers, W)
 
 
-def _why_not_numba(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> str | None:
+def _why_not_numba(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None) -> str | None:
     """Why a call cannot run in compiled loops, or None."""
     return f"z is on {z.device}, not the CPU" if z.device.type != "cpu" else _why_not_fused(z, layers, W)
 
 
-def _why_not_unrolled(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> str | None:
+def _why_not_unrolled(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None) -> str | None:
     """Why a call cannot run in kernels that have a register for every channel, or None."""
     if reason := _why_not_fused(z, layers, W):
         return reason
+    assert not isinstance(W, ChannelWeights)
     D, S = jet_shape(z, W)
     if D + 2 * S > 64:
         return f"D + 2 S is {D + 2 * S}, above 64: more sums than is sensible to unroll"
     return "layers differ in degree" if len({layer[3] for layer in layers}) > 1 else None
 
 
-def _why_not_simd(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> str | None:
+def _why_not_simd(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None) -> str | None:
     """Why a call cannot run in SIMD kernels, or None."""
     if reason := _why_not_numba(z, layers, W) or _why_not_unrolled(z, layers, W):
         return reason
@@ -139,7 +143,7 @@ def _why_not_simd(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -
     return None
 
 
-def _why_not_triton(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> str | None:
+def _why_not_triton(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None) -> str | None:
     """Why a call cannot run in Triton kernels, or None."""
     if z.device.type != "cuda" and not (z.device.type == "cpu" and interpreted()):
         return f"z is on {z.device}, not on a CUDA device"
@@ -167,7 +171,7 @@ def backends() -> dict[str, str | None]:
     return {name: backend.missing() for name, backend in BACKENDS.items()}
 
 
-def choose(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None, backend: str | None) -> Backend:
+def choose(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None, backend: str | None) -> Backend:
     """The first backend that takes this call, or the named one.
 
     Raises:
@@ -189,9 +193,9 @@ def choose(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None, backend:
     raise ArgumentError(f"backend needs one that can take this call, got {backend!r}: {reason}.")
 
 
-def check_layers(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) -> None:
+def check_layers(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None) -> None:
     """Raise ``ArgumentError`` unless the shapes of a call fit together."""
-    jet_shape(z, W)
+    jet_order(z, W)
     width = z.shape[2]
     for n, (coef, base, knots, degree) in enumerate(layers):
         if coef.dim() != 3 or coef.shape[0] != width:
@@ -209,7 +213,7 @@ def check_layers(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None) ->
 
 
 def _dispatch_eagerly(
-    z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None, backend: str | None
+    z: Tensor, layers: Sequence[LayerWeights], W: Weights | None, backend: str | None
 ) -> Tensor:
     check_layers(z, layers, W)
     return choose(z, layers, W, backend).run(z, layers, W)
@@ -227,14 +231,15 @@ def _dispatch_outside_graphs() -> Any:
 
 
 def kan_jets(
-    z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None = None, *, backend: str | None = None
+    z: Tensor, layers: Sequence[LayerWeights], W: Weights | None = None, *, backend: str | None = None
 ) -> Tensor:
     """Jets through a whole KAN: value, first derivatives and second-order channels in one pass.
 
     Args:
         z: Jets at the input ``(N, C, i)``, ``C = 1 + D + S``.
         layers: One ``LayerWeights`` (or tuple ``(coef, base, knots, degree)``) a layer.
-        W: Channel weights ``(S, D)``; None stands for ``S = 0``. No gradient is taken for it.
+        W: Channel weights ``(S, D)``, or a ``ChannelWeights`` for derivatives above second order, which go through torch;
+            None stands for ``S = 0``. No gradient is taken for it.
         backend: None takes the first of ``backends`` that can; a name insists.
     Returns:
         Jets ``(N, C, o)``, differentiable in ``z``, ``coef`` and ``base``.

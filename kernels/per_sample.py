@@ -20,8 +20,9 @@ from sciml.kernels.cpu.network import CPUNetwork, run_parts
 from sciml.kernels.cpu.plan import cpu_plan
 from sciml.kernels.errors import ArgumentError
 from sciml.kernels.jets import check_layers, choose, fused_call, kan_jets
+from sciml.kernels.orders import ChannelWeights, Weights
 from sciml.kernels.protocols import Network
-from sciml.kernels.reference import LayerWeights, jet_shape, silu_derivatives
+from sciml.kernels.reference import LayerWeights, jet_order, silu_derivatives
 from sciml.kernels.taylor import jet_features, layer_jet
 from sciml.kernels.taylor_table import spline_table
 
@@ -29,7 +30,7 @@ _ROWS = 64  # points whose rows one thread writes at a time
 
 
 def _network(
-    z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None, backend: str | None, keep: float
+    z: Tensor, layers: Sequence[LayerWeights], W: Weights | None, backend: str | None, keep: float
 ) -> Network | None:
     """The network of a fused backend, or None where the call goes by torch."""
     check_layers(z, layers, W)
@@ -47,7 +48,7 @@ def kan_layer_jacobian(
     base: bool,
     knots: Tensor,
     degree: int,
-    W: Tensor | None = None,
+    W: Weights | None = None,
     *,
     out: Tensor | None = None,
     backend: str | None = None,
@@ -60,7 +61,7 @@ def kan_layer_jacobian(
         coef_shape: ``(i, m, o)``.
         base: Whether the layer has base weights.
         knots: ``(i, m + degree + 1)`` or ``(m + degree + 1,)``.
-        W: Channel weights ``(S, D)`` or None.
+        W: Channel weights ``(S, D)``, a ``ChannelWeights`` or None.
         out: Where to write: ``(N, P)`` with contiguous rows, for example columns of the whole Jacobian.
         backend: "torch" insists on torch.
     Returns:
@@ -68,7 +69,7 @@ def kan_layer_jacobian(
     """
     i, m, o = coef_shape
     n = z.shape[0]
-    jet_shape(z, W)
+    jet_order(z, W)
     if cot.shape != (n, z.shape[1], o):
         raise ArgumentError(f"cot needs shape (N, C, o) = {(n, z.shape[1], o)}, got {tuple(cot.shape)}.")
     size = i * o * (m + base)
@@ -84,7 +85,7 @@ def kan_layer_jacobian(
     check_layers(z, [layer], W)
     usable = machine.missing_numba() is None and z.device.type == "cpu" and z.element_size() in (4, 8)
     usable = usable and not torch._C._are_functorch_transforms_active()
-    if usable and backend not in ("torch", "reference"):
+    if usable and not isinstance(W, ChannelWeights) and backend not in ("torch", "reference"):
         _compiled_rows(z.detach(), cot.detach(), layer, base, W, out)
     else:
         _torch_rows(z.detach(), cot.detach(), layer, base, W, out)
@@ -119,12 +120,11 @@ def _compiled_rows(
 
 
 def _torch_rows(
-    z: Tensor, cot: Tensor, layer: LayerWeights, base: bool, W: Tensor | None, out: Tensor
+    z: Tensor, cot: Tensor, layer: LayerWeights, base: bool, W: Weights | None, out: Tensor
 ) -> None:
-    D, S = jet_shape(z, W)
+    order = jet_order(z, W)
     n, _, i = z.shape
     (_, m, o), k = layer.coef.shape, layer.degree
-    order = 2 if S else min(D, 1)
     values, cell = local_basis(z[:, 0], layer.knots.to(z.dtype), k, order)
     weight = jet_features(values.unbind(-2), z, W)  # (N, C, i, k + 1)
     local = torch.bmm(weight.flatten(2).transpose(1, 2), cot).reshape(n, i, k + 1, o)
@@ -141,7 +141,7 @@ def _torch_rows(
 
 
 def kan_layer_jvp(
-    z: Tensor, cot: Tensor, layer: LayerWeights, W: Tensor | None = None, *, backend: str | None = None
+    z: Tensor, cot: Tensor, layer: LayerWeights, W: Weights | None = None, *, backend: str | None = None
 ) -> Tensor:
     """``J v`` of one layer without ``J``: ``kan_layer_jacobian`` times a direction, shape ``(N,)``.
 
@@ -158,7 +158,7 @@ def kan_layer_vjp(
     cot: Tensor,
     weight: Tensor,
     layer: LayerWeights,
-    W: Tensor | None = None,
+    W: Weights | None = None,
     *,
     backend: str | None = None,
 ) -> tuple[Tensor, Tensor | None]:
@@ -187,7 +187,7 @@ def layer_cotangents(
     z: Tensor,
     layers: Sequence[LayerWeights],
     cot: Tensor,
-    W: Tensor | None = None,
+    W: Weights | None = None,
     *,
     backend: str | None = None,
 ) -> list[tuple[Tensor, Tensor]]:

@@ -1,8 +1,8 @@
 """KAN jets in torch, fast: one Taylor polynomial a cell, one batched product a layer.
 
 For a point ``x`` in a cell with centre ``c``, ``e_p = (x - c)^p / p!`` and the layer's table ``T``,
-``phi(x) = sum_p e_p T_p``, ``phi'(x) = sum_p e_(p-1) T_p``, ``phi''(x) = sum_p e_(p-2) T_p``. A jet's
-channels weigh these three, so a layer is the product of the channel weights ``(C, i (k+1))`` with the
+``phi(x) = sum_p e_p T_p``, ``phi'(x) = sum_p e_(p-1) T_p``, ``phi''(x) = sum_p e_(p-2) T_p``, and so on. A jet's
+channels weigh these, so a layer is the product of the channel weights ``(C, i (k+1))`` with the
 gathered rows ``(i (k+1), o)`` of the table, point by point. Autograd differentiates it any number of times
 (up to the spline's own smoothness).
 """
@@ -14,24 +14,28 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sciml.kernels.reference import LayerWeights, jet_shape, silu_derivatives
+from sciml.kernels.orders import ChannelWeights, Weights, outer_parts
+from sciml.kernels.reference import LayerWeights, jet_order, jet_shape, silu_derivatives
 from sciml.kernels.taylor_table import SplineTable, spline_table
 
 # bytes gathered at a time: larger blocks go back to the system, and each of their pages costs a fault at the next use
 ROWS = 16 * 2**20
 
 
-def jet_features(values: Sequence[Tensor], z: Tensor, W: Tensor | None) -> Tensor:
+def jet_features(values: Sequence[Tensor], z: Tensor, W: Weights | None) -> Tensor:
     """What a function of one input gives to each channel of a jet, from its derivatives.
 
     Args:
-        values: ``phi, phi', phi''`` at the points, each ``(N, i, ...)``; as many as the jet needs.
+        values: ``phi, phi', phi'', ...`` at the points, each ``(N, i, ...)``; as many as the jet needs.
         z: Jets ``(N, C, i)``.
     Returns:
-        ``(N, C, i, ...)``: ``phi``, ``phi' z_d``, ``phi' z_s + phi'' sum_d W[s, d] z_d^2``.
+        ``(N, C, i, ...)``: ``phi``, ``phi' z_d``, ``phi' z_s + phi'' sum_d W[s, d] z_d^2``; above second order by
+        ``outer_parts``.
     """
-    D, S = jet_shape(z, W)
     tail = (1,) * (values[0].dim() - 2)
+    if isinstance(W, ChannelWeights):
+        return _higher_features(values, z, W.to(z), tail)
+    D, S = jet_shape(z, W)
     channels = [values[0].unsqueeze(1)]
     if D:
         channels.append(values[1].unsqueeze(1) * z[:, 1 : 1 + D].reshape(z.shape[0], D, z.shape[2], *tail))
@@ -40,6 +44,21 @@ def jet_features(values: Sequence[Tensor], z: Tensor, W: Tensor | None) -> Tenso
         square, second = (q.reshape(z.shape[0], S, z.shape[2], *tail) for q in (square, z[:, 1 + D :]))
         channels.append(values[1].unsqueeze(1) * second + values[2].unsqueeze(1) * square)
     return torch.cat(channels, 1)
+
+
+def _higher_features(values: Sequence[Tensor], z: Tensor, W: ChannelWeights, tail: tuple[int, ...]) -> Tensor:
+    parts = outer_parts(z, W)
+    rows = [values[0].unsqueeze(1)]  # order by order: those of order q see the derivatives 1 to q
+    for q in range(1, W.order + 1):
+        total = None
+        for j in range(1, q + 1):
+            offset = W.starts[j - 1]
+            part = parts[j - 1][:, W.starts[q - 1] - offset : W.starts[q] - offset]
+            term = values[j].unsqueeze(1) * part.reshape(*part.shape, *tail)
+            total = term if total is None else total + term
+        assert total is not None
+        rows.append(total)
+    return torch.cat(rows, 1)
 
 
 def taylor_powers(t: Tensor, degree: int, order: int) -> list[Tensor]:
@@ -51,10 +70,11 @@ def taylor_powers(t: Tensor, degree: int, order: int) -> list[Tensor]:
     return [torch.stack(([zero] * r + power)[: degree + 1], -1) for r in range(order + 1)]
 
 
-def layer_jet(z: Tensor, table: SplineTable, taylor: Tensor, base: Tensor | None, W: Tensor | None) -> Tensor:
+def layer_jet(
+    z: Tensor, table: SplineTable, taylor: Tensor, base: Tensor | None, W: Weights | None
+) -> Tensor:
     """One layer from its Taylor table ``T: (i, cells + 2, k + 1, o)``: ``(N, C, i) -> (N, C, o)``."""
-    D, S = jet_shape(z, W)
-    order = 2 if S else min(D, 1)
+    order = jet_order(z, W)
     n, _, i = z.shape
     o = taylor.shape[-1]
     x = z[:, 0]
@@ -73,7 +93,7 @@ def layer_jet(z: Tensor, table: SplineTable, taylor: Tensor, base: Tensor | None
     return y
 
 
-def torch_jets(z: Tensor, layers: Sequence[LayerWeights], W: Tensor | None = None) -> Tensor:
+def torch_jets(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None = None) -> Tensor:
     """Jets through a whole network: ``(N, C, i) -> (N, C, o)``; the arguments are those of ``kan_jets``."""
     for coef, base, knots, degree in layers:
         table = spline_table(knots, coef.shape[0], degree, z.dtype)

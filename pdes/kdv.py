@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciml.conditions import Condition, Initial, Periodic
+from sciml.conditions import BaseCondition, Initial, Periodic
 from sciml.domains import Domain, Interval, TimeInterval
 from sciml.field import Field
 from sciml.pdes.references.spectral import fourier_galerkin, fourier_values
@@ -25,8 +25,7 @@ class KdV(PDE):
     """``u_t + u u_x + 0.022² u_xxx = f`` on ``t in [0, 1]``, ``x in [-1, 1]``, periodic.
 
     It starts from ``cos(πx)``, which steepens and near ``t = 1/π`` begins to break up into a train of
-    solitons (Zabusky and Kruskal 1965, Phys. Rev. Lett. 15). The third derivative goes through nested
-    automatic differentiation, which takes longer.
+    solitons (Zabusky and Kruskal 1965, Phys. Rev. Lett. 15).
     """
 
     registry_name: ClassVar[str] = "kdv"
@@ -38,7 +37,7 @@ class KdV(PDE):
         return TimeInterval(0.0, 1.0) * Interval(-1.0, 1.0)
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """Periodic in x; a cosine at the start."""
         return [Periodic("x"), Initial(_initial)]
 

@@ -1,11 +1,11 @@
 """Where a ``sciml.field.Field`` gets its derivatives from.
 
-Three sources answer the same three questions (value, first derivatives, sums of second derivatives):
-``AutogradSource`` for any differentiable function and any order, ``JetSource`` for values that a network pushed through
-in one pass, and ``RecordingSource``, which answers through autograd and writes down what was asked.
+Three sources answer the same questions (value, first derivatives, sums of derivatives of one order):
+``AutogradSource`` for any differentiable function, ``JetSource`` for values that a network pushed through in one pass, and
+``RecordingSource``, which answers through autograd and writes down what was asked.
 
-A second-order question is a tuple of index pairs, read as a sum: ``((1, 1), (2, 2))`` is the Laplacian over coordinates
-1 and 2, ``((0, 1),)`` one mixed derivative.
+A sum is a tuple of derivatives, each by its axes in rising order: ``((1, 1), (2, 2))`` is the Laplacian over coordinates 1
+and 2, ``((0, 1),)`` one mixed derivative, ``((0, 0, 1, 1), (0, 0, 1, 1))`` twice a fourth one.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 Pairs = tuple[tuple[int, int], ...]
+Sum = tuple[tuple[int, ...], ...]
 
 
 @contextmanager
@@ -39,6 +40,8 @@ class DerivativeSource(Protocol):
     def second(self, pairs: Pairs) -> Tensor: ...
 
     def higher(self, axes: tuple[int, ...]) -> Tensor: ...
+
+    def total(self, terms: Sum) -> Tensor: ...
 
 
 class AutogradSource:
@@ -63,9 +66,12 @@ class AutogradSource:
         return self.higher((i,))
 
     def second(self, pairs: Pairs) -> Tensor:
-        total = self.higher(pairs[0])
-        for pair in pairs[1:]:
-            total = total + self.higher(pair)
+        return self.total(pairs)
+
+    def total(self, terms: Sum) -> Tensor:
+        total = self.higher(terms[0])
+        for axes in terms[1:]:
+            total = total + self.higher(axes)
         return total
 
     def higher(self, axes: tuple[int, ...]) -> Tensor:
@@ -110,6 +116,9 @@ class DetachedSource:
     def higher(self, axes: tuple[int, ...]) -> Tensor:
         return self._inner.higher(axes).detach()
 
+    def total(self, terms: Sum) -> Tensor:
+        return self._inner.total(terms).detach()
+
 
 class RecordingSource:
     """Answers through ``inner`` and keeps the questions, to make a ``sciml.jets.DerivativePlan`` from them."""
@@ -118,7 +127,7 @@ class RecordingSource:
         self._inner = inner
         self.firsts: set[int] = set()
         self.seconds: set[Pairs] = set()
-        self.highers: set[tuple[int, ...]] = set()
+        self.highers: set[Sum] = set()  # of order 3 and higher
 
     @property
     def value(self) -> Tensor:
@@ -133,8 +142,12 @@ class RecordingSource:
         return self._inner.second(pairs)
 
     def higher(self, axes: tuple[int, ...]) -> Tensor:
-        self.highers.add(axes)
+        self.highers.add((axes,))
         return self._inner.higher(axes)
+
+    def total(self, terms: Sum) -> Tensor:
+        self.highers.add(terms)
+        return self._inner.total(terms)
 
 
 class PerturbedSource:
@@ -163,8 +176,11 @@ class PerturbedSource:
         return self._off((i,), self._inner.first(i))
 
     def second(self, pairs: Pairs) -> Tensor:
+        return self.total(pairs)
+
+    def total(self, terms: Sum) -> Tensor:
         # each summand by itself: a sum may vanish where its terms are large
-        return torch.stack([self._off(pair, self._inner.higher(pair)) for pair in pairs]).sum(0)
+        return torch.stack([self._off(axes, self._inner.higher(axes)) for axes in terms]).sum(0)
 
     def higher(self, axes: tuple[int, ...]) -> Tensor:
         return self._off(axes, self._inner.higher(axes))

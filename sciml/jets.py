@@ -1,7 +1,7 @@
-"""Jets: value, directional first derivatives and second-order channels, pushed through a network in one pass.
+"""Jets: a value with directional derivatives and weighted sums of them, pushed through a network in one pass.
 
-A jet is one tensor ``z`` of shape ``(n, C, i)`` with ``C = 1 + D + S``: channel 0 the value, channels ``1..D`` the
-derivatives along ``D`` directions ``v_k``, and ``S`` second-order channels, where channel ``s`` holds
+A jet is one tensor ``z`` of shape ``(n, C, i)``. Up to second order ``C = 1 + D + S``: channel 0 the value, channels
+``1..D`` the derivatives along ``D`` directions ``v_k``, and ``S`` second-order channels, where channel ``s`` holds
 ``sum_k W[s, k] d2/dv_k2`` for the weights ``W`` of shape ``(S, D)``. For an elementwise map ``y = f(z)`` the chain rule
 is the same for every choice of directions and weights:
 
@@ -9,6 +9,7 @@ is the same for every choice of directions and weights:
 
 One row of ones is the forward Laplacian (Li et al. 2023, "Forward Laplacian"); ``W = I`` the Hessian's diagonal; a mixed
 derivative is one channel over the directions ``e_i, e_j, e_i + e_j`` with weights ``-1/2, -1/2, 1/2`` (polarisation).
+Above second order the weights are a ``ChannelWeights`` (``sciml.kernels.orders``): the same structure, order upon order.
 """
 
 from __future__ import annotations
@@ -19,12 +20,18 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from sciml.derivatives import AutogradSource, Pairs
+from sciml.derivatives import AutogradSource, Pairs, Sum
+from sciml.directions import Directions, Vector, channels, in_order, power
+from sciml.errors import ArgumentError
+from sciml.kernels.compose import compose, multiply
+from sciml.kernels.orders import ChannelWeights, Weights
+
+Answer = list[tuple[int, float]]  # channels with the weights that they have in it
 
 
 @dataclass(frozen=True)
 class DerivativePlan:
-    """The derivatives that a residual asks for, as directions and second-order weights.
+    """The derivatives that a residual asks for, as directions and weights of sums.
 
     Build it with ``from_requests``.
 
@@ -32,60 +39,66 @@ class DerivativePlan:
         dim: Number of coordinates ``d``.
         firsts: Coordinates whose first derivative is asked for.
         seconds: Sums of second derivatives asked for (see ``sciml.derivatives``).
+        highers: Sums of derivatives of order 3 and higher asked for.
+        directions: ``(D, d)``.
+        weights: ``(S, D)``, or a ``ChannelWeights`` where an order is above 2.
     """
 
     dim: int
     firsts: tuple[int, ...]
     seconds: tuple[Pairs, ...]
-    directions: Tensor = field(repr=False, compare=False)  # (D, d)
-    weights: Tensor = field(repr=False, compare=False)  # (S, D)
-    _channel: dict = field(repr=False, compare=False)
+    highers: tuple[Sum, ...]
+    directions: Tensor = field(repr=False, compare=False)
+    weights: Weights = field(repr=False, compare=False)
+    _answers: dict[Sum, Answer] = field(repr=False, compare=False)
 
     @classmethod
     def from_requests(
-        cls, dim: int, firsts: Iterable[int] = (), seconds: Iterable[Pairs] = ()
+        cls, dim: int, firsts: Iterable[int] = (), seconds: Iterable[Pairs] = (), highers: Iterable[Sum] = ()
     ) -> DerivativePlan:
-        """Collect requests into the fewest directions, one second-order channel for each distinct sum."""
+        """Collect requests into few directions, with a channel for each distinct sum that no others give.
+
+        Args:
+            dim: Number of coordinates ``d``.
+            firsts: Coordinates, from 0.
+            seconds: Sums of second derivatives.
+            highers: Sums of derivatives of one order each, 3 or higher.
+        """
         firsts, seconds = tuple(sorted(set(firsts))), tuple(sorted(set(seconds)))
-        axes: dict[tuple[int, ...], int] = {}  # direction (sum of unit vectors) -> row
-
-        def row(*key: int) -> int:
-            return axes.setdefault(key, len(axes))
-
+        highers = tuple(in_order(highers))
+        chosen = Directions(dim)
+        sums: dict[Sum, dict[int, float]] = {terms: chosen.take(terms) for terms in highers}
         for i in firsts:
-            row(i)
-        entries: list[dict[int, float]] = []
+            if chosen.free(((i,),)) is None:
+                chosen.add(chosen.unit(i), 1)
         for pairs in seconds:
-            weight: dict[int, float] = {}
-            for i, j in pairs:
-                parts = [(row(i), 1.0)] if i == j else [(row(i), -0.5), (row(j), -0.5), (row(i, j), 0.5)]
-                for k, w in parts:
-                    weight[k] = weight.get(k, 0.0) + w
-            entries.append(weight)
-        directions = torch.zeros(len(axes), dim, dtype=torch.float64)
-        for key, k in axes.items():
-            directions[k, list(key)] = 1.0
-        weights = torch.zeros(len(seconds), len(axes), dtype=torch.float64)
-        for s, weight in enumerate(entries):
-            for k, w in weight.items():
-                weights[s, k] = w
-        channel: dict = {("first", key[0]): 1 + k for key, k in axes.items() if len(key) == 1}
-        channel.update({("second", pairs): 1 + len(axes) + s for s, pairs in enumerate(seconds)})
-        return cls(dim, firsts, seconds, directions, weights, channel)
+            sums[pairs] = chosen.free(pairs) or chosen.second(pairs)
+        return cls(dim, firsts, seconds, highers, *_laid_out(chosen, sums))
 
     @property
     def channels(self) -> int:
-        """``C = 1 + D + S``."""
-        return 1 + self.weights.shape[0] + self.weights.shape[1]
+        """``C``."""
+        weights = self.weights
+        return weights.channels if isinstance(weights, ChannelWeights) else 1 + sum(weights.shape)
+
+    @property
+    def order(self) -> int:
+        """The highest derivative asked for."""
+        return max(
+            (len(terms[0]) for terms in (*self.highers, *self.seconds)), default=min(1, len(self.firsts))
+        )
 
     def seed(self, x: Tensor) -> Tensor:
         """The jet of the identity at points ``x (n, d)``: ``(n, C, d)``."""
         n = x.shape[0]
         rows = self.directions.to(x).expand(n, -1, -1)
-        return torch.cat([x[:, None], rows, x.new_zeros(n, self.weights.shape[0], self.dim)], dim=1)
+        rest = self.channels - 1 - rows.shape[1]
+        return torch.cat([x[:, None], rows, x.new_zeros(n, rest, self.dim)], dim=1)
 
     def product(self, a: Tensor, b: Tensor) -> Tensor:
         """The jet of a pointwise product by Leibniz' rule; ``a`` and ``b`` have shape ``(n, C, m)``."""
+        if isinstance(self.weights, ChannelWeights):
+            return multiply(a, b, self.weights.to(a))
         D = self.weights.shape[1]
         a0, b0 = a[:, :1], b[:, :1]
         cross = 2.0 * torch.einsum("sk,nkm->nsm", self.weights.to(a), a[:, 1 : 1 + D] * b[:, 1 : 1 + D])
@@ -100,13 +113,24 @@ class DerivativePlan:
         carries no graph.
         """
         source = AutogradSource(function, x.detach())
-        value = source.value
-        along = []
-        for direction in self.directions.tolist():
-            parts = [w * source.first(i) for i, w in enumerate(direction) if w != 0]
-            along.append(torch.stack(parts).sum(0))
-        sums = [source.second(pairs) for pairs in self.seconds]
-        return torch.stack([value, *along, *sums], dim=1).detach()
+        directions = self.directions.tolist()
+
+        def along(direction: Vector, order: int) -> Tensor:
+            parts = []
+            for exponents, w in power(tuple(direction), order).items():
+                axes = tuple(i for i, a in enumerate(exponents) for _ in range(a))
+                parts.append(w * source.higher(axes))
+            return torch.stack(parts).sum(0)
+
+        if not isinstance(self.weights, ChannelWeights):
+            sums = [source.second(pairs) for pairs in self.seconds]
+            return torch.stack([source.value, *(along(v, 1) for v in directions), *sums], dim=1).detach()
+        out = [source.value, *(along(v, 1) for v in directions)]
+        weights = self.weights.to(x)
+        for q, directed in enumerate(weights.kept[:-1], 2):
+            rows = [along(v, q) for v in directions[:directed]]
+            out += weights.combine(q, torch.stack(rows, 1)).unbind(1)
+        return torch.stack(out, dim=1).detach()
 
     def source(self, jet: Tensor) -> JetSource:
         """Answers for a Field from an output jet ``(n, C, m)``."""
@@ -125,34 +149,85 @@ class JetSource:
         return self._jet[:, 0]
 
     def first(self, i: int) -> Tensor:
-        return self._jet[:, self._lookup(("first", i))]
+        return self.total(((i,),))
 
     def second(self, pairs: Pairs) -> Tensor:
-        return self._jet[:, self._lookup(("second", pairs))]
+        return self.total(pairs)
 
     def higher(self, axes: tuple[int, ...]) -> Tensor:
-        raise KeyError(f"a jet holds derivatives up to order 2; asked for {axes}")
+        return self.total((axes,)) if axes else self.value
 
-    def _lookup(self, key: tuple) -> int:
+    def total(self, terms: Sum) -> Tensor:
         # a residual whose derivatives depend on the data (an ``if`` on values) can ask for what was not recorded
-        return self._plan._channel[key]
+        (channel, weight), *more = self._plan._answers[terms]
+        answer = self._jet[:, channel] if weight == 1.0 else weight * self._jet[:, channel]
+        for channel, weight in more:
+            answer = answer + weight * self._jet[:, channel]
+        return answer
 
 
-def elementwise(z: Tensor, weights: Tensor, f0: Tensor, f1: Tensor, f2: Tensor | None) -> Tensor:
-    """The jet of ``y = f(z)`` from ``f, f', f''`` at the value channel.
+def _laid_out(
+    chosen: Directions, sums: dict[Sum, dict[int, float]]
+) -> tuple[Tensor, Weights, dict[Sum, Answer]]:
+    """Directions ``(D, d)``, weights, and where each derivative is found: channels with their weights."""
+    own = [channels(order) for order in chosen.order]
+    order = sorted(range(len(own)), key=lambda k: -own[k])
+    rank = {k: r for r, k in enumerate(order)}
+    highest = max([2, *(len(terms[0]) for terms in sums)])
+    kept = [sum(p >= q for p in own) for q in range(1, highest + 1)]
+    answers: dict[Sum, Answer] = {}
+    by_order, first = [], 1
+    starts = []  # of the channels of order 1, 2, ...
+    for q in range(1, highest + 1):
+        starts.append(first)
+        first += kept[q - 1]
+        rows = []
+        for terms, weights in sums.items():
+            if len(terms[0]) != q:
+                continue
+            if max(rank[k] for k in weights) < kept[q - 1]:
+                answers[terms] = [(starts[q - 1] + rank[k], w) for k, w in weights.items()]
+                continue
+            answers[terms] = [(first + len(rows), 1.0)]
+            rows.append([weights.get(k, 0.0) for k in order[: kept[q - 2]]])
+        first += len(rows)
+        if q > 1:
+            by_order.append(torch.tensor(rows, dtype=torch.float64).reshape(len(rows), kept[q - 2]))
+    for i in range(chosen.dim):
+        found = chosen.free(((i,),))
+        if found is not None:
+            answers[((i,),)] = [(1 + rank[k], w) for k, w in found.items()]
+    directions = torch.tensor([chosen.rows[k] for k in order], dtype=torch.float64).reshape(-1, chosen.dim)
+    return directions, by_order[0] if highest == 2 else ChannelWeights(tuple(by_order)), answers
+
+
+def order_of(weights: Weights) -> int:
+    """The highest derivative of an elementwise map that ``elementwise`` takes."""
+    return weights.order if isinstance(weights, ChannelWeights) else 2
+
+
+def elementwise(z: Tensor, weights: Weights, *f: Tensor) -> Tensor:
+    """The jet of ``y = f(z)`` from ``f, f', f'', ...`` at the value channel.
 
     Args:
         z: Jet, ``(n, C, i)``.
-        weights: ``(S, D)``, dtype and device of ``z``.
-        f0, f1, f2: ``(n, i)``; ``f2`` may be None where ``S = 0``.
+        weights: ``(S, D)`` or a ``ChannelWeights``, dtype and device of ``z``.
+        f: Derivatives from order 0 to ``order_of(weights)`` at least, each ``(n, i)``.
+
+    Raises:
+        ArgumentError: There are fewer.
     """
+    if len(f) <= order_of(weights):
+        raise ArgumentError(f"f needs derivatives up to order {order_of(weights)}, got up to {len(f) - 1}.")
+    if isinstance(weights, ChannelWeights):
+        return compose(z, weights, f)
+    f0, f1, f2, *_ = f
     S, D = weights.shape
     if D == 0:
         return f0[:, None]
     slopes = z[:, 1:] * f1[:, None]
     if S == 0:
         return torch.cat([f0[:, None], slopes], dim=1)
-    assert f2 is not None
     squares = z[:, 1 : 1 + D].square()
     n, _, i = squares.shape
     if S == 1:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciml.derivatives import AutogradSource, Pairs
+from sciml.derivatives import AutogradSource, Pairs, Sum
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.problem import PDE
 
@@ -134,6 +134,9 @@ class ChunkedSource:
 
     def higher(self, axes: tuple[int, ...]) -> Tensor:
         return self._each(axes, lambda source: source.higher(axes))
+
+    def total(self, terms: Sum) -> Tensor:
+        return self._each(terms, lambda source: source.total(terms))
 
     def _each(self, key: Any, ask: Callable[[AutogradSource], Tensor]) -> Tensor:
         if key not in self._known:

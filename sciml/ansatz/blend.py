@@ -40,6 +40,7 @@ class Part:
     sides: list[Side] = field(default_factory=list)
     initial: Initial | None = None
     velocity: Initial | None = None
+    order: int = 2  # highest derivative that enters the equation, 2 at least
 
     @property
     def empty(self) -> bool:

@@ -1,4 +1,4 @@
-"""Whether second derivatives stay bounded where parts of the boundary meet."""
+"""Whether the derivatives that an equation asks for stay bounded where parts of the boundary meet."""
 
 from __future__ import annotations
 
@@ -25,25 +25,32 @@ def corners(domain: Domain) -> Tensor:
     return points[torch.linspace(0, len(points) - 1, MOST).long()] if len(points) > MOST else points
 
 
-def growing(function: Callable[[Tensor], Tensor], domain: Domain, at: Tensor) -> Tensor | None:
+def growing(
+    function: Callable[[Tensor], Tensor], domain: Domain, at: Tensor, order: int = 2
+) -> Tensor | None:
     """A corner at which the Laplacian of a function grows towards it, or None.
+
+    Above second order it is the sum of the pure derivatives of that order instead.
 
     Args:
         function: ``(n, d) -> (n, 1)``.
         domain: With or without time.
         at: Corners in space, from ``corners``.
+        order: Of the equation, ``>= 2``.
     """
     if len(at) == 0:
         return None
-    found = torch.stack([_laplacian(function, domain, at, radius) for radius in RADII])  # (radii, k)
+    found = torch.stack([_derivatives(function, domain, at, radius, order) for radius in RADII])  # (radii, k)
     size = float(function(domain.sample(64, seed=0)).detach().abs().max())
-    least = LARGE * max(size, 1e-300) / domain.space._size**2
+    least = LARGE * max(size, 1e-300) / domain.space._size**order
     grows = (found[1:] > GROWTH * found[:-1]).all(0) & (found[-1] > least)
     grows |= ~torch.isfinite(found).all(0)
     return at[grows][0] if bool(grows.any()) else None
 
 
-def _laplacian(function: Callable[[Tensor], Tensor], domain: Domain, at: Tensor, radius: float) -> Tensor:
+def _derivatives(
+    function: Callable[[Tensor], Tensor], domain: Domain, at: Tensor, radius: float, order: int
+) -> Tensor:
     """Root mean square over the rays that lead inside, ``(k,)``."""
     space, axes = domain.space, list(domain.space_axes)
     rng = torch.Generator().manual_seed(1)
@@ -59,7 +66,7 @@ def _laplacian(function: Callable[[Tensor], Tensor], domain: Domain, at: Tensor,
         low, high = domain._low[domain.time_axis], domain._high[domain.time_axis]
         points = torch.cat([low + (high - low) * t, points], 1)
     source = AutogradSource(function, points)
-    square = source.second(tuple((i, i) for i in axes)).detach()[:, 0] ** 2
+    square = source.total(tuple((i,) * order for i in axes)).detach()[:, 0] ** 2
     total = torch.zeros(len(at), dtype=torch.float64).index_add_(0, rows, square)
     count = torch.zeros(len(at), dtype=torch.float64).index_add_(0, rows, torch.ones_like(square))
     return (total / count.clamp(min=1)).sqrt()

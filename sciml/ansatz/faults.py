@@ -18,7 +18,8 @@ from sciml.ansatz.corners import corners, growing
 from sciml.ansatz.lines import TOLERANCE, fault, lines_through, place
 from sciml.ansatz.poles import pole
 from sciml.ansatz.values import first_instant, regular, size_of
-from sciml.conditions import Condition, evaluate
+from sciml.conditions import BaseCondition, evaluate
+from sciml.derivatives import AutogradSource
 from sciml.domains.vertices import TOUCH
 
 COMPATIBLE = 1e-6  # largest relative jump between data that meet which an exact ansatz accepts
@@ -31,7 +32,7 @@ Known = dict[Hashable, Any]
 class Fault:
     """Conditions that cannot be exact, and why: a clause for a note."""
 
-    conditions: Sequence[Condition]
+    conditions: Sequence[BaseCondition]
     why: str
 
 
@@ -39,7 +40,7 @@ class Fault:
 class _Ingredient:
     """A condition's function as the trial function uses it: with some coordinates held."""
 
-    condition: Condition
+    condition: BaseCondition
     held: dict[int, float]
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -87,14 +88,15 @@ def _derivatives(part: Part, item: _Ingredient) -> str | None:
     if len(item.held) == domain.dim:
         return None
     names = tuple(domain.names)
-    why = fault(item, lines_through(domain, item.held), domain.contains, names)
-    if why is None and (at := pole(item, domain, item.held)) is not None:
-        why = f"its second derivatives grow without bound near {place(at, names)}"
+    why = fault(item, lines_through(domain, item.held), domain.contains, names, part.order)
+    for order in sorted({2, part.order}):
+        if why is None and (at := pole(item, domain, item.held, order)) is not None:
+            why = f"its {ordinal(order)} derivatives grow without bound near {place(at, names)}"
     return why
 
 
 def _seam(part: Part, item: _Ingredient, periodic: Sequence[int]) -> str | None:
-    """Whether the function and its slope agree at both ends of a periodic coordinate."""
+    """Whether the function and its derivatives below the equation's order agree at both ends of a periodic coordinate."""
     domain = part.domain
     for axis in periodic:
         if axis in item.held:
@@ -104,17 +106,16 @@ def _seam(part: Part, item: _Ingredient, periodic: Sequence[int]) -> str | None:
         ends = []
         for value in (low, high):
             x = moved(inner, {axis: inner.new_tensor(value)}).requires_grad_(True)
-            with torch.enable_grad():
-                f = item(x)
-                slope = torch.zeros_like(f)
-                if f.requires_grad:
-                    slope = torch.autograd.grad(f.sum(), x)[0][:, axis : axis + 1]
-            ends.append((f.detach(), slope * (high - low)))
+            source = AutogradSource(item, x)
+            span = high - low
+            ends.append([source.higher((axis,) * r).detach() * span**r for r in range(part.order)])
         size = size_of([ends[0][0], ends[1][0], item(inner)])
         jumps = [float((a - b).abs().max()) / size for a, b in zip(*ends, strict=True)]
         name = domain.names[axis]
-        for jump, what in zip(jumps, ("value", "slope"), strict=True):
-            if not jump <= TOLERANCE:
+        for r, jump in enumerate(jumps):
+            what = ("value", "slope")[r] if r < 2 else f"{ordinal(r)} derivative"
+            # of a smooth function that oscillates k times a higher derivative is larger by (2 pi k)^r
+            if not jump <= TOLERANCE * (1 if r < 2 else max(1.0, size_of([e[r] for e in ends]) / size)):
                 return f"its {what} differs between both ends of the periodic {name} by {jump:.1e} relative"
     return None
 
@@ -211,18 +212,28 @@ def _growth(part: Part) -> tuple[str, str] | None:
     """Which function grows, the ``"distance"`` or the ``"blend"``, and a clause for a note."""
     domain = part.domain
     at = corners(domain)
+    order = part.order
     looked: list[tuple[str, str, Callable[[Tensor], Tensor]]] = [
         ("distance", "the distance to its part of the boundary", part.distance)
     ]
     if not part.uniform:
         looked.append(("blend", "what joins its values to those of the other sides", part.boundary_value))
     for kind, what, function in looked:
-        corner = growing(function, domain, at)
-        if corner is not None:
-            names = tuple(domain.names[i] for i in domain.space_axes)
-            where = place(corner, names)
-            return kind, f"{what} has second derivatives that grow without bound at the corner {where}"
+        for r in sorted({2, order}):
+            corner = growing(function, domain, at, r)
+            if corner is not None:
+                where = place(corner, tuple(domain.names[i] for i in domain.space_axes))
+                return (
+                    kind,
+                    f"{what} has {ordinal(r)} derivatives that grow without bound at the corner {where}",
+                )
     return None
+
+
+def ordinal(order: int) -> str:
+    """``second``, ``third``, ...: the word for an order."""
+    words = ("zeroth", "first", "second", "third", "fourth", "fifth", "sixth")
+    return words[order] if order < len(words) else f"{order}th"
 
 
 def _start(part: Part) -> Fault | None:

@@ -2,7 +2,8 @@
 
 Between two neighbouring points of a line the derivatives at both ends account for the change of the value and of the
 slope, up to ``h^5`` and ``h^3``. What they leave open is halved twice again and again where it is large: of a smooth
-function, however steep, it vanishes; a jump, a kink, or values without derivatives keep all of it.
+function, however steep, it vanishes; a jump, a kink, or values without derivatives keep all of it. For an equation of order
+``q`` above 2 the same is asked of derivatives up to ``q``.
 """
 
 from __future__ import annotations
@@ -65,7 +66,11 @@ def lines_through(domain: Domain, held: Mapping[int, float]) -> Lines:
 
 
 def fault(
-    function: Function, lines: Lines, inside: Callable[[Tensor], Tensor], names: tuple[str, ...]
+    function: Function,
+    lines: Lines,
+    inside: Callable[[Tensor], Tensor],
+    names: tuple[str, ...],
+    order: int = 2,
 ) -> str | None:
     """What is wrong with a function's derivatives, with a place, or None.
 
@@ -74,9 +79,19 @@ def fault(
         lines: Where to look.
         inside: ``(n, d) -> (n,)`` bool: points outside are not looked at.
         names: Of the coordinates.
+        order: Highest derivative that enters the equation, ``>= 2``.
     """
+    for lower in sorted({*range(0, order - 2, 2), order - 2}):
+        found = _fault(_Look(function, lines, lower), lines, inside, names)
+        if found is not None:
+            return found
+    return None
+
+
+def _fault(
+    look: _Look, lines: Lines, inside: Callable[[Tensor], Tensor], names: tuple[str, ...]
+) -> str | None:
     t = torch.linspace(0, 1, lines.nodes, dtype=torch.float64).expand(len(lines.start), -1)
-    look = _Look(function, lines)
     rows = torch.arange(len(lines.start))[:, None].expand_as(t)
     points = look.points(rows.reshape(-1), t.reshape(-1))
     valid = inside(points).reshape(t.shape)
@@ -99,9 +114,11 @@ def fault(
         return None
     value, slope = (_left_open(look, cells, order, size) for order in (0, 1))
     if value and value.persistent:
-        return f"its values jump, or differ from what its derivatives say, near {place(value.at, names)}"
+        what = f"derivatives of order {look.lower} jump" if look.lower else "values jump"
+        return f"its {what}, or differ from what its derivatives say, near {place(value.at, names)}"
     if slope and slope.persistent:
-        return f"its slope jumps (a kink) near {place(slope.at, names)}"
+        what = f"derivative of order {look.lower + 1} jumps" if look.lower else "slope jumps (a kink)"
+        return f"its {what} near {place(slope.at, names)}"
     pole = slope or value
     return f"its derivatives grow without bound near {place(pole.at, names)}" if pole else None
 
@@ -135,10 +152,10 @@ class _Cells:
 
 
 class _Look:
-    """Value, slope and curvature of a function along lines."""
+    """Value, slope and curvature of a function, or of a derivative of it of order ``lower``, along lines."""
 
-    def __init__(self, function: Function, lines: Lines):
-        self.function, self.lines = function, lines
+    def __init__(self, function: Function, lines: Lines, lower: int):
+        self.function, self.lines, self.lower = function, lines, lower
         self.differentiable = False
         self.eps = torch.finfo(torch.float64).eps
         reach = (lines.start.abs().amax() + lines.direction.abs().amax()) / lines.direction.abs().amax(
@@ -154,7 +171,7 @@ class _Look:
         t = t.detach().clone().requires_grad_(True)
         value = self.function(self.points(row, t))[:, 0]
         jet = [value]
-        for _ in range(2):
+        for _ in range(2 + self.lower):
             last = jet[-1]
             if last.requires_grad:
                 (slope,) = torch.autograd.grad(
@@ -164,7 +181,7 @@ class _Look:
                 slope = torch.zeros_like(t)
             jet.append(slope)
         self.differentiable |= value.requires_grad
-        found = torch.stack(jet).detach()
+        found = torch.stack(jet[self.lower :]).detach()
         single = found[0] == found[0].float().double()
         if len(t) > 2 and bool(single.all()):  # computed in single precision
             self.eps = max(self.eps, torch.finfo(torch.float32).eps)

@@ -1,4 +1,4 @@
-"""Single points at which second derivatives have no bound, which no line meets: the tip of a cone, say."""
+"""Single points at which an equation's derivatives have no bound, which no line meets: the tip of a cone, say."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ GROWTH = 5.0  # over these; a cone's grows like NARROWER a step, what is only st
 MOST = 3  # coordinates: in more, points are too few to find one
 
 
-def pole(function: Function, domain: Domain, held: Mapping[int, float]) -> Tensor | None:
-    """A point towards which the second derivatives of a function grow as far as one looks, or None.
+def pole(function: Function, domain: Domain, held: Mapping[int, float], order: int = 2) -> Tensor | None:
+    """A point towards which the derivatives of an order of a function grow as far as one looks, or None.
 
     Args:
         function: ``(n, d) -> (n, 1)``, looked at inside the domain.
         domain: The domain.
         held: Coordinates that do not move, with their values.
+        order: Of the pure derivatives looked at.
     """
     free = [i for i in range(domain.dim) if i not in held]
     if not 2 <= len(free) <= MOST:
@@ -41,7 +42,7 @@ def pole(function: Function, domain: Domain, held: Mapping[int, float]) -> Tenso
     width, sizes, best = WIDE, [], x[0]
     for _ in range(STEPS):
         source = AutogradSource(function, x)
-        curvature = sum((source.second(((i, i),)).detach()[:, 0] * span[i] ** 2).abs() for i in free)
+        curvature = sum((source.higher((i,) * order).detach()[:, 0] * span[i] ** order).abs() for i in free)
         assert isinstance(curvature, Tensor)
         if not bool(torch.isfinite(curvature).all()):
             return x[~torch.isfinite(curvature)][0]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from sciml.derivatives import DerivativeSource, Pairs
+from sciml.derivatives import DerivativeSource, Pairs, RecordingSource, Sum
 from sciml.errors import ArgumentError, SciMLError
 
 if TYPE_CHECKING:
@@ -56,6 +56,22 @@ def interior(problem: PDE, n: int, seed: int = 0) -> Tensor:
             f"sample of {type(problem).__name__} needs to return shape ({n}, {d}), got {got}."
         )
     return x.detach().to("cpu", torch.float64)[:n]
+
+
+def highest_order(problem: PDE) -> int:
+    """The highest order of derivatives in the residual; 0 where it cannot be run on a few smooth values."""
+    try:
+        x = interior(problem, 7)
+        recorder = RecordingSource(
+            Waves(x, problem.domain.lower, problem.domain.upper, len(problem.unknowns))
+        )
+        problem.residual_terms(problem.field(recorder), x)
+    except (
+        Exception
+    ):  # whatever a residual raises: it is run again, and its failures are named, by the checks
+        return 0
+    sums = [*recorder.highers, *recorder.seconds, *(((i,),) for i in recorder.firsts)]
+    return max((len(axes) for terms in sums for axes in terms), default=0)
 
 
 def call(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -136,6 +152,9 @@ class Waves:
             factor = factor + self.w[..., i] * self.w[..., j]
         return self._sum(factor, 2)
 
+    def total(self, terms: Sum) -> Tensor:
+        return torch.stack([self.higher(axes) for axes in terms]).sum(0)
+
     def higher(self, axes: tuple[int, ...]) -> Tensor:
         return self._sum(self.w[..., list(axes)].prod(-1), len(axes))
 
@@ -155,8 +174,11 @@ class Zero:
     def higher(self, axes: tuple[int, ...]) -> Tensor:
         return self.value.clone()
 
+    def total(self, terms: Sum) -> Tensor:
+        return self.value.clone()
 
-Question = tuple[tuple[int, ...], ...]  # a sum of derivatives, each by its axes; ((),) is the value
+
+Question = Sum  # ((),) is the value
 
 
 class Nudged:
@@ -200,3 +222,6 @@ class Nudged:
 
     def higher(self, axes: tuple[int, ...]) -> Tensor:
         return self._answer((axes,), self._inner.higher(axes))
+
+    def total(self, terms: Sum) -> Tensor:
+        return self._answer(terms, self._inner.total(terms))

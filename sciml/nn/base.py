@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sciml.arguments import count
 from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.kernels.orders import Weights
 
 
 class Record(NamedTuple):
@@ -19,7 +20,7 @@ class Record(NamedTuple):
     layer: JetLayer
     z_in: Tensor  # (n, C, i)
     z_out: Tensor  # (n, C, o)
-    weights: Tensor  # (S, D)
+    weights: Weights
 
 
 class JetLayer(nn.Module, abc.ABC):
@@ -31,29 +32,41 @@ class JetLayer(nn.Module, abc.ABC):
     Attributes:
         by_output: Whether every parameter belongs to one output, so that ``jacobian`` of some outputs' cotangents
             gives the columns of their parameters.
+        any_order: Whether ``jet`` takes a ``ChannelWeights``; without it a derivative above second order of a network with
+            this layer comes from autograd.
     """
 
     by_output = False
+    any_order = False
+
+    @property
+    def smooth(self) -> int | None:
+        """Order of the highest derivative that is continuous whatever the parameters are; None for all."""
+        return None
 
     @abc.abstractmethod
-    def jet(self, z: Tensor, weights: Tensor) -> Tensor:
-        """Push ``z (n, C, i)`` through; ``weights`` are the second-order weights ``(S, D)``."""
+    def jet(self, z: Tensor, weights: Weights) -> Tensor:
+        """Push ``z (n, C, i)`` through.
 
-    def jacobian(self, z: Tensor, cotangent: Tensor, weights: Tensor) -> Tensor:
+        ``weights`` are the second-order weights ``(S, D)``, or a ``ChannelWeights`` for derivatives above second order: pass
+        them on to ``sciml.jets.elementwise`` or ``sciml.kernels.kan_jets``, which take both.
+        """
+
+    def jacobian(self, z: Tensor, cotangent: Tensor, weights: Weights) -> Tensor:
         """Rows ``(n, P)`` of the Jacobian by this layer's parameters, in the order of ``parameters()``.
 
         Args:
             z: The input jet, ``(n, C, i)``.
             cotangent: Derivative of each point's own residual by the output jet, ``(n, C, o)``.
-            weights: ``(S, D)``.
+            weights: As in ``jet``.
         """
         raise NotImplementedError(f"{type(self).__name__} has no parameters to differentiate by.")
 
-    def tangent(self, z: Tensor, direction: Tensor, weights: Tensor) -> Tensor:
+    def tangent(self, z: Tensor, direction: Tensor, weights: Weights) -> Tensor:
         """The output jet's change ``(n, C, o)`` along ``direction (P,)`` of this layer's own parameters, input fixed."""
         raise NotImplementedError(f"{type(self).__name__} has no parameters to differentiate by.")
 
-    def cotangent(self, z: Tensor, cotangent: Tensor, weights: Tensor) -> Tensor:
+    def cotangent(self, z: Tensor, cotangent: Tensor, weights: Weights) -> Tensor:
         """The sum ``(P,)`` of the rows of ``jacobian``, without forming them."""
         return self.jacobian(z, cotangent, weights).sum(0)
 
@@ -80,12 +93,12 @@ class JetNetwork(nn.Module, abc.ABC):
             raise ArgumentTypeError(f"x needs dtype {dtype} like the network, got {x.dtype}.")
         return self.jets(x[:, None], x.new_zeros(0, 0))[:, 0]
 
-    def jets(self, z: Tensor, weights: Tensor, tape: list[Record] | None = None) -> Tensor:
+    def jets(self, z: Tensor, weights: Weights, tape: list[Record] | None = None) -> Tensor:
         """Push a jet through all layers.
 
         Args:
             z: ``(n, C, n_0)``.
-            weights: Second-order weights ``(S, D)`` with ``C = 1 + D + S``.
+            weights: Second-order weights ``(S, D)`` with ``C = 1 + D + S``, or a ``ChannelWeights``.
             tape: Takes one ``Record`` for each layer with parameters.
 
         Returns:
@@ -97,6 +110,17 @@ class JetNetwork(nn.Module, abc.ABC):
                 tape.append(Record(layer, z, out, weights))
             z = out
         return z
+
+    @property
+    def any_order(self) -> bool:
+        """Whether every layer takes jets above second order."""
+        return all(layer.any_order for layer in cast("Iterable[JetLayer]", self.layers))
+
+    @property
+    def smooth(self) -> int | None:
+        """Order of the highest derivative that is continuous whatever the parameters are; None for all."""
+        orders = [layer.smooth for layer in cast("Iterable[JetLayer]", self.layers)]
+        return min((order for order in orders if order is not None), default=None)
 
     @abc.abstractmethod
     def config(self) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sciml.jets import elementwise
+from sciml.jets import elementwise, order_of
+from sciml.kernels.orders import Weights
+from sciml.nn.activation import turning
 from sciml.nn.base import JetLayer
 
 
@@ -24,6 +26,7 @@ class InputMap(JetLayer):
 
     lower: Tensor
     upper: Tensor
+    any_order = True
 
     def __init__(self, lower: Tensor, upper: Tensor, periodic: Sequence[int] = ()):
         super().__init__()
@@ -32,7 +35,7 @@ class InputMap(JetLayer):
         self.periodic = list(periodic)
         self.plain = [i for i in range(lower.numel()) if i not in self.periodic]
 
-    def jet(self, z: Tensor, weights: Tensor) -> Tensor:
+    def jet(self, z: Tensor, weights: Weights) -> Tensor:
         """``(n, C, d) -> (n, C, d + periodic)``."""
         scale = 2.0 / (self.upper - self.lower)
         shifted = z * scale - torch.nn.functional.pad(
@@ -42,11 +45,6 @@ class InputMap(JetLayer):
             return shifted
         phase = shifted[:, :, self.periodic] * torch.pi
         s, c = torch.sin(phase[:, 0]), torch.cos(phase[:, 0])
-        circle = elementwise(
-            torch.cat([phase, phase], 2),
-            weights,
-            torch.cat([c, s], 1),
-            torch.cat([-s, c], 1),
-            torch.cat([-c, -s], 1),
-        )
+        f = turning(torch.cat([c, s], 1), torch.cat([-s, c], 1), order_of(weights))
+        circle = elementwise(torch.cat([phase, phase], 2), weights, *f)
         return torch.cat([shifted[:, :, self.plain], circle], dim=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from sciml.kernels.orders import Weights
 from sciml.nn.base import JetLayer
 
 
@@ -17,13 +18,14 @@ class Linear(JetLayer):
     """
 
     by_output = True
+    any_order = True
 
     def __init__(self, weight: Tensor, bias: Tensor):
         super().__init__()
         self.weight = nn.Parameter(weight)
         self.bias = nn.Parameter(bias)
 
-    def jet(self, z: Tensor, weights: Tensor) -> Tensor:
+    def jet(self, z: Tensor, weights: Weights) -> Tensor:
         """``(n, C, n_in) -> (n, C, n_out)``."""
         n, C, i = z.shape
         if C == 1:
@@ -31,19 +33,19 @@ class Linear(JetLayer):
         y = (z.reshape(n * C, i) @ self.weight.T).view(n, C, -1)
         return y + nn.functional.pad(self.bias[None], (0, 0, 0, C - 1))
 
-    def jacobian(self, z: Tensor, cotangent: Tensor, weights: Tensor) -> Tensor:
+    def jacobian(self, z: Tensor, cotangent: Tensor, weights: Weights) -> Tensor:
         """Outer products of cotangent and input, summed over the channels: ``(n, n_out n_in + n_out)``."""
         n = z.shape[0]
         rows = torch.bmm(cotangent.transpose(1, 2), z)  # (n, o, i)
         return torch.cat([rows.reshape(n, -1), cotangent[:, 0]], dim=1)
 
-    def tangent(self, z: Tensor, direction: Tensor, weights: Tensor) -> Tensor:
+    def tangent(self, z: Tensor, direction: Tensor, weights: Weights) -> Tensor:
         """``dW z + db``."""
         dW, db = direction[: self.weight.numel()].view_as(self.weight), direction[self.weight.numel() :]
         y = z @ dW.T
         return y + nn.functional.pad(db[None], (0, 0, 0, z.shape[1] - 1))
 
-    def cotangent(self, z: Tensor, cotangent: Tensor, weights: Tensor) -> Tensor:
+    def cotangent(self, z: Tensor, cotangent: Tensor, weights: Weights) -> Tensor:
         """One matrix product instead of n outer ones."""
         dW = cotangent.reshape(-1, cotangent.shape[2]).T @ z.reshape(-1, z.shape[2])
         return torch.cat([dW.reshape(-1), cotangent[:, 0].sum(0)])

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sciml.coefficients import has_unknowns
 from sciml.optim import StepMethod, iterate
 from sciml.optim.iterate import Iteration
 from sciml.problem import PDE
@@ -41,6 +42,8 @@ OVERFIT = 4.0  # held-out loss over training loss from which more points are ask
 GROWTH = 1.5
 STALL_LOOKS = 12  # looks without progress before the end
 FIRST_ORDER_STALL = 50
+SAME_WEIGHT = 2.0  # factor within which a fit keeps its weights
+FIT_STALL = 4  # the same of a fit to measurements with noise
 ALMOST_NOTHING = 1e-10  # relative residual of a problem of which its conditions leave rounding only
 CANCELLED = 1e-5  # of what cancels in the equations: a relative residual is relative to that at least
 ESTIMATE_LOOKS = 5  # after so many looks an error is estimated anew in any case
@@ -99,7 +102,8 @@ class Run:
         second = method.second_order
         self.redraw_every = REDRAW_EVERY if second else FIRST_ORDER_REDRAW
         self.look_every = LOOK_EVERY if second else FIRST_ORDER_LOOK
-        self.stall_looks = STALL_LOOKS if second else FIRST_ORDER_STALL
+        fit = system.points.measured  # its loss ends at the noise: waiting for less is in vain
+        self.stall_looks = (FIT_STALL if fit else STALL_LOOKS) if second else FIRST_ORDER_STALL
         self.iteration: Iteration | None = None
         self._first = system.theta
         self.best_theta: Tensor | None = None
@@ -108,8 +112,13 @@ class Run:
         self.history: list[dict[str, float]] = []
         self.notes: list[str] = []
         self.seconds_before = 0.0
+        if fit:  # measurements of any size: what there is to be solved is known in the weights of the run
+            self.system.balance(self._first)
+            self.held_out.points.weights = dict(self.system.points.weights)
         self.scale = self._residual_scale()
-        self._answer = comparison(problem) if has_answer(problem) else None
+        # the answer of a problem with open coefficients is that of a coefficient which is not known yet
+        open_ = has_unknowns(problem)
+        self._answer = comparison(problem) if not open_ and has_answer(problem) else None
         if self._answer is not None:
             x, expected = self._answer
             relative_error(system.trial, x[:2], expected[:2])  # kernels are compiled before the clock starts
@@ -288,10 +297,11 @@ class Run:
         self.history[-1]["estimate"] = math.nan if found.value is None else found.value
         return found.value is not None and found.value <= accuracy
 
-    def estimate(self, seconds: float = math.inf) -> ErrorEstimate:
-        """The error of what the trial function holds, estimated in a tenth of the run's counted work."""
-        weights, work = self.system.points.weights, max(ESTIMATE_LEAST, ESTIMATE_SHARE * self.work())
-        return estimate_error(self.problem, self.system.trial, weights, seconds=seconds, work=work)
+    def estimate(self, least: float = ESTIMATE_LEAST, seconds: float = math.inf) -> ErrorEstimate:
+        """The error of what the trial function holds, estimated in a tenth of the run's counted work or in ``least``."""
+        trial, weights = self.system.trial, self.system.points.weights
+        work = max(least, ESTIMATE_SHARE * self.work())
+        return estimate_error(trial.problem, trial, weights, seconds=seconds, work=work)
 
     def work(self) -> float:
         """Seconds that the steps so far take on a usual core, as counted and not by the clock."""
@@ -313,7 +323,10 @@ class Run:
             self.system.points.resize(min(self.max_points, int(GROWTH * count) + 1))
             self._redraw()
         elif self.counters.since_redraw >= self.redraw_every and (
-            overfit or count >= self.max_points or not self.method.second_order
+            overfit
+            or count >= self.max_points
+            or not self.method.second_order
+            or self.system.points.measured  # weights that were found at a wrong coefficient
         ):
             self._redraw()
 
@@ -323,9 +336,17 @@ class Run:
         self.system.load(self.theta)
         points.redraw_adaptively(self.seed + 7919 * self.counters.draws)
         if len(points.weights) > 1 and self.method.second_order:
+            before = dict(points.weights)
             self.system.balance(self.theta)
-            self.held_out.points.weights = dict(points.weights)
-            self._count(best=math.inf, mark=math.inf)  # losses under other weights do not compare
+            if points.measured and all(
+                1 / SAME_WEIGHT < points.weights[n] / before[n] < SAME_WEIGHT for n in before
+            ):
+                points.weights = (
+                    before  # a fit to noise ends where its loss does not fall any more: it has to compare
+                )
+            else:
+                self.held_out.points.weights = dict(points.weights)
+                self._count(best=math.inf, mark=math.inf)  # losses under other weights do not compare
         assert self.iteration is not None
         self.iteration.refresh()
 

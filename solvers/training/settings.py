@@ -31,10 +31,12 @@ from sciml.solvers.training.progress import ProgressBar
 from sciml.solvers.training.residual_system import ResidualSystem
 from sciml.solvers.training.run_state import Callback, Limits
 from sciml.solvers.training.scales import rescale
+from sciml.unknown import Coefficient
 
 TOLERANCE = 1e-8  # relative held-out residual at which a solve counts as converged
 MAX_TIME = 60.0  # seconds, so that a first try always comes back
 MOST = 10_000_000  # points: more do not fit into memory with their derivatives
+ESTIMATE_LAST = 1.0  # seconds that the estimate at the end always may take
 HELD_OUT = 500  # points that training never sees
 HELD_OUT_SEED = 104_729  # added to the seed, so that they differ from the training points
 
@@ -97,6 +99,7 @@ def training_system(
     measure: bool = False,
     weights: Mapping[str, float] | None = None,
     check: bool = True,
+    coefficients: Sequence[Coefficient] = (),
 ) -> ResidualSystem:
     """The residual system to train on, with the first points drawn.
 
@@ -108,6 +111,7 @@ def training_system(
         measure: Whether to measure the sizes of unknowns and equations.
         weights: Of the equations, where they are known instead.
         check: Whether to look for rows that mix points; it is done in the sizes that were measured.
+        coefficients: Of the trial function's problem, to be trained with the network.
     """
     parameters = sum(p.numel() for p in trial.network.parameters() if p.requires_grad)
     width = widest(trial.network)
@@ -120,7 +124,9 @@ def training_system(
         ]
         count = fit
     boundary = max(40, count // 4)
-    system = ResidualSystem(settings.problem, trial, count, boundary, seed=settings.seed, check=False)
+    system = ResidualSystem(
+        trial.problem, trial, count, boundary, seed=settings.seed, check=False, coefficients=coefficients
+    )
     sizes = rescale(system) if measure else None
     equations = {name: w for name, w in (weights or {}).items() if name in system.points.terms[0].parts}
     if any(w != 1.0 for w in equations.values()):
@@ -190,7 +196,9 @@ def report_of(run: Run, outcome: str, optimizer: Any, parameters: int, *, estima
         parameters: Trained numbers.
         estimate: Whether to estimate the error, in a tenth of the run's time.
     """
-    found = _estimated(run) if estimate and outcome not in ("interrupted", "diverged") else None
+    # a correction would fit the noise: what a fit is off by comes from its posterior
+    estimate = estimate and outcome not in ("interrupted", "diverged") and not run.system.points.measured
+    found = _estimated(run) if estimate else None
     notes = [*run.system.notes, *run.notes]
     if found is not None and found.value is None:
         notes.append(f"the error could not be estimated: {found.reason}.")
@@ -225,13 +233,13 @@ def _estimated(run: Run) -> ErrorEstimate | None:
     # the clock counts where it has ended the run anyway
     late, share = run.seconds_before >= run.limits.max_time, ESTIMATE_SHARE * run.seconds_before
     least = level_work(run.problem, *LEVELS[0])
-    if late and least > share:
+    if late and least > max(ESTIMATE_LAST, share):
         run.notes.append(
             f"the error was not estimated, which takes some {least:.0f} s: error_estimate() does it."
         )
         return None
     try:
-        return run.estimate(share if late else math.inf)
+        return run.estimate(ESTIMATE_LAST, max(ESTIMATE_LAST, share) if late else math.inf)
     except (SciMLError, ArithmeticError, RuntimeError) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         run.notes.append(f"the error could not be estimated: {reason}")

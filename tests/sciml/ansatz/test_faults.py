@@ -329,3 +329,85 @@ def test_a_tent_cools_as_its_series_says():
     error = (torch.as_tensor(solution(x)) - exact).norm() / exact.norm()
     assert float(error) < 1e-2
     assert any("kink" in note for note in solution.stats["notes"])
+
+
+class Orders(PDE):
+    """``u_t`` and one derivative in x of a given order."""
+
+    domain = TimeInterval(0.3, 1.1) * Interval(-1, 1)
+
+    def __init__(self, order, *conditions):
+        self.order, self.conditions = order, conditions
+
+    def residual(self, u, x):
+        return u.d("t") + u.d(*["x"] * self.order)
+
+
+@pytest.mark.parametrize(
+    "function, least, words",
+    [
+        (lambda x: x.abs() * x, 3, "order 2 jump"),
+        (lambda x: x.abs() ** 3, 4, "derivative of order 3 jumps near (t=0.3, x="),
+        (lambda x: x.abs() ** 3 * x, 5, "order 4 jump"),
+        (lambda x: torch.where(x > 0.1234, (x - 0.1234) ** 2, 0 * x), 3, "order 2 jump"),
+        (lambda x: torch.exp(-8 * x**2) * torch.sin(9 * x), 9, ""),
+        (lambda x: torch.tanh(30 * x), 9, ""),
+    ],
+)
+def test_what_enters_an_equation_of_higher_order(function, least, words):
+    """A derivative is continuous, or its kink would stand in the solution for all times."""
+    for order in (2, 3, 4, 5):
+        ansatz = Ansatz(Orders(order, Initial(lambda x: function(x[:, 1:]))))
+        notes = "".join(ansatz.notes)
+        assert (words in notes) if order >= least else notes == ""
+
+
+@pytest.mark.parametrize(
+    "function, least, words",
+    [
+        (
+            lambda x: x * (1 - x * x) ** 2,
+            3,
+            "its second derivative differs between both ends of the periodic x",
+        ),
+        (lambda x: (1 - x * x) ** 2, 4, "its third derivative differs"),
+        (lambda x: torch.exp(torch.sin(math.pi * x)) + torch.cos(9 * math.pi * x), 9, ""),
+    ],
+)
+def test_periodic_seams_of_higher_order(function, least, words):
+    for order in (2, 3, 4):
+        ansatz = Ansatz(Orders(order, Periodic("x"), Initial(lambda x: function(x[:, 1:]))))
+        notes = "".join(ansatz.notes)
+        assert (words in notes) if order >= least else notes == ""
+
+
+class Plate(PDE):
+    """The biharmonic equation with an exact deflection on its border."""
+
+    def __init__(self, domain, value=0.0):
+        self.domain, self.conditions = domain, [Dirichlet(value)]
+
+    def residual(self, u, x):
+        return u.biharmonic() - 1.0
+
+
+@pytest.mark.parametrize(
+    "domain, words",
+    [
+        (SQUARE, ""),
+        (Disk([0.2, 0.1], 1.3), ""),
+        (Box([0, 0], [2, 1]) - Disk([1, 0.5], 0.2), ""),
+        (
+            Polygon([[0, 0], [2, 0], [2, 1], [1, 1], [1, 2], [0, 2]]),
+            "derivatives that grow without bound at the corner",
+        ),
+    ],
+)
+def test_distances_of_a_plate(domain, words):
+    notes = "".join(Ansatz(Plate(domain)).notes)
+    assert (words in notes) if words else notes == ""
+
+
+def test_a_tip_that_only_fourth_derivatives_see():
+    ansatz = Ansatz(Plate(SQUARE, lambda x: (x - 0.4).norm(dim=1, keepdim=True) ** 3))
+    assert "its fourth derivatives grow without bound near (x=0.4" in ansatz.notes[0]

@@ -38,6 +38,8 @@ def test_points_and_their_derivatives_fit_into_memory(dim):
 @pytest.mark.parametrize("name", pdes.names())
 def test_the_catalogue_keeps_its_points(name):
     problem = pdes.build(name)
+    if problem.domain.dim > 11:
+        pytest.skip("one of those that are held to their memory")
     assert default_points(problem, 3000, 32) == default_points(problem, 3000, 1)
 
 

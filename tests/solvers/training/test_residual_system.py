@@ -7,7 +7,7 @@ import torch
 
 from sciml import nn
 from sciml.ansatz import Trial
-from sciml.conditions import Data, Dirichlet, Initial, Neumann, Periodic, Robin
+from sciml.conditions import Condition, Data, Dirichlet, Initial, Neumann, Periodic, Robin
 from sciml.domains import Box, Disk, Interval, TimeInterval
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.jacobian import tape
@@ -44,14 +44,46 @@ class System(PDE):
         return {"first": u["u"].laplacian() + u["v"].value ** 2, "second": u["v"].d("x") - u["u"].d("y")}
 
 
+class General(PDE):
+    """Conditions of any kind: on a side, at points, at instants, as a mean, between two ends."""
+
+    domain = TimeInterval(0, 1) * Box([0, 0], [1, 2])
+    unknowns = ("u", "v")
+    conditions = (
+        Condition(
+            "x=1", lambda u, x, n: (u["u"] ** 4 + u["v"].d("x") * n[:, 1:2], u["v"].d("y")), weight=2.0
+        ),
+        Condition([[0.5, 0.5, 0.5], [0.1, 0.2, 1.9]], lambda u, x: u**2, component="v"),
+        Condition("end", lambda u, x: {"sum": u["u"] + u["v"], "rate": u["v"].d("t")}),
+        Condition(
+            [[0.0, 0.5, 0.5], [0.0, 0.1, 1.9], [1.0, 0.0, 0.0]], lambda u, x: u["u"] * u["v"], mean=True
+        ),
+        Periodic("y", hard=False, order=2, component="u"),
+        Periodic("t", hard=False, order=0),
+    )
+
+    def residual(self, u, x):
+        return u["u"].d("t") - u["u"].laplacian(), u["v"].d("t") + u["u"] * u["v"].d("x")
+
+
 class Third(PDE):
-    """A third derivative: beyond jets."""
+    """A third derivative."""
 
     domain = TimeInterval(0, 1) * Interval(-1, 1)
     conditions = (Initial(lambda x: torch.cos(3 * x[:, 1:])), Periodic("x"))
 
     def residual(self, u, x):
         return u.d("t") + u * u.d("x") + 0.01 * u.d("x", "x", "x")
+
+
+class Plate(PDE):
+    """Fourth derivatives, mixed ones among them, and a penalty term."""
+
+    domain = Box([0, 0], [1, 2])
+    conditions = (Dirichlet(0.0), Neumann(0.0))
+
+    def residual(self, u, x):
+        return u.biharmonic() + u * u.d("x", "x", "y")
 
 
 class Mixes(PDE):
@@ -68,7 +100,7 @@ def build(problem: PDE, kind: str, dtype: torch.dtype = torch.float64) -> Residu
     widths = [problem.inputs, 6, 5, problem.outputs]
     model: torch.nn.Module
     if kind == "kan":
-        model = nn.KAN(widths, grid=3, degree=4, seed=1, dtype=dtype)
+        model = nn.KAN(widths, grid=3, degree=5, seed=1, dtype=dtype)
     elif kind == "mlp":
         model = nn.MLP(widths, seed=1, dtype=dtype)
     else:
@@ -94,12 +126,16 @@ def rows_by_autograd(system: ResidualSystem, theta: torch.Tensor) -> torch.Tenso
 
 
 @pytest.mark.parametrize("kind", ["mlp", "kan", "plain"])
-@pytest.mark.parametrize("problem", [Mixed(), System(), Third(), Mixes()], ids=lambda p: type(p).__name__)
+@pytest.mark.parametrize(
+    "problem",
+    [Mixed(), System(), General(), Third(), Plate(), Mixes()],
+    ids=lambda p: type(p).__name__,
+)
 def test_jacobian_and_products(problem, kind, monkeypatch):
     system = build(problem, kind)
     theta = system.theta
     expected = rows_by_autograd(system, theta)
-    jets = kind != "plain" and isinstance(problem, (Mixed, System))
+    jets = kind != "plain" and not isinstance(problem, Mixes)
     lin = system.linearize(theta)
     assert isinstance(lin, TapeLinearization if jets else GraphLinearization)
     assert lin.shape == tuple(expected.shape)
@@ -134,8 +170,9 @@ def test_a_kept_linearisation_outlives_a_look_elsewhere():
     assert torch.allclose(lin.mv(v), expected @ v) and torch.allclose(lin.dense(), expected)
 
 
-def test_curvature_is_the_hessian_of_the_loss():
-    system = build(System(), "mlp")
+@pytest.mark.parametrize("problem", [System(), Third(), Plate()], ids=lambda p: type(p).__name__)
+def test_curvature_is_the_hessian_of_the_loss(problem):
+    system = build(problem, "mlp")
     theta = system.theta
     model = system.curvature(theta)
     v = torch.linspace(-1, 1, theta.numel(), dtype=torch.float64)
