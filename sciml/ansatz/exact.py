@@ -22,8 +22,12 @@ MOST_SIDES = 64  # of one condition: the cost of blending them grows with their 
 class Ansatz:
     """Which conditions of a problem are exact, with the functions ``A`` and ``B``.
 
-    Attributes:
+    Args:
         problem: The problem.
+        penalties: Whether conditions whose ``hard`` is None become penalty terms; periodic ones stay exact.
+
+    Attributes:
+        problem, penalties: As given.
         hard: Conditions that hold by construction.
         soft: Conditions left for penalty terms.
         notes: Why a condition that could have been exact is not.
@@ -32,8 +36,8 @@ class Ansatz:
         ArgumentError: A condition's values are not finite, or one with ``hard=True`` cannot be exact.
     """
 
-    def __init__(self, problem: PDE):
-        self.problem = problem
+    def __init__(self, problem: PDE, penalties: bool = False):
+        self.problem, self.penalties = problem, penalties
         self.hard: list[BaseCondition] = []
         self.soft: list[BaseCondition] = []
         self.notes: list[str] = []
@@ -74,6 +78,8 @@ class Ansatz:
     def _try_hard(self, condition: BaseCondition) -> bool:
         """Take a condition into its unknown's part, where its kind and place allow it."""
         if condition.hard is False or isinstance(condition, Data):
+            return False
+        if self.penalties and condition.hard is None and not isinstance(condition, Periodic):
             return False
         if isinstance(condition, Periodic):
             if self.problem.axis_of(condition) not in self.problem.periodic_axes:

@@ -49,6 +49,10 @@ class Trial(nn.Module):
         self._check_widths(reference)
         self.register_buffer("scale", None if scale is None else scale.to(reference), persistent=False)
 
+    def like(self, problem: PDE, network: nn.Module) -> Trial:
+        """The trial function of another problem or network with the same scale and the same way to hold conditions."""
+        return Trial(problem, network, Ansatz(problem, self.ansatz.penalties), self.scale)
+
     @property
     def offers_jets(self) -> bool:
         """Whether derivatives come from one pass of jets."""

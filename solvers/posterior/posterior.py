@@ -101,7 +101,7 @@ def posed(statement: PDE, trial: Trial, report: Report, values: Mapping[str, flo
     points = min(report.points or MOST_POINTS, MOST_POINTS)
     system = ResidualSystem(
         live,
-        Trial(live, trial.network, scale=trial.scale),
+        trial.like(live, trial.network),
         points,
         max(40, points // 4),
         seed=(report.seed or 0) + SEED,

@@ -20,8 +20,17 @@ LARGEST_LAYER = 16_000_000
 LEAST_STEPS = 10  # Gauss-Newton steps below which a budget is better spent on gradients
 
 
-def default_network(problem: PDE, seed: int, dtype: torch.dtype) -> JetNetwork:
-    """A sine MLP sized by the number of coordinates; small, because Gauss-Newton makes much of few parameters."""
+def default_network(
+    problem: PDE, seed: int, dtype: torch.dtype, factor: int = 1, steepness: float = 1.0
+) -> JetNetwork:
+    """A sine MLP sized by the number of coordinates; small, because Gauss-Newton makes much of few parameters.
+
+    Args:
+        problem: What is to be solved.
+        seed, dtype: Of the parameters.
+        factor: Times as many hidden units.
+        steepness: Factor on the first layer's weights; above 1 the units are tanh, which can be steep at one place.
+    """
     d = problem.domain.dim
     evolving = problem.domain.time_axis is not None
     if d <= 2 and not evolving:
@@ -30,8 +39,9 @@ def default_network(problem: PDE, seed: int, dtype: torch.dtype) -> JetNetwork:
         hidden = [20, 20, 20]
     else:
         hidden = [32, 32, 32]
-    widths = [problem.inputs, *hidden, problem.outputs]
-    return MLP(widths, "tanh" if evolving else "sine", seed=seed, dtype=dtype)
+    widths = [problem.inputs, *(factor * width for width in hidden), problem.outputs]
+    kind = "tanh" if evolving or steepness > 1.0 else "sine"
+    return MLP(widths, kind, scale=steepness, seed=seed, dtype=dtype)
 
 
 def default_points(problem: PDE, parameters: int = 0, width: int = 1) -> int:

@@ -79,6 +79,8 @@ class Run:
         silent: That residual relative to ``scale``: 1, or less where rounding is all that is left of it.
         history: A row of numbers a look.
         notes: What a user should know.
+        attempt: Its name, where it is not the first.
+        adaptive: Whether points are drawn where the residual is large.
         seconds_before: Time of earlier runs that this one continues.
     """
 
@@ -112,6 +114,7 @@ class Run:
         self.history: list[dict[str, float]] = []
         self.notes: list[str] = []
         self.seconds_before = 0.0
+        self.attempt, self.adaptive = "", True
         if fit:  # measurements of any size: what there is to be solved is known in the weights of the run
             self.system.balance(self._first)
             self.held_out.points.weights = dict(self.system.points.weights)
@@ -254,7 +257,9 @@ class Run:
             self.best_theta = self.theta.clone()
         if progress is not None:
             progress(row, self.relative(held))
-        event = Event(self.counters.step, row["seconds"], row["loss"], held, error, self.system.trial)
+        event = Event(
+            self.counters.step, row["seconds"], row["loss"], held, error, self.system.trial, self.attempt
+        )
         stop = False
         for callback in self.callbacks:
             try:
@@ -334,7 +339,8 @@ class Run:
         self._count(draws=self.counters.draws + 1, since_redraw=0)
         points = self.system.points
         self.system.load(self.theta)
-        points.redraw_adaptively(self.seed + 7919 * self.counters.draws)
+        redraw = points.redraw_adaptively if self.adaptive else points.redraw
+        redraw(self.seed + 7919 * self.counters.draws)
         if len(points.weights) > 1 and self.method.second_order:
             before = dict(points.weights)
             self.system.balance(self.theta)

@@ -183,7 +183,7 @@ def _most(problem: PDE, system: System, parameters: int) -> int:
 
 def carry_out(run: Run, settings: Settings) -> str:
     """Train, with a progress bar where asked for; the outcome's name."""
-    with ProgressBar(settings.progress, run.limits) as bar:
+    with ProgressBar(settings.progress, run.limits, run.attempt) as bar:
         return run.run(bar.update)
 
 
