@@ -46,9 +46,7 @@ class AdaptedAnswer(Answer):
     def trial(self) -> Trial:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The trial function with the difference added, built when first needed."""
         if self._built is None:
-            self._built = Trial(
-                self.problem, self.adapter.merge(self.base.network), scale=self.base.trial.scale
-            )
+            self._built = self.base.trial.like(self.problem, self.adapter.merge(self.base.network))
         return self._built
 
     @property

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import torch
 
 from sciml.adapters import AdapterConfig, get_config
-from sciml.ansatz import Trial
+from sciml.ansatz import Ansatz, Trial
 from sciml.arguments import one_of
 from sciml.errors import ArgumentError, FileFormatError
 from sciml.problem import PDE
@@ -197,7 +197,13 @@ class FamilyRun:
         if not ray.is_initialized():
             ray.init(log_to_driver=False, include_dashboard=False)
         shared = ray.put(
-            (self.base.problem, self.base.network, self.base.trial.scale, self.base.stats.weights)
+            (
+                self.base.problem,
+                self.base.network,
+                self.base.trial.scale,
+                self.base.trial.ansatz.penalties,
+                self.base.stats.weights,
+            )
         )
         task = ray.remote(max_retries=1)(_remote)  # a killed worker's member is tried once more
         waiting = {
@@ -249,8 +255,9 @@ def _train(
 def _remote(shared: Any, problem: PDE, config: AdapterConfig, name: str, options: dict[str, Any]) -> Any:
     """Runs in a worker: only the base's problem and network travel, and only the adapter comes back."""
     torch.set_num_threads(1)
-    base_problem, network, scale, weights = shared
-    base = Answer(base_problem, Trial(base_problem, network, scale=scale), [], Report(weights=weights))
+    base_problem, network, scale, penalties, weights = shared
+    trial = Trial(base_problem, network, Ansatz(base_problem, penalties), scale)
+    base = Answer(base_problem, trial, [], Report(weights=weights))
     tuned = _train(base, problem, config, name, options)
     return tuned.adapter, tuned.history, tuned.stats
 

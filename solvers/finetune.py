@@ -10,7 +10,6 @@ from torch import nn
 
 from sciml.adapters import Adapter, AdapterConfig, check_searchable
 from sciml.adapters.low_rank import LowRank
-from sciml.ansatz import Trial
 from sciml.checks.findings import findings
 from sciml.derivatives import recording_gradients
 from sciml.optim.threads import few_threads
@@ -68,7 +67,7 @@ def finetune(
         started = time.perf_counter()
         own = adapter.copy() if isinstance(adapter, Adapter) else Adapter(adapter, base.network)
         check_searchable(own)
-        trial = Trial(problem, copy.deepcopy(base.network), scale=base.trial.scale)
+        trial = base.trial.like(problem, copy.deepcopy(base.network))
         flat = nn.utils.parameters_to_vector([p.reshape(-1) for p in base.network.parameters()]).detach()
         with few_threads(flat.numel(), torch_too=True):
             closed = optimizer == "auto" and own.config.kind == "head"

@@ -39,6 +39,7 @@ class Report(Mapping[str, Any]):
         noise: Label of measurements -> their standard deviation, as given or as estimated, where it counts.
         weights: Term -> weight in the loss.
         hard: Labels of the conditions that hold exactly.
+        attempts: What was tried, with its outcome and estimated error, where the first attempt stalled.
         notes: What a user should know.
         seed, dtype, threads: Of the computation.
     """
@@ -59,6 +60,7 @@ class Report(Mapping[str, Any]):
     noise: dict[str, float] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)
     hard: list[str] = field(default_factory=list)
+    attempts: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seed: int | None = None
     dtype: str | None = None

@@ -66,8 +66,8 @@ class AdaptedSolution(Verbs, AdaptedAnswer):
 
     def merge_and_unload(self) -> Solution:
         """A plain solution of the new problem with the difference merged into its own network."""
-        trial = Trial(
-            self.problem, self.adapter.merge(self.base.network), scale=self.base.trial.scale
+        trial = self.base.trial.like(
+            self.problem, self.adapter.merge(self.base.network)
         )  # its own: the adapter may train on
         return Solution(self.problem, trial, list(self.history), replace(self.stats))
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-from sciml.ansatz import Trial
+from sciml.ansatz import Ansatz, Trial
 from sciml.checks.findings import findings
 from sciml.coefficients import with_coefficients, with_values
 from sciml.derivatives import recording_gradients
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.optim.threads import few_threads
 from sciml.problem import PDE
+from sciml.solvers.attempts import RESTART, STEEPER, WIDER, Attempt, Variant, other_attempts
 from sciml.solvers.posterior.conclude import conclude
 from sciml.solvers.solution import Solution
 from sciml.solvers.training.defaults import default_network
@@ -77,6 +79,11 @@ def solve(
             the end. ``max_time`` and ``max_steps`` of a continued run count from the very first start.
         every: Seconds between checkpoints.
 
+    A solve that stalls at an estimated error above 1e-3 spends the time and the steps that are left on other attempts:
+    conditions as penalties, even points and, unless ``model`` is given, steeper features, a wider network and another start.
+    The one with the smallest estimated error is kept; ``solution.stats["attempts"]`` tells. With ``checkpoint`` or
+    ``resume``, and for problems with measurements, there is one attempt.
+
     Returns:
         A ``Solution`` that can be fine-tuned; how it ended is in ``solution.stats["outcome"]``:
         ``"converged"``, ``"max_time"``, ``"max_steps"``, ``"stalled"`` (no more progress), ``"diverged"`` (the last good
@@ -92,39 +99,60 @@ def solve(
         raise ArgumentTypeError(f"model needs a torch.nn.Module or None, got {type(model).__name__}.")
     with Interruption() as interruption, recording_gradients():
         notes = findings(problem)
-        # a copy: what a user passes in stays as it is, and another solve may start from it
-        network = default_network(problem, settings.seed, dtype) if model is None else _copy(model)
-        network.to(dtype=dtype, device=_device(device))
         live, coefficients = with_coefficients(problem)
         if accuracy is not None and coefficients:
             raise ArgumentError(
                 "accuracy needs a problem without an Unknown, got one whose error is that of its measurements: "
                 "solution.std tells it."
             )
-        trial = Trial(live, network)
-        parameters = sum(p.numel() for p in network.parameters() if p.requires_grad) + len(coefficients)
-        with few_threads(parameters, torch_too=True):
-            system = training_system(settings, trial, notes, measure=True, coefficients=coefficients)
-            held_out = held_out_system(settings, system)
-            method = method_for(optimizer, settings, system, parameters)
-            run = make_run(settings, system, held_out, method, parameters, interruption)
-            if resume is not None:
-                restore(run, resume)
-            saver = None
-            if checkpoint is not None:
-                saver = Saver(run, checkpoint, every)
-                # first, so that what a user's callback does cannot keep it from saving
-                run.callbacks = [saver, *callbacks]
-            outcome = carry_out(run, settings)
-            if saver is not None:
-                saver.finish(outcome)
-            stats = report_of(run, outcome, optimizer, parameters)
-            found = {c.name: c.number for c in coefficients}
-            if coefficients:
-                trial = Trial(with_values(problem, found), network, scale=trial.scale)
-            if coefficients or system.points.measured:
+
+        def attempt(variant: Variant, settings: Settings, age: float = 0.0) -> Attempt:
+            began = time.perf_counter()
+            # a copy: what a user passes in stays as it is, and another solve may start from it
+            network = _default(problem, settings.seed, dtype, variant) if model is None else _copy(model)
+            network.to(dtype=dtype, device=_device(device))
+            trial = Trial(live, network, Ansatz(live, variant.penalties))
+            parameters = sum(p.numel() for p in network.parameters() if p.requires_grad) + len(coefficients)
+            with few_threads(parameters, torch_too=True):
+                system = training_system(settings, trial, notes, measure=True, coefficients=coefficients)
+                held_out = held_out_system(settings, system)
+                method = method_for(optimizer, settings, system, parameters)
+                run = make_run(settings, system, held_out, method, parameters, interruption)
+                run.attempt, run.adaptive = variant.words, not variant.even
+                took = time.perf_counter() - began
+                if age > 0:
+                    run.seconds_before = age + took
+                else:
+                    run.shorten(took)
+                if resume is not None:
+                    restore(run, resume)
+                saver = None
+                if checkpoint is not None:
+                    saver = Saver(run, checkpoint, every)
+                    # first, so that what a user's callback does cannot keep it from saving
+                    run.callbacks = [saver, *callbacks]
+                outcome = carry_out(run, settings)
+                if saver is not None:
+                    saver.finish(outcome)
+                return Attempt(variant, run, report_of(run, outcome, optimizer, parameters))
+
+        best = attempt(Variant(), settings)
+        measured = bool(coefficients) or best.run.system.points.measured
+        if not measured and resume is None and checkpoint is None:
+            best = other_attempts(best, settings, model is not None, attempt)
+        run, stats, trial = best.run, best.stats, best.run.system.trial
+        found = {c.name: c.number for c in coefficients}
+        if coefficients:
+            trial = trial.like(with_values(problem, found), trial.network)
+        if measured:
+            with few_threads(stats.parameters or 0, torch_too=True):
                 conclude(problem, trial, stats, found)
     return Solution(trial.problem, trial, run.history, stats, problem)
+
+
+def _default(problem: PDE, seed: int, dtype: torch.dtype, variant: Variant) -> torch.nn.Module:
+    factor, steepness = WIDER if variant.wider else 1, STEEPER if variant.steeper else 1.0
+    return default_network(problem, seed + RESTART * variant.restart, dtype, factor, steepness)
 
 
 def _copy(model: torch.nn.Module) -> torch.nn.Module:

@@ -17,12 +17,18 @@ from sciml.conditions import BaseCondition, Data, Dirichlet, Initial, Neumann, P
 from sciml.errors import ArgumentError
 from sciml.problem import PDE
 
+MOST_SIDES = 64  # of one condition: the cost of blending them grows with their square
+
 
 class Ansatz:
     """Which conditions of a problem are exact, with the functions ``A`` and ``B``.
 
-    Attributes:
+    Args:
         problem: The problem.
+        penalties: Whether conditions whose ``hard`` is None become penalty terms; periodic ones stay exact.
+
+    Attributes:
+        problem, penalties: As given.
         hard: Conditions that hold by construction.
         soft: Conditions left for penalty terms.
         notes: Why a condition that could have been exact is not.
@@ -31,8 +37,8 @@ class Ansatz:
         ArgumentError: A condition's values are not finite, or one with ``hard=True`` cannot be exact.
     """
 
-    def __init__(self, problem: PDE):
-        self.problem = problem
+    def __init__(self, problem: PDE, penalties: bool = False):
+        self.problem, self.penalties = problem, penalties
         self.hard: list[BaseCondition] = []
         self.soft: list[BaseCondition] = []
         self.notes: list[str] = []
@@ -76,6 +82,8 @@ class Ansatz:
         """Take a condition into its unknown's part, where its kind and place allow it."""
         if condition.hard is False or isinstance(condition, Data):
             return False
+        if self.penalties and condition.hard is None and not isinstance(condition, Periodic):
+            return False
         if isinstance(condition, Periodic):
             if self.problem.axis_of(condition) not in self.problem.periodic_axes:
                 self._refuse(condition, "it is periodic in time, where an initial condition holds")
@@ -85,6 +93,10 @@ class Ansatz:
             boundary = self.problem.domain.boundary(condition.on)
             if not boundary.has_distance:
                 self._refuse(condition, "its part of the boundary has no distance function")
+                return False
+            if len(boundary.pieces) > MOST_SIDES:
+                why = f"{len(boundary.pieces)} sides would be blended, each with every other, at every point"
+                self._refuse(condition, why)
                 return False
             part = self._parts[self.problem.component(condition)]
             part.sides.append(Side(condition, boundary))

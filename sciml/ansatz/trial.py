@@ -15,6 +15,8 @@ from sciml.nn.base import JetNetwork, Record
 from sciml.nn.inputs import InputMap
 from sciml.problem import PDE
 
+GRAPHS = 2_000_000  # points times pairs of coordinates whose jets are made together
+
 
 class Trial(nn.Module):
     """The trial function of a problem around a network: what is trained, saved and called.
@@ -49,6 +51,10 @@ class Trial(nn.Module):
         self._kinks = kinks(domain, interfaces) if interfaces else None
         self._check_widths(reference)
         self.register_buffer("scale", None if scale is None else scale.to(reference), persistent=False)
+
+    def like(self, problem: PDE, network: nn.Module) -> Trial:
+        """The trial function of another problem or network with the same scale and the same way to hold conditions."""
+        return Trial(problem, network, Ansatz(problem, self.ansatz.penalties), self.scale)
 
     @property
     def offers_jets(self) -> bool:
@@ -88,7 +94,12 @@ class Trial(nn.Module):
         if self.ansatz.trivial:
             nothing = x.new_zeros(0)
             return seed, nothing, nothing
-        return seed, plan.jet_of(self.ansatz.offset, x), plan.jet_of(self.factor, x)
+        # nested autograd keeps a graph for each pair of coordinates at each point
+        parts = x.split(max(1, GRAPHS // x.shape[1] ** 2)) if len(x) else (x,)
+        offset, factor = (
+            torch.cat([plan.jet_of(f, part) for part in parts]) for f in (self.ansatz.offset, self.factor)
+        )
+        return seed, offset, factor
 
     def jets(
         self, frozen: tuple[Tensor, Tensor, Tensor], plan: DerivativePlan, tape: list[Record] | None = None

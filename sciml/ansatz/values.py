@@ -25,7 +25,7 @@ def regular(boundary: Boundary) -> Tensor:
     domain = boundary.domain
     if domain.space_axes and isinstance(domain.space, PointCloud):
         return boundary.sample(SOME, seed=1)
-    found = []
+    found, drawn = [], {}
     for piece in boundary.pieces:
         if piece.cube == 0:
             u = torch.zeros(1, 0, dtype=torch.float64)
@@ -35,7 +35,9 @@ def regular(boundary: Boundary) -> Tensor:
             line = torch.linspace(0, 1, SQUARE, dtype=torch.float64)
             u = torch.cartesian_prod(line, line)
         else:
-            u = Sobol(piece.cube, (0,)).draw(SOME)
+            if piece.cube not in drawn:
+                drawn[piece.cube] = Sobol(piece.cube, (0,)).draw(SOME)
+            u = drawn[piece.cube]
         x, keep = piece.place(u)
         if not bool(torch.isfinite(x).all()):
             x, keep = piece.place(u.clamp(INSIDE, 1 - INSIDE))

@@ -17,6 +17,7 @@ from sciml.domains.distances.rfunctions import conjunction_of, within
 from sciml.domains.pieces import Piece
 from sciml.errors import ArgumentError
 
+MANY = 12  # coordinates from which sums over them are made in one go
 ALIASES = {"left": (0, 0), "right": (0, 1), "bottom": (1, 0), "top": (1, 1)}  # (axis, side), in 1-D and 2-D
 
 
@@ -46,6 +47,10 @@ class _Face(Piece):
 
     def gap(self, x: Tensor) -> Tensor:
         square = (x[..., self.axis] - self.value) ** 2
+        if len(self.others) > MANY:
+            others = x[..., self.others]
+            low, high = (torch.as_tensor(bound).to(x)[self.others] for bound in (self.low, self.high))
+            return (square + (others - others.clamp(low, high)).square().sum(-1)).sqrt()
         for k in self.others:
             square = square + (x[..., k] - x[..., k].clamp(self.low[k], self.high[k])) ** 2
         return square.sqrt()

@@ -18,9 +18,15 @@ GIVE_UP_EMPTY = 2**20
 GIVE_UP_THIN = 2**26
 
 
+MOST_SOBOL = 40  # dimensions
+
+
 class Sobol:
     """A scrambled Sobol sequence in the open unit cube (Matoušek 1998 scrambling, from torch), read chunk by
     chunk.
+
+    In more than ``MOST_SOBOL`` dimensions independent points take its place: no affordable number of points fills a cube
+    evenly there, and scrambling takes as long as a step.
 
     SciPy has the same sequence, but importing ``scipy.stats`` takes longer than a small solve.
 
@@ -31,6 +37,10 @@ class Sobol:
 
     def __init__(self, dim: int, seed: Sequence[int]):
         mixed = int(np.random.SeedSequence(list(seed)).generate_state(1)[0])
+        self._random = None
+        if dim > MOST_SOBOL:
+            self._dim, self._random = dim, np.random.default_rng(mixed)
+            return
         with torch._C._DisableFuncTorch():  # the first call may come from inside torch.func.vmap or grad
             self._engine = torch.quasirandom.SobolEngine(dim, scramble=True, seed=mixed)
             # torch keeps the first point in the global default dtype, on which no point may depend
@@ -39,6 +49,8 @@ class Sobol:
 
     def draw(self, n: int) -> Tensor:
         """The next n points, (n, dim) float64; balanced when the first n is a power of two."""
+        if self._random is not None:
+            return torch.from_numpy(self._random.random((n, self._dim))).clamp(min=HALF_CELL)
         # half a cell to the right puts every point strictly inside the cube
         with torch._C._DisableFuncTorch():
             return self._engine.draw(n, dtype=torch.float64) + HALF_CELL

@@ -133,7 +133,8 @@ def level_work(problem: PDE, features: int, points: int) -> float:
     """Seconds that a correction in so many functions takes on a usual core, as counted, not as measured."""
     columns, rows = features * problem.outputs, points * problem.outputs
     algebra = 2.0 * rows * columns**2 + 16.0 * columns**3  # a triangular factor and its singular values
-    return algebra / FLOPS + JETS * features * (1.0 + problem.domain.dim / 4.0)
+    dim = problem.domain.dim
+    return algebra / FLOPS + JETS * features * (1.0 + dim / 4.0 + dim**2 / 40.0)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import torch
 
 from sciml.adapters import Adapter, fingerprint, from_dict
 from sciml.adapters.parameters import named
-from sciml.ansatz import Trial
 from sciml.errors import ArgumentError, FileFormatError
 from sciml.problem import PDE
 from sciml.solvers.adapted import AdaptedAnswer
@@ -175,7 +174,7 @@ def _values(tuned: AdaptedAnswer) -> dict[str, np.ndarray]:
     """The adapted solution at a few points: what notices a changed scale, which no shape shows."""
     x = tuned.problem.sample(PROBES, seed=PROBE_SEED).double().cpu()
     # of the factors as they are now
-    trial = Trial(tuned.problem, tuned.adapter.merge(tuned.base.network), scale=tuned.base.trial.scale)
+    trial = tuned.base.trial.like(tuned.problem, tuned.adapter.merge(tuned.base.network))
     return {POINTS: x.contiguous().numpy(), VALUES: value_probe(trial, x)}
 
 

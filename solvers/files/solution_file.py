@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from sciml import __version__, pdes
-from sciml.ansatz import Trial
+from sciml.ansatz import Ansatz, Trial
 from sciml.coefficients import unknowns_of, with_values
 from sciml.errors import ArgumentError, ArgumentTypeError, FileFormatError, SciMLError
 from sciml.nn import from_config
@@ -75,6 +75,8 @@ def save(answer: Answer, path: str | os.PathLike) -> None:
         "equations": probes["probe.equation"].shape[1],
         "allow_nan": [*rows, "probe.equation"],
     }
+    if answer.trial.ansatz.penalties:
+        config["penalties"] = True
     if answer.trial.scale is not None:
         config["scale"] = answer.trial.scale.tolist()
     container.write(path, KIND, config, {**arrays, **rows, **probes})
@@ -213,7 +215,10 @@ def _trial(
         raise FileFormatError(f"its network contradicts itself: {'; '.join(other[:3])}.")
     weights = {key: torch.from_numpy(arrays[f"{NETWORK}{key}"].copy()) for key in here}
     network.load_state_dict(weights)
-    return Trial(problem, network, scale=_scale(config.get("scale"), problem.outputs))
+    penalties = config.get("penalties", False)
+    if type(penalties) is not bool:
+        raise ValueError(f"its penalties are {penalties!r:.80}")
+    return Trial(problem, network, Ansatz(problem, penalties), _scale(config.get("scale"), problem.outputs))
 
 
 def _scale(saved: Any, unknowns: int) -> torch.Tensor | None:

@@ -130,7 +130,7 @@ def posed(statement: PDE, trial: Trial, report: Report, values: Mapping[str, flo
     points = min(report.points or MOST_POINTS, MOST_POINTS)
     system = ResidualSystem(
         live,
-        Trial(live, trial.network, scale=trial.scale),
+        trial.like(live, trial.network),
         points,
         max(40, points // 4),
         seed=(report.seed or 0) + SEED,
@@ -250,8 +250,8 @@ def _notes(inflation: float, beyond: Mapping[str, float]) -> list[str]:
     if beyond:
         said = ", ".join(f"{label} by {noise:.2g}" for label, noise in beyond.items())
         notes.append(
-            f"the measurements are off by more than the noise that was told ({said}): the equation does not describe them, the "
-            "noise is larger, or the fit is not done. The error bars are those of that misfit."
+            f"the measurements are off by more than the noise that was told ({said}): the equation does not describe them, "
+            "the noise is larger, or the fit is not done. The error bars are those of that misfit."
         )
     if inflation > 3.0:
         notes.append(

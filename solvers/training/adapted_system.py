@@ -63,6 +63,15 @@ class AdaptedSystem(AdaptedProblem):
         return self.inner.points
 
     @property
+    def deadline(self) -> float:
+        """See ``ResidualSystem``."""
+        return self.inner.deadline
+
+    @deadline.setter
+    def deadline(self, moment: float) -> None:
+        self.inner.deadline = moment
+
+    @property
     def trial(self) -> Trial:
         """The trial function around the copy."""
         return self.inner.trial

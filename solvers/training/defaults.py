@@ -15,11 +15,22 @@ POINTS_PER_PARAMETER = 4  # collocation points at most, for each trained number
 MOST_POINTS = 20_000
 QUASI_NEWTON_LIMIT = 3000  # parameters of a dense inverse Hessian
 FLOPS = 3e10  # multiplications and additions a second, one core: for a guess before anything has run
+LAYER = 4_000_000  # numbers in the jets of one layer: 32 MB, of which a step holds some twenty
+LARGEST_LAYER = 16_000_000
 LEAST_STEPS = 10  # Gauss-Newton steps below which a budget is better spent on gradients
 
 
-def default_network(problem: PDE, seed: int, dtype: torch.dtype) -> JetNetwork:
-    """A sine MLP sized by the number of coordinates; small, because Gauss-Newton makes much of few parameters."""
+def default_network(
+    problem: PDE, seed: int, dtype: torch.dtype, factor: int = 1, steepness: float = 1.0
+) -> JetNetwork:
+    """A sine MLP sized by the number of coordinates; small, because Gauss-Newton makes much of few parameters.
+
+    Args:
+        problem: What is to be solved.
+        seed, dtype: Of the parameters.
+        factor: Times as many hidden units.
+        steepness: Factor on the first layer's weights; above 1 the units are tanh, which can be steep at one place.
+    """
     d = problem.domain.dim
     evolving = problem.domain.time_axis is not None
     if d <= 2 and not evolving:
@@ -28,16 +39,35 @@ def default_network(problem: PDE, seed: int, dtype: torch.dtype) -> JetNetwork:
         hidden = [20, 20, 20]
     else:
         hidden = [32, 32, 32]
-    widths = [problem.inputs, *hidden, problem.outputs]
-    return MLP(widths, "tanh" if evolving else "sine", seed=seed, dtype=dtype)
+    widths = [problem.inputs, *(factor * width for width in hidden), problem.outputs]
+    kind = "tanh" if evolving or steepness > 1.0 else "sine"
+    return MLP(widths, kind, scale=steepness, seed=seed, dtype=dtype)
 
 
-def default_points(problem: PDE, parameters: int = 0) -> int:
-    """Interior points to begin with: few, since more are added when the held-out residual asks for them."""
+def default_points(problem: PDE, parameters: int = 0, width: int = 1) -> int:
+    """Interior points to begin with: few, since more are added when the held-out residual asks for them.
+
+    In many dimensions as many as leave a layer's jets at ``LAYER`` numbers, or ``FEW_POINTS`` if memory has room for these.
+    """
     evolving = problem.domain.time_axis is not None
     base = 200 if not evolving and problem.domain.dim <= 2 else 1000
     points = base * max(1, problem.domain.dim // 2)
-    return min(points, FEW_POINTS) if parameters > LARGE else points
+    points = min(points, FEW_POINTS) if parameters > LARGE else points
+    points = min(points, max(FEW_POINTS, points_that_fit(problem, width, LAYER)))
+    return min(points, points_that_fit(problem, width, LARGEST_LAYER))
+
+
+def widest(network: torch.nn.Module) -> int:
+    """Width of the widest layer, as far as the parameters' shapes tell."""
+    widths = getattr(network, "widths", None)
+    if widths:
+        return max(widths[1:])
+    return max((p.shape[0] for p in network.parameters() if p.ndim), default=1)
+
+
+def points_that_fit(problem: PDE, width: int, numbers: int) -> int:
+    """Interior points of which a layer's jets, with every first and unmixed second derivative, take so many numbers."""
+    return max(10, numbers // ((1 + 2 * problem.domain.dim) * max(width, 1)))
 
 
 def most_points(parameters: int) -> int:

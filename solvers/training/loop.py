@@ -21,7 +21,7 @@ from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
 from sciml.solvers.training.adapted_system import AdaptedSystem
 from sciml.solvers.training.defaults import FLOPS
 from sciml.solvers.training.interrupt import Interruption
-from sciml.solvers.training.residual_system import ResidualSystem
+from sciml.solvers.training.residual_system import OutOfTime, ResidualSystem
 from sciml.solvers.training.run_state import (
     Callback,
     CallbackError,
@@ -49,6 +49,7 @@ CANCELLED = 1e-5  # of what cancels in the equations: a relative residual is rel
 ESTIMATE_LOOKS = 5  # after so many looks an error is estimated anew in any case
 ESTIMATE_SHARE = 0.1  # of a run's counted work that estimates may take
 ESTIMATE_LEAST = 0.1  # that one always may
+LATEST = 1.1  # of max_time: a step that is still under way then is given up
 STEP_WORK = 0.01  # seconds of a step besides its linear algebra, on a usual core
 PROGRESS = 0.97  # held-out loss must fall below this share of its best to count as progress
 
@@ -78,6 +79,8 @@ class Run:
         silent: That residual relative to ``scale``: 1, or less where rounding is all that is left of it.
         history: A row of numbers a look.
         notes: What a user should know.
+        attempt: Its name, where it is not the first.
+        adaptive: Whether points are drawn where the residual is large.
         seconds_before: Time of earlier runs that this one continues.
     """
 
@@ -111,6 +114,7 @@ class Run:
         self.history: list[dict[str, float]] = []
         self.notes: list[str] = []
         self.seconds_before = 0.0
+        self.attempt, self.adaptive = "", True
         if fit:  # measurements of any size: what there is to be solved is known in the weights of the run
             self.system.balance(self._first)
             self.held_out.points.weights = dict(self.system.points.weights)
@@ -131,6 +135,12 @@ class Run:
     def method_state(self) -> Any:
         """The method's state; None before the first step."""
         return None if self.iteration is None else self.iteration.state
+
+    def shorten(self, seconds: float) -> None:
+        """Take what the set-up took beyond a tenth of ``max_time`` off it; half of it is left in any case."""
+        limit = self.limits.max_time
+        if math.isfinite(limit):
+            self.limits = replace(self.limits, max_time=max(0.5 * limit, min(limit, 1.1 * limit - seconds)))
 
     def begin(self, theta: Tensor, state: Any = None) -> Iteration:
         """Take up the method at ``theta``, with a state that is known already or with a new one."""
@@ -183,7 +193,15 @@ class Run:
             if self.limits.max_steps is not None and self.counters.step >= self.limits.max_steps:
                 self._measure(progress)
                 return "max_steps"
-            theta, state = iteration.step()
+            try:
+                self.system.deadline = self._start - self.seconds_before + LATEST * self.limits.max_time
+                theta, state = iteration.step()
+            except OutOfTime:
+                self.system.deadline = math.inf
+                self._measure(progress)
+                return "max_time"
+            finally:
+                self.system.deadline = math.inf
             now = self.counters
             if state.accepted:
                 self._count(step=now.step + 1, since_redraw=now.since_redraw + 1)
@@ -239,7 +257,9 @@ class Run:
             self.best_theta = self.theta.clone()
         if progress is not None:
             progress(row, self.relative(held))
-        event = Event(self.counters.step, row["seconds"], row["loss"], held, error, self.system.trial)
+        event = Event(
+            self.counters.step, row["seconds"], row["loss"], held, error, self.system.trial, self.attempt
+        )
         stop = False
         for callback in self.callbacks:
             try:
@@ -319,7 +339,8 @@ class Run:
         self._count(draws=self.counters.draws + 1, since_redraw=0)
         points = self.system.points
         self.system.load(self.theta)
-        points.redraw_adaptively(self.seed + 7919 * self.counters.draws)
+        redraw = points.redraw_adaptively if self.adaptive else points.redraw
+        redraw(self.seed + 7919 * self.counters.draws)
         if len(points.weights) > 1 and self.method.second_order:
             before = dict(points.weights)
             self.system.balance(self.theta)

@@ -17,6 +17,7 @@ from sciml.solvers.terms.build import build_terms
 from sciml.solvers.terms.term import Term
 
 POOL = 8  # candidates for each point of an adaptive draw
+TOGETHER = 600_000  # points times derivatives that are looked at together
 CAP = 10.0  # largest residual over its mean that draws points
 
 
@@ -109,22 +110,28 @@ class Points:
                 self._place(term, term.draw(term.count, _term_seed(seed, k)))
                 continue
             candidates = term.draw(POOL * term.count, _term_seed(seed, k)).to(self.like)
-            self._place(term, candidates)
-            density = self._density(term)
+            density = self._density(term, candidates)
             rng = torch.Generator().manual_seed(seed)
             chosen = torch.multinomial(density, term.count, replacement=False, generator=rng).sort().values
             weight = density[chosen].rsqrt()
             importance = (weight / weight.mean()).sqrt().to(self.like)[:, None]
             term.place(self.trial, candidates[chosen.to(candidates.device)], importance)
 
-    def _density(self, term: Term) -> Tensor:
-        """Density of an adaptive draw at the term's points, ``(n,)``, not normalised; even where it cannot be told."""
-        square = torch.zeros(len(term.x), dtype=torch.float64)
-        for part in self.evaluate(term).values():
-            square += part.detach().double().cpu().square().sum(1)
+    def _density(self, term: Term, x: Tensor) -> Tensor:
+        """Density of an adaptive draw at ``x (n, d)``, ``(n,)``, not normalised; even where it cannot be told."""
+        several = term.plan is not None and len(x) * (1 + 2 * self.problem.domain.dim) > TOGETHER
+        square = torch.cat([self._squares(term, part) for part in x.chunk(POOL if several else 1)])
         size = square.sqrt()
         density = (size / size.mean().clamp(min=1e-300)).clamp(max=CAP) + 1.0
         return density if bool(torch.isfinite(density).all()) else torch.ones_like(density)
+
+    def _squares(self, term: Term, x: Tensor) -> Tensor:
+        """Sum of the squares of a term's parts at each of the points ``x``, which become the term's."""
+        self._place(term, x)
+        square = torch.zeros(len(x), dtype=torch.float64)
+        for part in self.evaluate(term).values():
+            square += part.detach().double().cpu().square().sum(1)
+        return square
 
     def evaluate(self, term: Term) -> Parts:
         """A term's parts at its points, with a graph where gradients are enabled."""

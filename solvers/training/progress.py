@@ -14,10 +14,12 @@ class ProgressBar:
     Args:
         enabled: Draw or stay silent.
         limits: What the run stops at.
+        attempt: What is tried, where it is not the first attempt.
     """
 
-    def __init__(self, enabled: bool, limits: Limits):
+    def __init__(self, enabled: bool, limits: Limits, attempt: str = ""):
         self._enabled, self._limits = enabled, limits
+        self._words = f"solving ({attempt})" if attempt else "solving"
         self._bar: Any = None
         self._first: float | None = None
 
@@ -28,7 +30,7 @@ class ProgressBar:
             self._bar = tqdm(
                 total=100,
                 bar_format="{desc} |{bar}| {n:.0f}% [{elapsed}<{remaining}]{postfix}",
-                desc="solving",
+                desc=self._words,
             )
         return self
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import time
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -25,6 +26,10 @@ ROUNDINGS = 100.0  # units of rounding that a residual may hold where nothing el
 MIXING = 1e-3  # J v against a difference quotient: relative disagreement from which a residual counts as not pointwise
 
 
+class OutOfTime(Exception):
+    """The moment has passed until which a system answers; a step that it ends leaves everything as it was."""
+
+
 class ResidualSystem:
     """A least-squares problem ``f(theta) = 1/2 |r|^2`` for the optimisers.
 
@@ -41,6 +46,7 @@ class ResidualSystem:
     Attributes:
         points: Collocation points and weights.
         notes: What a user should know about the set-up (fallbacks taken).
+        deadline: Of ``time.perf_counter``; later it answers with ``OutOfTime``.
         pointwise: Whether a row depends on its own point alone, so that the Jacobian comes from jets.
     """
 
@@ -65,6 +71,7 @@ class ResidualSystem:
         self.parameters += [c.raw for c in self.coefficients]
         self.notes = list(trial.ansatz.notes)
         like = self.parameters[0].detach().new_zeros(0)
+        self.deadline = math.inf
         self.points = Points(problem, trial, interior, boundary, seed, like)
         self.pointwise = self.points.offer_jets
         if not self.pointwise:
@@ -79,6 +86,7 @@ class ResidualSystem:
     def elsewhere(self, interior: int, boundary: int, seed: int) -> ResidualSystem:
         """The same equations and trial function on other points: for looking at, not for training."""
         twin = copy.copy(self)
+        twin.deadline = math.inf
         twin.points = self.points.elsewhere(interior, boundary, seed)
         return twin
 
@@ -102,11 +110,21 @@ class ResidualSystem:
 
     def load(self, theta: Tensor) -> None:
         """Write ``theta (P,)`` into the network and the coefficients."""
+        self.check_time()
         start = 0
         for p in self.parameters:
             # `.data` avoids autograd's error about a leaf changed in place; a kept graph loads its own theta before use
             p.data.copy_(theta[start : start + p.numel()].view_as(p))
             start += p.numel()
+
+    def check_time(self) -> None:
+        """Look at the clock.
+
+        Raises:
+            OutOfTime: The deadline has passed.
+        """
+        if time.perf_counter() > self.deadline:
+            raise OutOfTime
 
     def project(self, theta: Tensor) -> Tensor:
         """``theta`` moved to where it is allowed to be: everywhere, for a network's own parameters."""
@@ -142,6 +160,7 @@ class ResidualSystem:
         rows, blocks = [], []
         raws = [c.raw for c in self.coefficients]
         for term in self.points.terms:
+            self.check_time()
             r, b = term.blocks(self.trial, self.problem, self.points.scales(term), raws)
             rows += r
             blocks += b
@@ -254,6 +273,7 @@ class ResidualSystem:
         rows = []
         with torch.set_grad_enabled(graph):
             for term in self.points.terms:
+                self.check_time()
                 scales = self.points.scales(term)
                 for name, part in term.weighted(self.points.evaluate(term)).items():
                     flat = part.T.reshape(-1) * scales[name]

@@ -36,6 +36,7 @@ class Event:
         loss, held_out: ``1/2 |r|^2`` on the training and on the held-out points.
         error: Relative L2 error where the answer is known, else None.
         trial: The trial function with the current parameters; not to be changed.
+        attempt: What is tried in place of a solve that stalled; empty for the first attempt.
     """
 
     step: int
@@ -44,6 +45,7 @@ class Event:
     held_out: float
     error: float | None
     trial: Trial
+    attempt: str = ""
 
 
 Callback = Callable[[Event], Any]

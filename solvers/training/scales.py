@@ -16,6 +16,7 @@ from torch import Tensor
 
 from sciml.jacobian.tape import TapeLinearization
 from sciml.nn import JetNetwork
+from sciml.solvers.training.defaults import LAYER, widest
 from sciml.solvers.training.least_squares import least_squares_step
 from sciml.solvers.training.residual_system import ResidualSystem
 
@@ -79,12 +80,13 @@ def measure_scales(system: ResidualSystem) -> Scales | None:
     silent_residual = math.sqrt(2.0 * system.silent_value())
     if silent_residual <= max(ROUNDING * system.size_of_terms(), system.rounding()):
         return None  # the conditions solve the equation: what is left has no size
-    kept = system.theta
+    points, kept = system.points, system.theta
     silent = kept.clone()
     silent[head] = 0.0
     found = Scales(torch.ones(system.problem.outputs, dtype=torch.float64), {})
     try:
-        for _ in range(ROUNDS):
+        size = points.count * (1 + 2 * system.problem.domain.dim) * widest(network)
+        for _ in range(ROUNDS if size <= LAYER else 1):
             found = _round(system, silent, head, found)
             if found is None:
                 return None

@@ -14,9 +14,16 @@ from sciml.ansatz import Trial
 from sciml.arguments import integer, number, positive
 from sciml.errors import ArgumentTypeError, SciMLError
 from sciml.problem import PDE
-from sciml.solvers.estimate.estimate import ErrorEstimate
+from sciml.solvers.estimate.estimate import LEVELS, ErrorEstimate, level_work
 from sciml.solvers.report import Report
-from sciml.solvers.training.defaults import default_method, default_points, most_points
+from sciml.solvers.training.defaults import (
+    LARGEST_LAYER,
+    default_method,
+    default_points,
+    most_points,
+    points_that_fit,
+    widest,
+)
 from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.least_squares import CLOSED_FORM
 from sciml.solvers.training.loop import ESTIMATE_SHARE, Run, System
@@ -107,7 +114,15 @@ def training_system(
         coefficients: Of the trial function's problem, to be trained with the network.
     """
     parameters = sum(p.numel() for p in trial.network.parameters() if p.requires_grad)
-    count = settings.points or max(default_points(settings.problem, parameters), at_least)
+    width = widest(trial.network)
+    count = settings.points or max(default_points(settings.problem, parameters, width), at_least)
+    fit = points_that_fit(settings.problem, width, 4 * LARGEST_LAYER)
+    if count > fit:
+        notes = [
+            *notes,
+            f"{fit} points in place of {count}: with their derivatives, more do not fit into memory.",
+        ]
+        count = fit
     boundary = max(40, count // 4)
     system = ResidualSystem(
         trial.problem, trial, count, boundary, seed=settings.seed, check=False, coefficients=coefficients
@@ -155,15 +170,20 @@ def make_run(
         method,
         settings.limits,
         settings.seed,
-        max_points=count if settings.points else max(count, most_points(parameters)),
+        max_points=count if settings.points else max(count, _most(settings.problem, system, parameters)),
         callbacks=settings.callbacks,
         interruption=interruption,
     )
 
 
+def _most(problem: PDE, system: System, parameters: int) -> int:
+    fit = points_that_fit(problem, widest(system.trial.network), LARGEST_LAYER)
+    return min(most_points(parameters), fit)
+
+
 def carry_out(run: Run, settings: Settings) -> str:
     """Train, with a progress bar where asked for; the outcome's name."""
-    with ProgressBar(settings.progress, run.limits) as bar:
+    with ProgressBar(settings.progress, run.limits, run.attempt) as bar:
         return run.run(bar.update)
 
 
@@ -211,10 +231,15 @@ def report_of(run: Run, outcome: str, optimizer: Any, parameters: int, *, estima
 def _estimated(run: Run) -> ErrorEstimate | None:
     """The error of what a run ended with; None where the problem's own code fails at the correction's points."""
     # the clock counts where it has ended the run anyway
-    late = run.seconds_before >= run.limits.max_time
-    seconds = max(ESTIMATE_LAST, ESTIMATE_SHARE * run.seconds_before) if late else math.inf
+    late, share = run.seconds_before >= run.limits.max_time, ESTIMATE_SHARE * run.seconds_before
+    least = level_work(run.problem, *LEVELS[0])
+    if late and least > max(ESTIMATE_LAST, share):
+        run.notes.append(
+            f"the error was not estimated, which takes some {least:.0f} s: error_estimate() does it."
+        )
+        return None
     try:
-        return run.estimate(ESTIMATE_LAST, seconds)
+        return run.estimate(ESTIMATE_LAST, max(ESTIMATE_LAST, share) if late else math.inf)
     except (SciMLError, ArithmeticError, RuntimeError) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         run.notes.append(f"the error could not be estimated: {reason}")

@@ -1,0 +1,105 @@
+"""Solves in many dimensions stay within their memory and their time."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import pytest
+
+import sciml
+from sciml import nn, pdes
+from sciml.ansatz import Trial
+from sciml.ansatz.exact import Ansatz
+from sciml.solvers.training.defaults import LARGEST_LAYER, default_points, points_that_fit
+from sciml.solvers.training.loop import Run
+from sciml.solvers.training.residual_system import OutOfTime, ResidualSystem
+from sciml.solvers.training.settings import Settings, held_out_system, make_run, method_for, training_system
+
+
+class Cube(sciml.PDE):
+    """Laplace's equation, solved by a linear function."""
+
+    conditions = (sciml.Dirichlet(lambda x: x.mean(1, keepdim=True)),)
+
+    def __init__(self, dim):
+        self.domain = sciml.Box([0.0] * dim, [1.0] * dim)
+
+    def residual(self, u, x):
+        return u.laplacian()
+
+
+@pytest.mark.parametrize("dim", [20, 50, 100, 400])
+def test_points_and_their_derivatives_fit_into_memory(dim):
+    points = default_points(Cube(dim), 5000, 32)
+    assert points >= 10 and points * (1 + 2 * dim) * 32 <= LARGEST_LAYER
+
+
+@pytest.mark.parametrize("name", pdes.names())
+def test_the_catalogue_keeps_its_points(name):
+    problem = pdes.build(name)
+    if problem.domain.dim > 11:
+        pytest.skip("one of those that are held to their memory")
+    assert default_points(problem, 3000, 32) == default_points(problem, 3000, 1)
+
+
+def test_too_many_points_are_fewer_with_a_note():
+    fit = points_that_fit(Cube(40), 8, 4 * LARGEST_LAYER)
+    assert fit == 4 * LARGEST_LAYER // (81 * 8)
+    system_notes = sciml.solve(Cube(2), nn.MLP([2, 3, 1]), points=50, max_steps=1, progress=False).stats.notes
+    assert not any("do not fit" in note for note in system_notes)
+
+
+def test_more_sides_than_can_be_blended_are_a_penalty():
+    problem = Cube(40)
+    ansatz = Ansatz(problem)
+    assert [c.label for c in ansatz.soft] and "80 sides" in ansatz.notes[0]
+    assert not Ansatz(Cube(5)).soft
+
+
+def test_a_step_that_takes_too_long_is_given_up(monkeypatch):
+    """The clock is looked at inside a step: what was reached before it is kept."""
+    real = time.perf_counter
+    offset = [0.0]
+
+    def late():
+        return real() + offset[0]
+
+    monkeypatch.setattr(time, "perf_counter", late)
+    steps = []
+
+    def slow(event):
+        steps.append(event.step)
+        if event.step >= 10:
+            offset[0] += 1e3
+
+    solution = sciml.solve(
+        pdes.Poisson(2), max_time=500.0, max_steps=60, tol=0.0, callbacks=[slow], progress=False
+    )
+    assert solution.outcome == "max_time" and solution.stats.steps == 10
+
+
+def test_a_system_past_its_deadline_refuses_to_answer():
+    problem = pdes.Poisson(2)
+    trial = Trial(problem, nn.MLP([2, 4, 1]))
+    system = ResidualSystem(problem, trial, 30, 10)
+    theta = system.theta
+    system.deadline = -math.inf
+    for ask in (system.residual, system.linearize, system.value_and_grad):
+        with pytest.raises(OutOfTime):
+            ask(theta)
+    assert system.elsewhere(10, 10, 1).value(theta) >= 0  # measuring is always allowed
+
+
+def test_long_set_up_is_taken_off_the_time():
+    problem = pdes.Poisson(2)
+    settings = Settings(problem, max_time=10.0, points=30)
+    trial = Trial(problem, nn.MLP([2, 4, 1]))
+    system = training_system(settings, trial)
+    run: Run = make_run(
+        settings, system, held_out_system(settings, system), method_for("lm", settings, system, 17), 17
+    )
+    for seconds, left in ((0.5, 10.0), (4.0, 7.0), (60.0, 5.0)):
+        run.limits = settings.limits
+        run.shorten(seconds)
+        assert run.limits.max_time == pytest.approx(left)
