@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from sciml.domains import Ball, Box, Disk, Interval, PointCloud, Polygon, TimeInterval
     from sciml.errors import ArgumentError, ArgumentTypeError, FileFormatError, SciMLError
     from sciml.expressions.operators import curl, div, grad, laplacian
+    from sciml.expressions.spline import Spline
     from sciml.problem import PDE
     from sciml.solvers.solution import Solution, load
     from sciml.solvers.solve import solve
-    from sciml.spline import Spline
     from sciml.unknown import Unknown
 
 __version__ = "0.1.0"

@@ -20,8 +20,8 @@ from sciml.checks.findings import refuse
 from sciml.conditions import BaseCondition, Data, Initial, Interface, Periodic
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.expressions import evaluate_residual
+from sciml.expressions.parts import parts_of
 from sciml.field import Field
-from sciml.parts import parts_of
 from sciml.resourced import resourced
 
 if TYPE_CHECKING:

@@ -110,13 +110,16 @@ def inclusion_series(terms: int = 14) -> Callable[[Tensor], Tensor]:
     orders = np.arange(1, 2 * terms, 2)
     s = (1 - INSIDE) / (1 + INSIDE)
 
-    def basis(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def basis(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         z = x[:, :1] + 1j * x[:, 1:]
-        far = s * RADIUS ** (2.0 * orders) * np.where(abs(z) < 1e-9, 1, z) ** -orders
+        away = np.where(abs(z) < 1e-9, 1, z)  # its powers below are used outside the disc
+        far = s * RADIUS ** (2.0 * orders) * away**-orders
         inside = abs(z) < RADIUS
-        value = np.where(inside, (1 + s) * z**orders, z**orders + far).real * 2.0**orders
-        slope = 1j * orders * (z ** (orders - 1) - far / np.where(abs(z) < 1e-9, 1, z))  # along y, outside
-        return value, slope.real * 2.0**orders, inside
+        value = np.real(np.where(inside, (1 + s) * z**orders, z**orders + far)) * 2.0**orders
+        along_y = (
+            np.real(1j * orders * (z ** (orders - 1) - far / away)) * 2.0**orders
+        )  # slope, outside the disc
+        return value, along_y
 
     t = np.cos(np.linspace(0, PI, 400))[:, None] / 2
     half = np.full_like(t, 0.5)
@@ -149,8 +152,10 @@ class Radiating(sciml.PDE):
 
 
 def _radiating(x: Tensor) -> Tensor:
-    a = brentq(lambda a: 50 * (a - 20) + LOSS * ((290 + a) ** 4 - 250.0**4), -200, 200, xtol=1e-14)
-    return 300 + a * x - 10 * x**2
+    def flux(a: float) -> float:
+        return 50 * (a - 20) + LOSS * ((290 + a) ** 4 - 250.0**4)
+
+    return 300 + float(brentq(flux, -200, 200, xtol=1e-14)) * x - 10 * x**2  # type: ignore[arg-type]
 
 
 class Beam(sciml.PDE):

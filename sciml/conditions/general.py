@@ -14,8 +14,8 @@ from sciml.conditions.places import Place, check_on, place_of
 from sciml.domains import Domain
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.expressions import evaluate_residual
+from sciml.expressions.parts import Parts, parts_of
 from sciml.field import Field
-from sciml.parts import Parts, parts_of
 
 
 @dataclass(frozen=True, eq=False)

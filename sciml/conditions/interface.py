@@ -14,8 +14,8 @@ from sciml.conditions.general import takes_normal
 from sciml.domains import Ball, Domain
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.expressions import evaluate_residual
+from sciml.expressions.parts import Parts, parts_of
 from sciml.field import Field
-from sciml.parts import Parts, parts_of
 
 APART = 1e-8  # of the domain's size: distance of the two sides' points from the interface
 NEWTON, REACHED = 12, 1e-9  # steps towards the interface, and the distance from it that counts as on it

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from sciml.ansatz import Trial
 from sciml.derivatives import AutogradSource
+from sciml.expressions.parts import Parts
 from sciml.jacobian.graph import GraphLinearization, vjp
-from sciml.parts import Parts
 from sciml.problem import PDE
 from sciml.solvers.estimate.features import Features
 from sciml.solvers.terms.term import Term

@@ -18,9 +18,9 @@ from sciml.conditions import (
     Robin,
     evaluate,
 )
+from sciml.expressions.parts import Parts
 from sciml.field import Field
 from sciml.jacobian.sums import DIFFERENCES, Sums
-from sciml.parts import Parts
 from sciml.problem import PDE
 from sciml.solvers.terms.measured import sureness
 from sciml.solvers.terms.term import Term

@@ -12,13 +12,13 @@ from sciml.ansatz import Trial
 from sciml.conditions import Data
 from sciml.derivatives import AutogradSource, RecordingSource
 from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.expressions.parts import Parts
 from sciml.field import Field
 from sciml.jacobian.graph import columns_of
 from sciml.jacobian.sums import Sums
 from sciml.jacobian.tape import Block
 from sciml.jets import DerivativePlan
 from sciml.nn.base import JetNetwork, Record
-from sciml.parts import Parts
 from sciml.problem import PDE
 
 PROBE = 7  # points of the recording pass

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sciml.ansatz import Trial
-from sciml.parts import Parts
+from sciml.expressions.parts import Parts
 from sciml.problem import PDE
 from sciml.solvers.terms.build import build_terms
 from sciml.solvers.terms.term import Term
