@@ -85,7 +85,7 @@ def _series(alpha: float, beta: float, steps: int = 2000) -> np.ndarray:
     return cosine_galerkin(
         lambda y: np.exp(-((END * y) ** 2) / 2) + 0j,
         DURATION * (1 - (1 + 1j * alpha) * waves),
-        lambda a: -DURATION * (1 + 1j * beta) * a * (a.real**2 + a.imag**2),
+        lambda a: -DURATION * (1 + 1j * beta) * a * np.abs(a) ** 2,
         steps=steps,
         every=steps // 100,
     )
