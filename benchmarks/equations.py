@@ -15,10 +15,10 @@ from typing import Any
 
 import sciml
 from benchmarks._common import machine, one_thread, show
-from benchmarks.rows import higher_order
+from benchmarks.rows import conditions, higher_order
 from benchmarks.rows.case import Case
 
-CASES = (*higher_order.CASES,)
+CASES = (*higher_order.CASES, *conditions.CASES)
 MARKS = tuple(10.0**-k for k in range(1, 11))
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sciml.conditions import Condition, Dirichlet, Initial
+from sciml.conditions import BaseCondition, Dirichlet, Initial
 from sciml.domains import Domain, Interval, TimeInterval
 from sciml.field import Field
 from sciml.pdes.parameters import check_float
@@ -57,7 +57,7 @@ class BlackScholes(PDE):
         return TimeInterval(0.0, self.maturity) * Interval(0.0, 2 * self.strike, name="S")
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """Worthless without a share price; the solution where the price is high; the payoff."""
         high = f"S={2 * self.strike:.12g}"
         return [

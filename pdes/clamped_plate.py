@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sciml.conditions import Condition, Dirichlet, Neumann
+from sciml.conditions import BaseCondition, Dirichlet, Neumann
 from sciml.domains import Box
 from sciml.field import Field
 from sciml.pdes.parameters import check_int
@@ -47,7 +47,7 @@ class ClampedPlate(PDE):
         return Box([0.0, 0.0], [1.0, 1.0])
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """Neither deflection nor slope on the whole boundary."""
         return [Dirichlet(0.0), Neumann(0.0)]
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sciml.conditions import Condition, Dirichlet, Initial
+from sciml.conditions import BaseCondition, Dirichlet, Initial
 from sciml.domains import Domain, Interval, TimeInterval
 from sciml.field import Field
 from sciml.pdes.parameters import check_float
@@ -51,7 +51,7 @@ class FokkerPlanck(PDE):
         return TimeInterval(0.0, 1.0) * Interval(-END, END)
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """The density at both ends and at the start."""
         ends = [Dirichlet(partial(_at_end, self.theta, self.D, end), on=f"x={end:g}") for end in (-END, END)]
         return [*ends, Initial(partial(_density, self.theta, 0.0, self.D))]

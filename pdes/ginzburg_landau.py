@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciml.conditions import Condition, Initial, Periodic
+from sciml.conditions import BaseCondition, Initial, Periodic
 from sciml.domains import Domain, Interval, TimeInterval
 from sciml.field import Field
 from sciml.pdes.parameters import check_float
@@ -53,7 +53,7 @@ class GinzburgLandau(PDE):
         return TimeInterval(0.0, DURATION) * Interval(-END, END)
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """Periodic in x; a real pulse at the start."""
         return [Periodic("x"), Initial(_pulse, component="u"), Initial(0.0, component="v")]
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciml.conditions import Condition, Initial, Periodic
+from sciml.conditions import BaseCondition, Initial, Periodic
 from sciml.domains import Domain, Interval, TimeInterval
 from sciml.field import Field
 from sciml.pdes.parameters import check_float
@@ -53,7 +53,7 @@ class GrayScott(PDE):
         return TimeInterval(0.0, DURATION) * Interval(-HALF, HALF)
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """Periodic in x; the pulse at the start."""
         return [Periodic("x"), Initial(_food, component="u"), Initial(_pulse, component="v")]
 

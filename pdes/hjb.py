@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sciml.conditions import Condition, Dirichlet, Initial
+from sciml.conditions import BaseCondition, Dirichlet, Initial
 from sciml.domains import Ball, Domain, TimeInterval
 from sciml.field import Field
 from sciml.pdes.parameters import check_int
@@ -55,7 +55,7 @@ class HJB(PDE):
         return TimeInterval(0.0, 1.0) * Ball([0.0] * self.dim, R)
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """The solution on the sphere; the cost at the end of the control, where no time is left."""
         return [Dirichlet(partial(_on_sphere, self.dim)), Initial(_last_cost)]
 

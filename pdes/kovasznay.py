@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sciml.conditions import Condition, Data, Dirichlet
+from sciml.conditions import BaseCondition, Data, Dirichlet
 from sciml.domains import Box
 from sciml.field import Field
 from sciml.pdes.parameters import check_float
@@ -50,10 +50,10 @@ class Kovasznay(PDE):
         return Box(LOW, HIGH)
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """The solution's velocity side by side; the pressure at one point."""
         sides = [(axis, end) for axis in (0, 1) for end in (LOW[axis], HIGH[axis])]
-        velocity: list[Condition] = [
+        velocity: list[BaseCondition] = [
             Dirichlet(
                 partial(_on_side, self.reynolds, axis, end, k), on=f"{'xy'[axis]}={end:g}", component=name
             )

@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sciml.conditions import Condition, Dirichlet, Initial
+from sciml.conditions import BaseCondition, Dirichlet, Initial
 from sciml.domains import Box, Domain, TimeInterval
 from sciml.field import Field
 from sciml.pdes.parameters import check_int
@@ -50,7 +50,7 @@ class MaxwellCavity(PDE):
         return TimeInterval(0.0, 1.0) * Box([0.0, 0.0], [1.0, 1.0])
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """Conducting walls; the mode at the start."""
         return [
             Dirichlet(0.0, component="E"),

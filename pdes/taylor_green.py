@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sciml.conditions import Condition, Data, Initial, Periodic
+from sciml.conditions import BaseCondition, Data, Initial, Periodic
 from sciml.domains import Box, Domain, TimeInterval
 from sciml.field import Field
 from sciml.pdes.parameters import check_float
@@ -50,7 +50,7 @@ class TaylorGreen(PDE):
         return TimeInterval(0.0, 1.0) * Box([0.0, 0.0], [2 * math.pi, 2 * math.pi])
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """Periodic in x and y; the velocity at the start; the pressure's free function of time."""
         instants = [[k / (INSTANTS - 1), math.pi / 4, math.pi / 4] for k in range(INSTANTS)]
         return [

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sciml.ansatz.exact import Ansatz
+from sciml.conditions.interface import kinks
 from sciml.errors import ArgumentError
 from sciml.jets import DerivativePlan
 from sciml.nn.base import JetNetwork, Record
@@ -44,6 +45,8 @@ class Trial(nn.Module):
         domain = problem.domain
         reference = next(network.parameters(), torch.zeros(0, dtype=torch.float64))
         self.inputs = InputMap(domain.lower, domain.upper, problem.periodic_axes).to(reference)
+        interfaces = problem.interfaces
+        self._kinks = kinks(domain, interfaces) if interfaces else None
         self._check_widths(reference)
         self.register_buffer("scale", None if scale is None else scale.to(reference), persistent=False)
 
@@ -54,11 +57,15 @@ class Trial(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``u`` at ``x (n, d)``: ``(n, m)``."""
-        empty = x.new_zeros(0, 0)
-        out = self.network(self.inputs.jet(x[:, None], empty)[:, 0])
+        out = self.network(self.inputs_at(x))
         if self.ansatz.trivial:
             return self.scaled(out)
         return self.ansatz.offset(x) + self.factor(x) * out
+
+    def inputs_at(self, x: Tensor) -> Tensor:
+        """What the network sees at ``x (n, d)``: ``(n, problem.inputs)``."""
+        seen = self.inputs.jet(x[:, None], x.new_zeros(0, 0))[:, 0]
+        return seen if self._kinks is None else torch.cat([seen, self._kinks(x)], 1)
 
     def set_scale(self, scale: Tensor | None) -> None:
         """Take another size ``(m,)`` of each unknown; jets that were frozen before do not know of it."""
@@ -76,6 +83,8 @@ class Trial(nn.Module):
         """
         weights = plan.weights.to(x)
         seed = self.inputs.jet(plan.seed(x), weights)
+        if self._kinks is not None:
+            seed = torch.cat([seed, plan.jet_of(self._kinks, x)], 2)
         if self.ansatz.trivial:
             nothing = x.new_zeros(0)
             return seed, nothing, nothing
@@ -122,6 +131,7 @@ class Trial(nn.Module):
             names = [str(n) for n in self.problem.domain.names]
             periodic = [names[i] for i in self.problem.periodic_axes]
             why = f" (a periodic coordinate enters as cos and sin: {', '.join(periodic)})" if periodic else ""
+            why += " (an interface adds one)" if self._kinks is not None else ""
             raise ArgumentError(
                 f"model needs {need_in} inputs for the coordinates {', '.join(names)}{why}, got width {got_in}."
             )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from sciml.checks.general import General, generals
 from sciml.checks.probe import COLUMN, NUDGES, Nudged, Question, Waves, call, interior
 from sciml.checks.trainable import check_terms
 from sciml.derivatives import DerivativeSource, RecordingSource
@@ -49,6 +50,15 @@ class Equation:
         if first is not None:
             self._check_shapes(first)
             self._find_scale()
+
+    @cached_property
+    def others(self) -> list[General]:
+        """The problem's general conditions.
+
+        Raises:
+            ArgumentError, ArgumentTypeError: One that cannot be used.
+        """
+        return generals(self.problem)
 
     # ---- evaluation
 

@@ -13,6 +13,7 @@ from sciml.checks.sides import MISSING, bare_sides, check_determined, check_term
 from sciml.checks.starts import bare_starts
 from sciml.checks.trainable import check_attributes
 from sciml.checks.values import Statement, check_values, statements
+from sciml.coefficients import at_probe
 from sciml.derivatives import recording_gradients
 
 if TYPE_CHECKING:
@@ -28,12 +29,14 @@ def refuse(problem: PDE) -> tuple[Equation, list[Statement], list[str]]:
         ArgumentError, ArgumentTypeError: naming what is wrong, what it needs and what it got.
     """
     with recording_gradients():
+        problem = at_probe(problem)
         check_definition(problem)
         check_attributes(problem)
         stated = statements(problem)
         notes = check_values(problem, stated)
         equation = Equation(problem)
         notes += equation.notes
+        assert equation.others is not None  # looked at where the equation itself cannot be, too
         if equation.usable:
             check_terms_use_unknowns(equation)
             notes += check_determined(equation)
@@ -59,6 +62,7 @@ def examine(problem: PDE) -> tuple[Equation, list[Statement], list[str]]:
             notes += free_constants(equation, stated)
             notes += unbalanced(equation, stated)
             notes += jumps(equation)
+            notes += [note for other in equation.others if (note := other.inflow()) is not None]
             notes += idle_parameters(equation)
     return equation, stated, notes
 

@@ -20,11 +20,11 @@ def jumps(equation: Equation) -> list[str]:
     """A note on the largest jump of the residual of a smooth field along lines through the domain, if there is one."""
     start, end = _lines(equation)
     s = torch.linspace(0, 1, STEPS + 1, dtype=torch.float64).expand(LINES, -1)
-    rows = _along(equation, start, end, s)  # (LINES, STEPS + 1, C)
+    rows, sides = _along(equation, start, end, s)  # (LINES, STEPS + 1, C)
     size = torch.nan_to_num(rows, posinf=0.0, neginf=0.0).abs().amax((0, 1)).clamp(min=1e-300)
     found: list[tuple[float, Tensor]] = []
     for column in range(rows.shape[2]):
-        steps = _steps(rows[:, :, column])
+        steps = _steps(rows[:, :, column], sides)
         first, at = steps.max(1)
         stands_out = (first > OUT * steps.mean(1)) & (first > SEEN * size[column])
         if not stands_out.any():
@@ -36,7 +36,8 @@ def jumps(equation: Equation) -> list[str]:
             # a little beyond both ends: a jump may lie on one, where rounding would lose it
             pieces = torch.linspace(-0.25, 1.25, REFINE + 1, dtype=torch.float64)
             fine = low[:, None] + width[:, None] * pieces
-            steps = _steps(_along(equation, start, end, fine)[:, :, column])
+            finer, beside = _along(equation, start, end, fine)
+            steps = _steps(finer[:, :, column], beside)
             last, at = steps.max(1)
             low = fine.gather(1, at[:, None])[:, 0]
             width = 1.5 * width / REFINE
@@ -64,7 +65,7 @@ def _say(equation: Equation, pair: Tensor) -> str:
         what = "a coefficient of the equation jumps"
         why = (
             "what holds across it, such as a continuous flux, is asked at no point, so the solution may be another "
-            "than the one that is meant"
+            "than the one that is meant; sciml.Interface asks for it"
         )
     return f"{what} near {_point(problem, pair.mean(0))}: {why}."
 
@@ -81,16 +82,24 @@ def _lines(equation: Equation) -> tuple[Tensor, Tensor]:
     return start, end
 
 
-def _along(equation: Equation, start: Tensor, end: Tensor, s: Tensor) -> Tensor:
-    """The residual at ``start + s (end - start)``, ``(lines, steps, C)``; nan where a line leaves the domain."""
+def _along(equation: Equation, start: Tensor, end: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+    """The residual at ``start + s (end - start)``, ``(lines, steps, C)``; nan where a line leaves the domain.
+
+    Also on which side of each interface these points lie, ``(lines, steps, k)``: -1, 0 or 1.
+    """
     x = start[:, None] + s[..., None] * (end - start)[:, None]
     flat = x.reshape(-1, x.shape[-1])
     rows = equation.rows(equation.waves(flat), flat).reshape(*s.shape, -1)
+    domain = equation.problem.domain
+    levels = [c.level(domain)(flat).detach() for c in equation.problem.interfaces]
+    sides = [torch.sign(torch.where(v.abs() <= 1e-12 * v.abs().max(), 0.0, v)) for v in levels]
     inside = equation.problem.domain.contains(x)
     # what a function does outside the domain is nobody's business
-    return torch.where(inside[..., None], rows, torch.nan)
+    rows = torch.where(inside[..., None], rows, torch.nan)
+    return rows, torch.cat(sides, 1).reshape(*s.shape, -1) if sides else rows.new_zeros(*s.shape, 0)
 
 
-def _steps(rows: Tensor) -> Tensor:
-    """Sizes of the changes along each line; none where one of two values is outside or not finite."""
-    return torch.nan_to_num(rows.diff(dim=1).abs(), nan=0.0, posinf=0.0)
+def _steps(rows: Tensor, sides: Tensor) -> Tensor:
+    """Sizes of the changes along each line; none across an interface, or where one of two values is not finite."""
+    across = (sides.diff(dim=1) != 0).any(2)
+    return torch.nan_to_num(rows.diff(dim=1).abs(), nan=0.0, posinf=0.0).masked_fill(across, 0.0)

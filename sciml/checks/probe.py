@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from sciml.conditions import Condition
 from sciml.derivatives import DerivativeSource, Pairs, RecordingSource, Sum
 from sciml.errors import ArgumentError, SciMLError
 
@@ -59,19 +60,30 @@ def interior(problem: PDE, n: int, seed: int = 0) -> Tensor:
 
 
 def highest_order(problem: PDE) -> int:
-    """The highest order of derivatives in the residual; 0 where it cannot be run on a few smooth values."""
-    try:
-        x = interior(problem, 7)
-        recorder = RecordingSource(
-            Waves(x, problem.domain.lower, problem.domain.upper, len(problem.unknowns))
-        )
-        problem.residual_terms(problem.field(recorder), x)
-    except (
-        Exception
-    ):  # whatever a residual raises: it is run again, and its failures are named, by the checks
-        return 0
-    sums = [*recorder.highers, *recorder.seconds, *(((i,),) for i in recorder.firsts)]
-    return max((len(axes) for terms in sums for axes in terms), default=0)
+    """The highest order of derivatives in the residual and in general conditions; 0 where these cannot be run."""
+    domain = problem.domain
+
+    def asked(draw: Callable[[], Tensor], ask: Callable[[Any, Tensor], object]) -> int:
+        try:
+            x = draw()
+            recorder = RecordingSource(Waves(x, domain.lower, domain.upper, len(problem.unknowns)))
+            ask(problem.field(recorder), x)
+        except Exception:  # whatever it raises: it is run again, and its failures are named, by the checks
+            return 0
+        sums = [*recorder.highers, *recorder.seconds, *(((i,),) for i in recorder.firsts)]
+        return max((len(axes) for terms in sums for axes in terms), default=0)
+
+    found = [asked(lambda: interior(problem, 7), problem.residual_terms)]
+    for condition in problem.conditions:
+        if isinstance(condition, Condition):
+            place = condition.place(domain)
+            found.append(
+                asked(
+                    lambda place=place: sampled(place.draw, 7),
+                    lambda u, x, c=condition, place=place: c.parts(place, u, x),
+                )
+            )
+    return max(found)
 
 
 def call(what: str, function: Callable[..., Any], *arguments: Any) -> Any:

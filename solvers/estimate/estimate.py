@@ -32,11 +32,10 @@ from sciml.solvers.estimate.spectrum import dominant_waves
 from sciml.solvers.terms.build import build_terms
 from sciml.solvers.terms.term import Term
 
-LEVELS = ((100, 500, 1.0), (400, 2000, 4.0), (700, 3500, 12.0))  # features, points, relative cost
+LEVELS = ((100, 500), (400, 2000), (700, 3500))  # features and points
 MOST = 800  # columns, of all unknowns together
-AUTOGRAD_LEVELS = (
-    (100, 300, 1.0),
-)  # where a row of the Jacobian is a backward pass through nested derivatives
+FLOPS, JETS = 2e10, 4e-4  # multiplications and additions a second; seconds for the jets of a function
+AUTOGRAD_LEVELS = ((100, 300),)  # where a row of the Jacobian is a backward pass through nested derivatives
 ENOUGH = 0.3  # of the residual left: the estimate is right within some per cent
 BLIND = 0.995  # of the residual left: nothing is known
 FEW, BLIND_FEW = 200, 0.6  # the same for fewer features, which may miss what matters and take what does not
@@ -57,7 +56,7 @@ class ErrorEstimate:
         drop: Share of the residual that the correction leaves on fresh points: near 0 the estimate is sharp, near 1 it is a
             guess from a small part.
         features, points: Size of the least-squares problem.
-        seconds: What it took.
+        seconds, work: What it took, and what it was counted as.
         correction: Maps points ``(n, d)`` of the network's dtype to what the solution should be moved by, ``(n, m)``.
     """
 
@@ -68,6 +67,7 @@ class ErrorEstimate:
     features: int
     points: int
     seconds: float
+    work: float
     correction: Callable[[Tensor], Tensor] = field(repr=False, compare=False)
 
     def __str__(self) -> str:
@@ -80,6 +80,7 @@ def estimate_error(
     weights: Mapping[str, float] | None = None,
     *,
     seconds: float = 3.0,
+    work: float = math.inf,
     seed: int = 0,
 ) -> ErrorEstimate:
     """Estimate the relative L2 error of a trained trial function.
@@ -90,6 +91,7 @@ def estimate_error(
         weights: Weight of each equation in the loss, by the name of its part; 1 unless given. Conditions that are penalty
             terms are balanced against the equations anew.
         seconds: What it may take: the next level is entered where much of the residual is left and the time allows it.
+        work: The same as counted work (``level_work``), which does not depend on the clock.
         seed: Of features and points.
 
     Returns:
@@ -105,7 +107,8 @@ def estimate_error(
         levels = LEVELS if all(term.plan is not None for term in terms) else AUTOGRAD_LEVELS
         best: _Correction | None = None
         waves: Tensor | None = None
-        for k, (count, points, cost) in enumerate(levels):
+        done = 0.0
+        for k, (count, points) in enumerate(levels):
             start = time.thread_time()
             few = min(count, MOST // problem.outputs)
             if best is not None:  # one level was not enough
@@ -113,12 +116,24 @@ def estimate_error(
             found = _correct(problem, trial, terms, few, points, weights or {}, SEED + seed, waves)
             now = time.thread_time()
             best = found if best is None or found.drop < best.drop else best
+            cost = level_work(problem, few, points)
+            done += cost
             if best.drop <= ENOUGH or k + 1 == len(levels):
                 break
-            if now - began + (now - start) * levels[k + 1][2] / cost > seconds:
+            count, points = levels[k + 1]
+            following = level_work(problem, min(count, MOST // problem.outputs), points)
+            if done + following > work or now - began + (now - start) * following / cost > seconds:
                 break
         assert best is not None
-        return _judge(problem, trial, best, undetermined(problem), time.thread_time() - began)
+        free = undetermined(problem)
+        return _judge(problem, trial, best, free, time.thread_time() - began, done)
+
+
+def level_work(problem: PDE, features: int, points: int) -> float:
+    """Seconds that a correction in so many functions takes on a usual core, as counted, not as measured."""
+    columns = features * problem.outputs
+    algebra = 6.0 * points * problem.outputs * columns**2
+    return algebra / FLOPS + JETS * columns * (1.0 + problem.domain.dim / 4.0)
 
 
 @dataclass(frozen=True)
@@ -153,13 +168,16 @@ def _correct(
         return out
 
     fit, check = rows(points, 1), rows(max(200, points // 2), 2)
-    scales = _weights(terms, fit, weights, trial)
+    scales = _weights(terms, fit, weights)
     J, r = _stack(fit, scales)
     Jv, rv = _stack(check, scales)
     size = float(rv.norm())
     if size == 0.0 or not bool(torch.isfinite(J).all() and torch.isfinite(r).all()):
         return _Correction(
-            features, J.new_zeros(features.count, problem.outputs), 0.0 if size == 0.0 else 1.0, points
+            features,
+            J.new_zeros(features.count, problem.outputs).to(like),
+            0.0 if size == 0.0 else 1.0,
+            points,
         )
     columns = J.norm(dim=0).clamp(min=1e-300)
     # the factor Q is never asked for: with the right-hand side as a last column R holds what it makes of that
@@ -172,7 +190,7 @@ def _correct(
     k = int(left.argmin())
     w = (candidates[:, k] / columns).reshape(problem.outputs, -1).T
     if float(left[k]) >= 1.0:
-        return _Correction(features, torch.zeros_like(w), 1.0, points)
+        return _Correction(features, torch.zeros_like(w).to(like), 1.0, points)
     return _Correction(features, w.to(like), float(left[k]), points)
 
 
@@ -182,13 +200,11 @@ def _waves(problem: PDE, trial: Trial, term: Term, weights: Mapping[str, float],
     x = problem.sample(WAVE_POINTS, seed=seed).to(like)
     function = evaluated(problem, trial, term, x)
     size = [weights.get(name, 1.0) ** 0.5 for name, columns in term.parts.items() for _ in range(columns)]
-    z = trial.inputs.jet(x[:, None], x.new_zeros(0, 0))[:, 0]
+    z = trial.inputs_at(x)
     return dominant_waves(z, function.residual() * x.new_tensor(size), seed)
 
 
-def _weights(
-    terms: Sequence[Term], rows: Sequence[Rows], given: Mapping[str, float], trial: Trial
-) -> dict[str, float]:
+def _weights(terms: Sequence[Term], rows: Sequence[Rows], given: Mapping[str, float]) -> dict[str, float]:
     """Weight of each part: as given for the equations; conditions get the same mean squared row, as in training."""
     trace: dict[str, float] = {}
     for row in rows:
@@ -197,10 +213,10 @@ def _weights(
     first = list(terms[0].parts)
     out = {name: given.get(name, 1.0) for name in first}
     equation = sum(out[name] * trace[name] for name in first) / len(first)
-    own = {c.label: c.weight for c in trial.ansatz.soft}
+    own = {name: term.weight for term in terms for name in term.parts}
     for name in trace:
         if name not in out:
-            out[name] = own.get(name.split("#")[0], 1.0) * equation / max(trace[name], 1e-300)
+            out[name] = own[name] * equation / max(trace[name], 1e-300)
     return out
 
 
@@ -214,7 +230,9 @@ def _stack(rows: list[Rows], weights: Mapping[str, float]) -> tuple[Tensor, Tens
     return torch.cat(J), torch.cat(r)
 
 
-def _judge(problem: PDE, trial: Trial, found: _Correction, free: str | None, seconds: float) -> ErrorEstimate:
+def _judge(
+    problem: PDE, trial: Trial, found: _Correction, free: str | None, seconds: float, work: float
+) -> ErrorEstimate:
     """The estimate that a correction stands for; none where ``free`` says why the solution is not the only one."""
 
     def correction(x: Tensor) -> Tensor:
@@ -242,5 +260,5 @@ def _judge(problem: PDE, trial: Trial, found: _Correction, free: str | None, sec
             if float(whole.norm()) > 0.0:
                 unknowns[name] = amplified * float(part.norm() / whole.norm())
     return ErrorEstimate(
-        value, reason, unknowns, found.drop, found.features.count, found.points, seconds, correction
+        value, reason, unknowns, found.drop, found.features.count, found.points, seconds, work, correction
     )

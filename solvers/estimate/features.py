@@ -104,7 +104,7 @@ class Features(nn.Module):
         network = trial.network if isinstance(trial.network, JetNetwork) else None
         shares = SHARES if network is not None and len(network.layers) > 1 else {INPUTS: 1.0}
         still = count if waves is None else count - round(SWINGING * count)
-        self.inputs = trial.inputs
+        self.inputs = trial.inputs_at
         self.parts = [
             _planes(trial, x, round(still * share), through, rng) for through, share in shares.items()
         ]
@@ -123,8 +123,7 @@ class Features(nn.Module):
 
     def values(self, x: Tensor) -> Tensor:
         """``(n, K)`` at points ``x (n, d)``."""
-        none = x.new_zeros(0, 0)
-        return self.jets(self.inputs.jet(x[:, None], none), none)[:, 0]
+        return self.jets(self.inputs(x)[:, None], x.new_zeros(0, 0))[:, 0]
 
 
 def looked_through(z: Tensor, weights: Weights, network: JetNetwork | None, through: str) -> Tensor:
@@ -142,7 +141,7 @@ def looked_through(z: Tensor, weights: Weights, network: JetNetwork | None, thro
 def _planes(trial: Trial, x: Tensor, count: int, through: str, rng: torch.Generator) -> Planes:
     network = trial.network if isinstance(trial.network, JetNetwork) else None
     none = x.new_zeros(0, 0)
-    y = looked_through(trial.inputs.jet(x[:, None], none), none, network, through)[:, 0]
+    y = looked_through(trial.inputs_at(x)[:, None], none, network, through)[:, 0]
     slopes = torch.randn(y.shape[1], count, generator=rng, dtype=torch.float64).to(y)
     slopes = slopes / slopes.norm(dim=0)
     inputs = y.shape[1] - trial.problem.outputs if through == OUTPUTS else y.shape[1]

@@ -17,9 +17,10 @@ from torch import Tensor
 from sciml.ansatz import Trial
 from sciml.derivatives import AutogradSource
 from sciml.jacobian.graph import GraphLinearization, vjp
+from sciml.parts import Parts
 from sciml.problem import PDE
 from sciml.solvers.estimate.features import Features
-from sciml.solvers.terms.term import Parts, Term
+from sciml.solvers.terms.term import Term
 
 NUMBERS = 1 << 18  # of features at points that exist at a time
 POOL = 4  # candidates for each point
@@ -63,9 +64,11 @@ def rows_of(problem: PDE, trial: Trial, term: Term, count: int, seed: int, featu
         rng = torch.Generator().manual_seed(seed)
         chosen = torch.multinomial(density.double().cpu(), min(count, len(x)), generator=rng).to(x.device)
         function, density = function.at(chosen), density[chosen][:, None]
+    found = function.rows(features)
+    if term.sums is not None:
+        found = [(name, term.sums.of(J), term.sums.of(r)) for name, J, r in found]
     return [
-        Rows(name, J, r, density if len(r) == len(density) else r.new_ones(len(r), 1))
-        for name, J, r in function.rows(features)
+        Rows(name, J, r, density if len(r) == len(density) else r.new_ones(len(r), 1)) for name, J, r in found
     ]
 
 
