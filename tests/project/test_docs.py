@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from benchmarks import fuzz
+from benchmarks import fuzz, kan
 from sciml.solvers.files import container
 from tests.cases import ROOT
 
@@ -56,3 +57,16 @@ def test_limits_are_the_ones_in_the_code():
     assert f"at most {hdf5_flat.MAX_DATASETS:,}" in page
     assert all(f"`{dtype}`" in page for dtype in [*hdf5_flat.DTYPES, "bool"])
     assert np.dtype(bool).itemsize == 1
+
+
+def test_a_kink_at_a_known_place():
+    page = (ROOT / "docs" / "kans.md").read_text(encoding="utf-8")
+    names: dict = {}
+    exec(
+        re.search(r"```python\n(.*?)```", page, re.DOTALL)[1].replace(
+            "points=400", "points=400, max_steps=60"
+        ),
+        names,
+    )
+    solution, x = names["solution"], torch.linspace(0, 1, 201, dtype=torch.float64)[:, None]
+    assert float((solution(x) - kan.Rod().exact(x)).abs().max()) < 1e-7
