@@ -60,6 +60,7 @@ Tables = tuple[SplineTable, ...]
 
 def fused_call(fused: Fused, z: Tensor, layers: Sequence[LayerWeights], W: Weights | None) -> Arguments:
     """The call, ``W`` as a tensor and the weights, as ``run_fused`` takes them."""
+    assert not isinstance(W, ChannelWeights)  # no kernel takes them
     if W is None:
         W = z.new_zeros(0, z.shape[1] - 1)
     tables = tuple([spline_table(knots, coef.shape[0], degree, z.dtype) for coef, _, knots, degree in layers])

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from sciml.kernels.autograd import build
-from sciml.kernels.bspline import local_basis
 from sciml.kernels.cpu import machine
 from sciml.kernels.cpu.fields import FIELD
 from sciml.kernels.cpu.network import CPUNetwork, run_parts
@@ -23,7 +22,7 @@ from sciml.kernels.jets import check_layers, choose, fused_call, kan_jets
 from sciml.kernels.orders import ChannelWeights, Weights
 from sciml.kernels.protocols import Network
 from sciml.kernels.reference import LayerWeights, jet_order, silu_derivatives
-from sciml.kernels.taylor import jet_features, layer_jet
+from sciml.kernels.taylor import in_cells, jet_features, layer_jet, taylor_powers
 from sciml.kernels.taylor_table import spline_table
 
 _ROWS = 64  # points whose rows one thread writes at a time
@@ -125,9 +124,13 @@ def _torch_rows(
     order = jet_order(z, W)
     n, _, i = z.shape
     (_, m, o), k = layer.coef.shape, layer.degree
-    values, cell = local_basis(z[:, 0], layer.knots.to(z.dtype), k, order)
-    weight = jet_features(values.unbind(-2), z, W)  # (N, C, i, k + 1)
-    local = torch.bmm(weight.flatten(2).transpose(1, 2), cot).reshape(n, i, k + 1, o)
+    table = spline_table(layer.knots, i, k, z.dtype)
+    row, t = in_cells(z[:, 0], table)
+    weight = jet_features(taylor_powers(t, k, order), z, W)  # (N, C, i, k + 1)
+    taylor = torch.bmm(weight.flatten(2).transpose(1, 2), cot).reshape(n, i, k + 1, o)
+    band = torch.cat([table.local, table.local.new_zeros(i, 2, k + 1, k + 1)], 1).flatten(0, 1)
+    local = band[row].transpose(2, 3) @ taylor
+    cell = row - torch.arange(i, device=z.device) * (table.cells + 2)
     index = cell.unsqueeze(-1) - k + torch.arange(k + 1, device=z.device)
     known = (index >= 0) & (index < m)
     # functions without a number count for nothing: they may be added anywhere

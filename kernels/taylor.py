@@ -32,9 +32,9 @@ def jet_features(values: Sequence[Tensor], z: Tensor, W: Weights | None) -> Tens
         ``(N, C, i, ...)``: ``phi``, ``phi' z_d``, ``phi' z_s + phi'' sum_d W[s, d] z_d^2``; above second order by
         ``outer_parts``.
     """
-    tail = (1,) * (values[0].dim() - 2)
     if isinstance(W, ChannelWeights):
-        return _higher_features(values, z, W.to(z), tail)
+        return _higher_features(values, z, W.to(z))
+    tail = (1,) * (values[0].dim() - 2)
     D, S = jet_shape(z, W)
     channels = [values[0].unsqueeze(1)]
     if D:
@@ -46,15 +46,15 @@ def jet_features(values: Sequence[Tensor], z: Tensor, W: Weights | None) -> Tens
     return torch.cat(channels, 1)
 
 
-def _higher_features(values: Sequence[Tensor], z: Tensor, W: ChannelWeights, tail: tuple[int, ...]) -> Tensor:
-    parts = outer_parts(z, W)
-    rows = [values[0].unsqueeze(1)]  # order by order: those of order q see the derivatives 1 to q
-    for q in range(1, W.order + 1):
+def _higher_features(values: Sequence[Tensor], z: Tensor, W: ChannelWeights) -> Tensor:
+    parts, starts = outer_parts(z, W), W.starts
+    rows = [values[0].unsqueeze(1)]
+    for q in range(1, W.order + 1):  # channels of order q see the derivatives 1 to q
         total = None
         for j in range(1, q + 1):
-            offset = W.starts[j - 1]
-            part = parts[j - 1][:, W.starts[q - 1] - offset : W.starts[q] - offset]
-            term = values[j].unsqueeze(1) * part.reshape(*part.shape, *tail)
+            part = parts[j - 1][:, starts[q - 1] - starts[j - 1] : starts[q] - starts[j - 1]]
+            part = part.reshape(*part.shape, *(1,) * (values[j].dim() - 2))
+            term = values[j].unsqueeze(1) * part
             total = term if total is None else total + term
         assert total is not None
         rows.append(total)
@@ -70,6 +70,16 @@ def taylor_powers(t: Tensor, degree: int, order: int) -> list[Tensor]:
     return [torch.stack(([zero] * r + power)[: degree + 1], -1) for r in range(order + 1)]
 
 
+def in_cells(x: Tensor, table: SplineTable) -> tuple[Tensor, Tensor]:
+    """The cell of each point ``x (N, i)``, counted through all inputs, and its place from the cell's centre."""
+    with torch.no_grad():
+        cell = table.cell(x)
+        row = cell + torch.arange(x.shape[1], device=x.device) * (table.cells + 2)
+        outside = cell == table.cells
+    # infinities lie outside too, and must not meet a zero of the table
+    return row, torch.where(outside, 0, x - table.centres.reshape(-1)[row])
+
+
 def layer_jet(
     z: Tensor, table: SplineTable, taylor: Tensor, base: Tensor | None, W: Weights | None
 ) -> Tensor:
@@ -78,12 +88,7 @@ def layer_jet(
     n, _, i = z.shape
     o = taylor.shape[-1]
     x = z[:, 0]
-    with torch.no_grad():
-        cell = table.cell(x)
-        row = cell + torch.arange(i, device=z.device) * (table.cells + 2)
-        outside = cell == table.cells
-    # infinities lie outside too, and must not meet a zero of the table
-    t = torch.where(outside, 0, x - table.centres.reshape(-1)[row])
+    row, t = in_cells(x, table)
     weight = jet_features(taylor_powers(t, table.degree, order), z, W)  # (N, C, i, k + 1)
     terms = table.degree + 1
     rows = taylor.reshape(i * (table.cells + 2), terms * o).index_select(0, row.reshape(-1))
