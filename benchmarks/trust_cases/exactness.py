@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ class TableHeat(sciml.PDE):
     domain = sciml.TimeInterval(0, 0.2) * sciml.Interval(0, 1)
     conditions = (
         sciml.Dirichlet(0.0),
-        sciml.Initial(lambda x: np.interp(x[:, 1], KNOTS, np.sin(np.pi * KNOTS))),
+        sciml.Initial(cast(Any, lambda x: np.interp(x[:, 1], KNOTS, np.sin(np.pi * KNOTS)))),
     )
 
     def residual(self, u, x):

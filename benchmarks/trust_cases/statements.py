@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -213,6 +214,6 @@ CASES = (
     Call("Data of texts", KIND, lambda: sciml.Data([["a"]], [1.0]) and None),
     Call("Data of ragged rows", KIND, lambda: sciml.Data([[1.0], [1.0, 2.0]], [1.0, 2.0]) and None),
     Call("Data without numbers", KIND, lambda: sciml.Data() and None),
-    Call("Dirichlet of a np.float32", KIND, lambda: 0.0 if sciml.Dirichlet(np.float32(1)) else 1.0),
+    Call("Dirichlet of a np.float32", KIND, lambda: 0.0 if sciml.Dirichlet(cast(Any, np.float32(1))) else 1.0),
     Call("a KAN on float32 points", KIND, lambda: float(nn.KAN([1, 5, 1])(torch.zeros(2, 1)).sum())),
 )  # fmt: skip
