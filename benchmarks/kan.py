@@ -16,7 +16,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -161,13 +161,13 @@ def exactness() -> list[dict[str, Any]]:
     }
     out, z = [], 3 * x - 1.5
     for name, change in changes.items():
-        network = copy.deepcopy(solution.network)
+        network = cast(nn.KAN, copy.deepcopy(solution.network))
         before = network(z).detach()
         change(network)
         moved = float((network(z).detach() - before).abs().max() / before.abs().max())
         out.append({"record": "exact", "change": name, "grids": network.grids, "moved": moved})
     before = solution.error()
-    solution.network.refine(10)
+    cast(nn.KAN, solution.network).refine(10)
     out.append({"record": "exact", "change": "error before, after", "errors": [before, solution.error()]})
     return out
 

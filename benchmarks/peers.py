@@ -17,7 +17,7 @@ def pykan_step(
     widths: tuple[int, ...], grid: int, degree: int, x: Tensor, source: Tensor
 ) -> Callable[[], Any]:
     """pykan without its symbolic branch, which doubles its time, under nested autograd."""
-    from kan import KAN  # pyright: ignore[reportMissingImports]
+    from kan import KAN  # pyright: ignore[reportMissingImports, reportAttributeAccessIssue]
 
     model = KAN(list(widths), grid=grid, k=degree, auto_save=False, symbolic_enabled=False, seed=0)
     model.speed()
@@ -40,7 +40,7 @@ def jaxkan_step(
     import jax  # pyright: ignore[reportMissingImports]
     import jax.numpy as jnp  # pyright: ignore[reportMissingImports]
     from flax import nnx  # pyright: ignore[reportMissingImports]
-    from jaxkan.models.KAN import KAN  # pyright: ignore[reportMissingImports]
+    from jaxkan.models.KAN import KAN  # pyright: ignore[reportMissingImports, reportAttributeAccessIssue]
 
     model = KAN(list(widths), "spline", {"k": degree, "G": grid}, seed=0)
     graph, parameters, rest = nnx.split(model, nnx.Param, ...)

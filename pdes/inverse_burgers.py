@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from sciml.conditions import Condition
+from sciml.conditions import BaseCondition
 from sciml.pdes.burgers import Burgers
 from sciml.pdes.measurements import measured
 from sciml.pdes.parameters import check_float, check_int
@@ -48,7 +48,7 @@ class InverseBurgers(Burgers):
         return Burgers(self.truth).floor
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """Those of ``Burgers``, and the measurements."""
         points = self.domain.sample(self.count, seed=1)
         return [

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from sciml.conditions import Condition
+from sciml.conditions import BaseCondition
 from sciml.pdes.heat import Heat
 from sciml.pdes.measurements import measured
 from sciml.pdes.parameters import check_float, check_int
@@ -43,7 +43,7 @@ class InverseHeat(Heat):
         check_int(self, "seed", 0, 1_000_000)
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """Those of ``Heat``, and the measurements."""
         points = self.domain.sample(self.count, seed=1)
         data = measured(points, InverseHeat.exact(self, points), self.noise, self.seed)

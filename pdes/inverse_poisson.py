@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sciml.conditions import Condition, Dirichlet
+from sciml.conditions import BaseCondition, Dirichlet
 from sciml.domains import Domain, Interval
 from sciml.field import Field
 from sciml.pdes.measurements import measured
@@ -49,7 +49,7 @@ class InversePoisson(PDE):
         return Interval(0.0, 1.0)
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """Both ends of u and of a, and the measurements of u."""
         points = self.domain.sample(self.count, seed=1)
         return [

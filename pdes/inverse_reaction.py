@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import torch
 
-from sciml.conditions import Condition
+from sciml.conditions import BaseCondition
 from sciml.pdes.measurements import measured
 from sciml.pdes.parameters import check_float, check_int
 from sciml.pdes.reaction_diffusion import ReactionDiffusion
@@ -46,7 +46,7 @@ class InverseReaction(ReactionDiffusion):
         check_int(self, "seed", 0, 1_000_000)
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """Those of ``ReactionDiffusion``, and the measurements."""
         known = InverseReaction.reference(self)
         chosen = torch.randperm(len(known.points), generator=torch.Generator().manual_seed(1))[: self.count]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import io
 import sys
 import unicodedata
 from collections.abc import Iterator
@@ -50,7 +51,7 @@ def readable_streams() -> Iterator[None]:
     """A block in which ``print`` never fails for a character that standard output or standard error cannot encode."""
     changed = []
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure") and stream.errors != HANDLER:
+        if isinstance(stream, io.TextIOWrapper) and stream.errors != HANDLER:
             changed.append((stream, stream.errors))
             stream.reconfigure(errors=HANDLER)
     try:
