@@ -33,8 +33,8 @@ PLACES = torch.linspace(0.03, 0.97, COUNT, dtype=torch.float64)[:, None]
 LOOK = torch.linspace(0.01, 0.99, 99, dtype=torch.float64)[:, None]
 
 
-def _open(guess: float, **options: Any) -> Any:
-    """An unknown coefficient, where a number is expected."""
+def unknown(guess: float, **options: Any) -> Any:
+    """A coefficient to be found; for a type checker whatever its place needs."""
     return sciml.Unknown(guess, **options)
 
 
@@ -51,7 +51,7 @@ class Draw(sciml.PDE):
     def __init__(self, seed: int, told: bool):
         rng = torch.Generator().manual_seed(seed)
         values = shape(PLACES) + NOISE * torch.randn(COUNT, 1, generator=rng, dtype=torch.float64)
-        self.a = _open(1.0, positive=True)
+        self.a = unknown(1.0, positive=True)
         self.conditions = [sciml.Dirichlet(0.0), sciml.Data(PLACES, values, NOISE if told else None)]
 
     def source(self, x: torch.Tensor) -> torch.Tensor:
@@ -67,7 +67,7 @@ class Product(Draw):
 
     def __init__(self) -> None:
         super().__init__(0, True)
-        self.b = _open(1.0, positive=True)
+        self.b = unknown(1.0, positive=True)
 
     def residual(self, u: sciml.field.Field, x: torch.Tensor) -> torch.Tensor:
         return -(self.a * self.b) * u.laplacian() + u**3 / 2 - self.source(x)
@@ -84,9 +84,9 @@ def solved(problem: sciml.PDE, **options: Any) -> tuple[sciml.Solution, float]:
 def scalar() -> list[dict[str, Any]]:
     """Coefficients without noise."""
     cases = {
-        "heat diffusivity": (pdes.InverseHeat(diffusivity=_open(1.0), noise=0), "diffusivity", 0.3),
-        "burgers nu": (pdes.InverseBurgers(nu=_open(0.2), noise=0), "nu", 0.05),
-        "reaction rho": (pdes.InverseReaction(rho=_open(1.0), noise=0), "rho", 3.0),
+        "heat diffusivity": (pdes.InverseHeat(diffusivity=unknown(1.0), noise=0), "diffusivity", 0.3),
+        "burgers nu": (pdes.InverseBurgers(nu=unknown(0.2), noise=0), "nu", 0.05),
+        "reaction rho": (pdes.InverseReaction(rho=unknown(1.0), noise=0), "rho", 3.0),
     }
     records = []
     for name, (problem, key, truth) in cases.items():
@@ -99,7 +99,7 @@ def burgers() -> list[dict[str, Any]]:
     """The viscosity with 1 % noise."""
     records = []
     for seed in range(3):
-        solution, seconds = solved(pdes.InverseBurgers(nu=_open(0.2), seed=seed))
+        solution, seconds = solved(pdes.InverseBurgers(nu=unknown(0.2), seed=seed))
         records.append(
             {
                 "noise_seed": seed,
@@ -162,7 +162,7 @@ def randomised() -> list[dict[str, Any]]:
     records = []
     for name, problem in (
         ("nonlinear", Draw(0, True)),
-        ("heat", pdes.InverseHeat(diffusivity=_open(1.0))),
+        ("heat", pdes.InverseHeat(diffusivity=unknown(1.0))),
     ):
         solution, _ = solved(
             problem, model=sciml.nn.MLP([problem.inputs, 12, 12, 1], "tanh", seed=0), points=150

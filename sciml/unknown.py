@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -53,12 +53,6 @@ class Unknown:
     guess: float
     positive: bool = False
     bounds: tuple[float, float] | None = None
-
-    if TYPE_CHECKING:  # it stands for a number: in parameters that are floats, and in arithmetic
-
-        def __new__(
-            cls, guess: float, positive: bool = False, bounds: tuple[float, float] | None = None
-        ) -> Any: ...
 
     def __post_init__(self) -> None:
         guess = arguments.number("Unknown guess", self.guess)

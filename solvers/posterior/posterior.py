@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
@@ -153,8 +153,8 @@ class _Part:
 
 
 def _fit(system: ResidualSystem) -> tuple[Gaussian, dict[str, float], float, Tensor, bool]:
-    """The Gaussian, the noise of each set of measurements, by how much the equations' rows were widened, the rows'
-    factors, and whether the misfit is beyond the noise that was told.
+    """The Gaussian, the noise of each set of measurements, by how much the equations' rows were widened, the
+    rows' factors, and whether the misfit is beyond the noise that was told.
     """
     linearization = unscaled(system, lambda: system.linearize(system.theta))
     J, r = linearization.dense().double().cpu(), linearization.residual.double().cpu()
@@ -186,9 +186,12 @@ def _fit(system: ResidualSystem) -> tuple[Gaussian, dict[str, float], float, Ten
             break
     excess = found.excess if level is not None and rows else 0.0
     if excess > MISFIT:  # the noise that was told is not what keeps the fit from the measurements
+        told = found
         found = gaussian(
             J * factor[:, None], r * factor, len(system.coefficients), equations, rows, None, size
         )
+        # whether the fit is done is asked with the noise that was told: a larger one would hide that it is not
+        found = replace(found, shift=told.shift, fall=told.fall)
     noise = {p.name: unit / (p.scale * math.sqrt(found.c)) for p in parts if p.kind == 2}
     rows_as_they_come = torch.empty_like(factor)
     rows_as_they_come[order] = factor

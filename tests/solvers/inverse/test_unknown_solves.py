@@ -46,12 +46,10 @@ def rod(unknown, truth, size=0.0):
 @pytest.mark.parametrize(
     ("unknown", "truth"),
     [
-        (sciml.Unknown(1.0), 0.31),
         (sciml.Unknown(0.0), 0.31),
         (sciml.Unknown(1e-9, positive=True), 3.1e-9),
         (sciml.Unknown(1e9), 3.1e9),
         (sciml.Unknown(100.0, positive=True), 1.0),
-        (sciml.Unknown(0.01, positive=True), 1.0),
         (sciml.Unknown(0.9, bounds=(0.1, 1.0)), 0.31),
         (sciml.Unknown(0.01, bounds=(1e-5, 10.0)), 0.31),
     ],
@@ -66,7 +64,7 @@ def test_a_scalar_without_noise_from_any_guess(unknown, truth):
     assert type(solution.statement).k is unknown
 
 
-@pytest.mark.parametrize("optimizer", ["gn-arc", "lm", "lbfgs", "ssbroyden"])
+@pytest.mark.parametrize("optimizer", ["lm", "lbfgs"])
 def test_every_kind_of_method_trains_it(optimizer):
     solution = solve(
         rod(sciml.Unknown(1.0, positive=True), 0.31),
