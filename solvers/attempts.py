@@ -115,7 +115,7 @@ def other_attempts(
         steps = sum(attempt.stats.steps or 0 for attempt in made)
         left = limits.max_time - age
         room = None if limits.max_steps is None else limits.max_steps - steps
-        if left < LEAST * limits.max_time or (room is not None and room < LEAST * limits.max_steps):
+        if left < LEAST * limits.max_time or (room is not None and room < LEAST * (limits.max_steps or 0)):
             break
         share = age + left / (len(todo) - k)
         most = None if room is None else max(1, room // (len(todo) - k))
