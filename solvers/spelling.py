@@ -49,7 +49,8 @@ def encodable(text: str, stream: Any) -> str:
 @contextlib.contextmanager
 def readable_streams() -> Iterator[None]:
     """A block in which ``print`` never fails for a character that standard output or standard error cannot encode."""
-    changed = []
+    changed: list[tuple[Any, str]] = []
+    stream: Any
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors != HANDLER:
             changed.append((stream, stream.errors))
