@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sciml.pdes.advection import Advection
     from sciml.pdes.allen_cahn import AllenCahn
     from sciml.pdes.allen_cahn_ball import AllenCahnBall
+    from sciml.pdes.beam import Beam
     from sciml.pdes.black_scholes import BlackScholes
     from sciml.pdes.burgers import Burgers
     from sciml.pdes.cahn_hilliard import CahnHilliard
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from sciml.pdes.loaded_plate import LoadedPlate
     from sciml.pdes.maxwell_cavity import MaxwellCavity
     from sciml.pdes.parabolic_ball import ParabolicBall
+    from sciml.pdes.plate_with_hole import PlateWithHole
     from sciml.pdes.poisson import Poisson
     from sciml.pdes.poisson_boltzmann import PoissonBoltzmann
     from sciml.pdes.poisson_cosine import PoissonCosine
@@ -62,6 +64,7 @@ __all__ = [  # noqa: RUF022 - the registry first
     "Advection",
     "AllenCahn",
     "AllenCahnBall",
+    "Beam",
     "BlackScholes",
     "Burgers",
     "CahnHilliard",
@@ -86,6 +89,7 @@ __all__ = [  # noqa: RUF022 - the registry first
     "LoadedPlate",
     "MaxwellCavity",
     "ParabolicBall",
+    "PlateWithHole",
     "Poisson",
     "PoissonBoltzmann",
     "PoissonCosine",

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from sciml import ArgumentError, SciMLError, pdes
-from sciml.conditions import Data, Dirichlet, Initial, Neumann, Periodic, evaluate
+from sciml.conditions import Condition, Data, Dirichlet, Initial, Neumann, Periodic, evaluate
 from sciml.derivatives import AutogradSource
 from sciml.domains import Domain
 from tests.cases import ROOT
@@ -25,7 +25,9 @@ VARIANTS = [
     pdes.AllenCahnBall(eps=-0.5, dim=3),
     pdes.Burgers(nu=0.1),
     pdes.Burgers(nu=1e-3),
+    pdes.Beam(length=3.0, stiffness=7.0, load=2.0),
     pdes.ClampedPlate(m=2, n=3),
+    pdes.PlateWithHole(nu=0.5),
     pdes.BlackScholes(sigma=0.4, rate=0.0, strike=2.0, maturity=3.0),
     pdes.FokkerPlanck(theta=2.0, D=0.05),
     pdes.Heat(dim=3, diffusivity=0.02),
@@ -110,6 +112,10 @@ def mismatch(problem, condition):
         return problem.exact(ends[0]) - problem.exact(ends[1])
     if isinstance(condition, Data):
         return problem.exact(condition.points)[:, [problem.component(condition)]] - condition.values
+    if isinstance(condition, Condition):
+        x = domain.boundary(condition.on).sample(53, seed=1)
+        parts = condition.parts(condition.place(domain), field_of(problem, problem.exact, x), x)
+        return torch.cat([part.detach() for part in parts.values()], dim=1)
     start = isinstance(condition, Initial)
     boundary = domain.initial() if start else domain.boundary(condition.on)
     x = boundary.sample(53, seed=1).requires_grad_(True)

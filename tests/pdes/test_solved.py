@@ -20,6 +20,8 @@ SHORT = [
     (pdes.CahnHilliard(eps=0.1), 400, 30, 2e-2),
     (pdes.ClampedPlate(), 200, 20, 1e-3),
     (pdes.LoadedPlate(), 200, 30, 5e-2),
+    (pdes.Beam(), 50, 20, 1e-3),
+    (pdes.PlateWithHole(), 500, 60, 6e-2),
     (pdes.HJB(dim=2), 400, 10, 5e-2),
 ]
 
