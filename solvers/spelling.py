@@ -49,11 +49,10 @@ def encodable(text: str, stream: Any) -> str:
 @contextlib.contextmanager
 def readable_streams() -> Iterator[None]:
     """A block in which ``print`` never fails for a character that standard output or standard error cannot encode."""
-    changed: list[tuple[Any, str]] = []
-    stream: Any
+    changed: list[tuple[io.TextIOWrapper, str]] = []
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors != HANDLER:
-            changed.append((stream, stream.errors))
+            changed.append((stream, stream.errors or "strict"))
             stream.reconfigure(errors=HANDLER)
     try:
         yield
