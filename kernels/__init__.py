@@ -11,6 +11,7 @@ from sciml import lazy
 
 if TYPE_CHECKING:
     from sciml.kernels.bspline import bspline_basis, greville, local_basis, refine, uniform_knots
+    from sciml.kernels.insertion import insert_knots
     from sciml.kernels.jets import backends, kan_jets
     from sciml.kernels.per_sample import kan_layer_jacobian, kan_layer_jvp, kan_layer_vjp, layer_cotangents
     from sciml.kernels.reference import LayerWeights, kan_layer_jet
@@ -29,6 +30,7 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
     # splines
     "bspline_basis",
     "greville",
+    "insert_knots",
     "local_basis",
     "refine",
     "uniform_knots",

@@ -206,7 +206,8 @@ def local_basis(x: Tensor, knots: Tensor, degree: int, derivatives: int = 0) -> 
 def refine(coef: Tensor, knots: Tensor, new_knots: Tensor, degree: int) -> Tensor:
     """Coefficients of the same splines on other knots: least squares on the interval that both sets share.
 
-    Exact, to rounding, when every knot of ``knots`` inside the interval is also one of ``new_knots``.
+    Exact, to rounding, inside that interval when every knot of ``knots`` there is also one of ``new_knots``; elsewhere
+    the function changes (``insert_knots`` keeps it everywhere).
 
     Args:
         coef: Shape ``(i, m, o)``.

@@ -21,15 +21,25 @@ if TYPE_CHECKING:
     from sciml.pdes.advection import Advection
     from sciml.pdes.allen_cahn import AllenCahn
     from sciml.pdes.allen_cahn_ball import AllenCahnBall
+    from sciml.pdes.black_scholes import BlackScholes
     from sciml.pdes.burgers import Burgers
+    from sciml.pdes.cahn_hilliard import CahnHilliard
+    from sciml.pdes.clamped_plate import ClampedPlate
+    from sciml.pdes.fokker_planck import FokkerPlanck
+    from sciml.pdes.ginzburg_landau import GinzburgLandau
+    from sciml.pdes.gray_scott import GrayScott
     from sciml.pdes.heat import Heat
     from sciml.pdes.heat_ball import HeatBall
     from sciml.pdes.heat_multiscale import HeatMultiscale
     from sciml.pdes.helmholtz import Helmholtz
+    from sciml.pdes.hjb import HJB
     from sciml.pdes.kdv import KdV
     from sciml.pdes.klein_gordon import KleinGordon
+    from sciml.pdes.kovasznay import Kovasznay
     from sciml.pdes.kuramoto_sivashinsky import KuramotoSivashinsky
     from sciml.pdes.lid_driven import LidDriven
+    from sciml.pdes.loaded_plate import LoadedPlate
+    from sciml.pdes.maxwell_cavity import MaxwellCavity
     from sciml.pdes.parabolic_ball import ParabolicBall
     from sciml.pdes.poisson import Poisson
     from sciml.pdes.poisson_boltzmann import PoissonBoltzmann
@@ -37,6 +47,7 @@ if TYPE_CHECKING:
     from sciml.pdes.poisson_discs import PoissonDiscs
     from sciml.pdes.reaction_diffusion import ReactionDiffusion
     from sciml.pdes.schrodinger import Schrodinger
+    from sciml.pdes.taylor_green import TaylorGreen
     from sciml.pdes.wave import Wave
     from sciml.problem import PDE
 
@@ -47,15 +58,25 @@ __all__ = [  # noqa: RUF022 - the registry first
     "Advection",
     "AllenCahn",
     "AllenCahnBall",
+    "BlackScholes",
     "Burgers",
+    "CahnHilliard",
+    "ClampedPlate",
+    "FokkerPlanck",
+    "GinzburgLandau",
+    "GrayScott",
+    "HJB",
     "Heat",
     "HeatBall",
     "HeatMultiscale",
     "Helmholtz",
     "KdV",
     "KleinGordon",
+    "Kovasznay",
     "KuramotoSivashinsky",
     "LidDriven",
+    "LoadedPlate",
+    "MaxwellCavity",
     "ParabolicBall",
     "Poisson",
     "PoissonBoltzmann",
@@ -63,6 +84,7 @@ __all__ = [  # noqa: RUF022 - the registry first
     "PoissonDiscs",
     "ReactionDiffusion",
     "Schrodinger",
+    "TaylorGreen",
     "Wave",
 ]
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sciml.conditions import Condition, Initial, Periodic
+from sciml.conditions import BaseCondition, Initial, Periodic
 from sciml.domains import Domain, Interval, TimeInterval
 from sciml.field import Field
 from sciml.pdes.parameters import check_float
@@ -41,7 +41,7 @@ class Advection(PDE):
         return TimeInterval(0.0, 1.0) * Interval(0.0, 2 * math.pi)
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """Periodic in x; a sine at the start."""
         return [Periodic("x", order=0), Initial(_initial)]
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sciml.conditions import Condition, Dirichlet, Initial
+from sciml.conditions import BaseCondition, Dirichlet, Initial
 from sciml.domains import Ball, Domain, TimeInterval
 from sciml.field import Field
 from sciml.pdes.parameters import check_float, check_int
@@ -53,7 +53,7 @@ class AllenCahnBall(PDE):
         return TimeInterval(0.0, 1.0) * Ball([0.0] * self.dim, 1.0)
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """Zero on the sphere; the solution at ``t = 0``."""
         return [Dirichlet(0.0), Initial(partial(AllenCahnBall.exact, self))]
 

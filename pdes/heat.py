@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sciml.conditions import Condition, Dirichlet, Initial
+from sciml.conditions import BaseCondition, Dirichlet, Initial
 from sciml.domains import Box, Domain, TimeInterval
 from sciml.field import Field
 from sciml.pdes.parameters import check_float, check_int
@@ -45,7 +45,7 @@ class Heat(PDE):
         return TimeInterval(0.0, 1.0) * Box([0.0] * self.dim, [1.0] * self.dim)
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """Zero on the walls; the sine at the start."""
         return [Dirichlet(0.0), Initial(partial(Heat.exact, self))]
 

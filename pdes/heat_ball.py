@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sciml.conditions import Condition, Initial, Neumann
+from sciml.conditions import BaseCondition, Initial, Neumann
 from sciml.domains import Ball, Domain, TimeInterval
 from sciml.field import Field
 from sciml.pdes.parameters import check_int
@@ -41,7 +41,7 @@ class HeatBall(PDE):
         return TimeInterval(0.0, 1.0) * Ball([0.0] * self.dim, 1.0)
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """The flux through the sphere; the solution at ``t = 0``."""
         return [Neumann(_flux), Initial(_initial)]
 

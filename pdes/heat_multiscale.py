@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sciml.conditions import Condition, Dirichlet, Initial
+from sciml.conditions import BaseCondition, Dirichlet, Initial
 from sciml.domains import Box, Domain, TimeInterval
 from sciml.field import Field
 from sciml.problem import PDE
@@ -33,7 +33,7 @@ class HeatMultiscale(PDE):
         return TimeInterval(0.0, 5.0) * Box([0.0, 0.0], [1.0, 1.0])
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """Zero on the walls; the stripes at the start."""
         return [Dirichlet(0.0), Initial(_stripes)]
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciml.conditions import Condition, Initial, Periodic
+from sciml.conditions import BaseCondition, Initial, Periodic
 from sciml.domains import Domain, Interval, TimeInterval
 from sciml.field import Field
 from sciml.pdes.references.spectral import fourier_galerkin, fourier_values
@@ -38,7 +38,7 @@ class KuramotoSivashinsky(PDE):
         return TimeInterval(0.0, 1.0) * Interval(0.0, 2 * math.pi)
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """Periodic in x; the given start."""
         return [Periodic("x"), Initial(_initial)]
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sciml.conditions import Condition, Data, Dirichlet
+from sciml.conditions import BaseCondition, Data, Dirichlet
 from sciml.domains import Box
 from sciml.field import Field
 from sciml.pdes.parameters import check_float
@@ -48,7 +48,7 @@ class LidDriven(PDE):
         return Box([0.0, 0.0], [1.0, 1.0])
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """The lid's velocity, no slip, and the pressure's free constant."""
         return [
             Dirichlet(partial(_lid, self.lid), on="y=1", component="u", name="lid:u"),

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sciml.conditions import Condition, Dirichlet, Initial
+from sciml.conditions import BaseCondition, Dirichlet, Initial
 from sciml.domains import Ball, Domain, TimeInterval
 from sciml.field import Field
 from sciml.pdes.parameters import check_float, check_int
@@ -53,7 +53,7 @@ class ParabolicBall(PDE):
         return TimeInterval(0.0, 0.5) * Ball([0.0] * self.dim, 1.0)
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """The solution on the sphere and at ``t = 0``."""
         return [Dirichlet(partial(_on_sphere, self.eps)), Initial(partial(ParabolicBall.exact, self))]
 

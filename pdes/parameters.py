@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sciml import arguments
+from sciml.unknown import Unknown
 
 
 def check_int(problem: Any, name: str, low: int, high: int) -> None:
@@ -18,12 +19,16 @@ def check_int(problem: Any, name: str, low: int, high: int) -> None:
 
 
 def check_float(problem: Any, name: str, low: float, high: float) -> None:
-    """Require a real field in ``[low, high]`` and store it as a float.
+    """Require a real field in ``[low, high]`` and store it as a float; the range of an ``Unknown`` becomes its bounds.
 
     Raises:
         ArgumentTypeError: No real number.
         ArgumentError: Not finite or outside the range.
     """
+    value = getattr(problem, name)
+    if isinstance(value, Unknown):
+        object.__setattr__(problem, name, value.within(name, low, high))
+        return
     _store(problem, name, arguments.number(name, getattr(problem, name), low, high))
 
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sciml.conditions import Condition, Dirichlet, Initial
+from sciml.conditions import BaseCondition, Dirichlet, Initial
 from sciml.domains import Domain, Interval, TimeInterval
 from sciml.field import Field
 from sciml.problem import PDE
@@ -39,7 +39,7 @@ class Schrodinger(PDE):
         return TimeInterval(0.0, math.pi / 2) * Interval(-END, END)
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """Values at both ends and at the start, for both parts."""
         return [
             Dirichlet(partial(_at_ends, 0), component="u"),

@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sciml.conditions import Condition, Dirichlet, Initial
+from sciml.conditions import BaseCondition, Dirichlet, Initial
 from sciml.domains import Domain, Interval, TimeInterval
 from sciml.field import Field
 from sciml.pdes.parameters import check_float
@@ -41,7 +41,7 @@ class Wave(PDE):
         return TimeInterval(0.0, 1.0) * Interval(0.0, 1.0)
 
     @cached_property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BaseCondition]:
         """Fixed ends; shape and zero velocity at the start."""
         return [Dirichlet(0.0), Initial(partial(Wave.exact, self)), Initial(0.0, order=1)]
 

@@ -17,12 +17,15 @@ from sciml import checkout, lazy
 if TYPE_CHECKING:
     from sciml import adapters, domains, jets, kernels, nn, optim, pdes, rank, solvers
     from sciml.checks.report import check
-    from sciml.conditions import Data, Dirichlet, Initial, Neumann, Periodic, Robin
+    from sciml.conditions import Condition, Data, Dirichlet, Initial, Neumann, Periodic, Robin
     from sciml.domains import Ball, Box, Disk, Interval, PointCloud, Polygon, TimeInterval
     from sciml.errors import ArgumentError, ArgumentTypeError, FileFormatError, SciMLError
+    from sciml.expressions.operators import curl, div, grad, laplacian
     from sciml.problem import PDE
     from sciml.solvers.solution import Solution, load
     from sciml.solvers.solve import solve
+    from sciml.spline import Spline
+    from sciml.unknown import Unknown
 
 __version__ = "0.1.0"
 
@@ -34,6 +37,7 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
     # state a problem
     "check",
     "PDE",
+    "Unknown",
     "Ball",
     "Box",
     "Disk",
@@ -41,12 +45,19 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
     "PointCloud",
     "Polygon",
     "TimeInterval",
+    "Condition",
     "Data",
     "Dirichlet",
     "Initial",
     "Neumann",
     "Periodic",
     "Robin",
+    # derivatives of expressions
+    "curl",
+    "div",
+    "grad",
+    "laplacian",
+    "Spline",
     # what can go wrong
     "ArgumentError",
     "ArgumentTypeError",

@@ -10,7 +10,8 @@ and 2, ``((0, 1),)`` one mixed derivative, ``((0, 0, 1, 1), (0, 0, 1, 1))`` twic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -155,11 +156,15 @@ class PerturbedSource:
     Args:
         inner: The right answers.
         size: The relative error; its sign is random.
+        lengths: Of the domain along each coordinate: a derivative is then off by as much as the largest value over these
+            lengths, too, which is what rounding in the values does to it.
         seed: Of the signs.
     """
 
-    def __init__(self, inner: DerivativeSource, size: float, seed: int = 0):
-        self._inner, self._size = inner, size
+    def __init__(
+        self, inner: DerivativeSource, size: float, lengths: Sequence[float] | None = None, seed: int = 0
+    ):
+        self._inner, self._size, self._lengths = inner, size, lengths
         self._rng = torch.Generator().manual_seed(seed)
         self._known: dict[tuple[int, ...], Tensor] = {}
 
@@ -183,5 +188,9 @@ class PerturbedSource:
     def _off(self, key: tuple[int, ...], values: Tensor) -> Tensor:
         if key not in self._known:
             signs = torch.randint(2, values.shape, generator=self._rng) * 2 - 1
-            self._known[key] = values.detach() * (1.0 + self._size * signs.to(values))
+            room = values.detach()
+            if self._lengths is not None:
+                largest = self._inner.value.detach().abs().max()
+                room = room.abs() + largest / math.prod(self._lengths[i] for i in key)
+            self._known[key] = values.detach() + self._size * signs.to(values) * room
         return self._known[key]

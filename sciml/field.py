@@ -66,7 +66,7 @@ class Field:
         Raises:
             ArgumentError: No coordinate, or a name or index that the domain does not have.
         """
-        axes = tuple(sorted(self._axis(c) for c in coordinates))
+        axes = tuple(sorted(axis_of(self._names, c) for c in coordinates))
         if not axes:
             raise ArgumentError(
                 f"d() needs at least one coordinate out of {', '.join(self._names)}, got none."
@@ -95,26 +95,12 @@ class Field:
     def _pick(self, values: Tensor) -> Tensor:
         return values if self._component is None else values[:, self._component : self._component + 1]
 
-    def _axis(self, coordinate: str | int) -> int:
-        known = ", ".join(self._names)
-        if isinstance(coordinate, str):
-            if coordinate not in self._names:
-                raise ArgumentError(f"coordinate needs one of {known}, got {coordinate!r}.")
-            return self._names.index(coordinate)
-        if isinstance(coordinate, bool) or not isinstance(coordinate, Integral):
-            raise ArgumentTypeError(f"coordinate needs a name or an index, got {coordinate!r}.")
-        if not 0 <= coordinate < len(self._names):
-            raise ArgumentError(
-                f"coordinate needs an index from 0 to {len(self._names) - 1} ({known}), got {coordinate}."
-            )
-        return int(coordinate)
-
     def __getitem__(self, key: Any) -> Any:
         if not isinstance(key, str):
             return self.value[key]
         if key not in self._unknowns:
             raise ArgumentError(f"component needs one of {', '.join(self._unknowns)}, got {key!r}.")
-        return Field(self._source, self._names, self._space, self._unknowns, self._unknowns.index(key))
+        return type(self)(self._source, self._names, self._space, self._unknowns, self._unknowns.index(key))
 
     def __getattr__(self, name: str) -> Any:
         # only reached for what Field itself lacks: shape, dtype, sin(), square(), ... of the value tensor
@@ -144,6 +130,26 @@ class Field:
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return func(*_value_of(args), **_value_of(kwargs or {}))
+
+
+def axis_of(names: Sequence[str], coordinate: str | int) -> int:
+    """Index of a coordinate, given by its name or index.
+
+    Raises:
+        ArgumentError, ArgumentTypeError: None of ``names``.
+    """
+    known = ", ".join(names)
+    if isinstance(coordinate, str):
+        if coordinate not in names:
+            raise ArgumentError(f"coordinate needs one of {known}, got {coordinate!r}.")
+        return list(names).index(coordinate)
+    if isinstance(coordinate, bool) or not isinstance(coordinate, Integral):
+        raise ArgumentTypeError(f"coordinate needs a name or an index, got {coordinate!r}.")
+    if not 0 <= coordinate < len(names):
+        raise ArgumentError(
+            f"coordinate needs an index from 0 to {len(names) - 1} ({known}), got {coordinate}."
+        )
+    return int(coordinate)
 
 
 def _value_of(tree: Any) -> Any:

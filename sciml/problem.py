@@ -17,9 +17,11 @@ from torch import Tensor
 
 from sciml.checks.effect import check_source_counts
 from sciml.checks.findings import refuse
-from sciml.conditions import Condition, Periodic
+from sciml.conditions import BaseCondition, Data, Initial, Periodic
 from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.expressions import evaluate_residual
 from sciml.field import Field
+from sciml.parts import parts_of
 from sciml.resourced import resourced
 
 if TYPE_CHECKING:
@@ -62,8 +64,9 @@ class PDE:
     """
 
     domain: Domain
-    conditions: Sequence[Condition] = ()
+    conditions: Sequence[BaseCondition] = ()
     unknowns: tuple[str, ...] = ("u",)
+    _measured: tuple[Data, ...] = ()
     floor: float = 1e-15
     """Relative L2 error of the problem's own exact or reference solution."""
 
@@ -136,7 +139,33 @@ class PDE:
 
     def with_parameters(self, **values: Any) -> PDE:
         """The same problem with other values of some of its parameters (a dataclass's fields)."""
-        return dataclasses.replace(self, **values)  # type: ignore[type-var]
+        new = dataclasses.replace(self, **values)  # type: ignore[type-var]
+        lost = [one for one in self._measured if one not in new.conditions]
+        return new.with_data(*lost) if lost else new
+
+    def with_data(self, *data: Data) -> PDE:
+        """The same problem with measurements besides its conditions.
+
+        Args:
+            data: One or several sets.
+
+        Raises:
+            ArgumentTypeError: Something else than ``sciml.Data``.
+            ArgumentError: The conditions are a property that cannot be replaced.
+        """
+        for one in data:
+            if not isinstance(one, Data):
+                raise ArgumentTypeError(f"data needs a sciml.Data, got {one!r}.")
+        new = copy.copy(self)
+        object.__setattr__(new, "_measured", (*self._measured, *data))
+        try:
+            object.__setattr__(new, "conditions", [*self.conditions, *data])
+        except AttributeError:
+            raise ArgumentError(
+                f"with_data needs conditions of {type(self).__name__} that can be replaced, got a property: return the "
+                "Data from it."
+            ) from None
+        return new
 
     def family(self, **values: Iterable[Any]) -> dict[str, PDE]:
         """Copies of a catalogue problem over all combinations of some parameters: ``{"eps=0.5": ..., ...}``.
@@ -167,7 +196,7 @@ class PDE:
     @property
     def is_custom(self) -> bool:
         """Whether a Python function of the user is part of it, which a file cannot hold."""
-        return getattr(type(self), "registry_name", None) is None
+        return getattr(type(self), "registry_name", None) is None or bool(self._measured)
 
     def parameters(self) -> dict[str, Any]:
         """The plain parameters that make this problem (a dataclass's fields)."""
@@ -178,8 +207,10 @@ class PDE:
     @property
     def periodic_axes(self) -> tuple[int, ...]:
         """Coordinates that enter a network as ``cos`` and ``sin`` (exact periodicity)."""
-        exact = (c for c in self.conditions if isinstance(c, Periodic) and c.hard is not False)
-        return tuple(sorted({self.axis_of(c) for c in exact}))
+        exact = {self.axis_of(c) for c in self.conditions if isinstance(c, Periodic) and c.hard is not False}
+        if any(isinstance(c, Initial) for c in self.conditions):
+            exact.discard(self.domain.time_axis)  # type: ignore[arg-type]
+        return tuple(sorted(exact))
 
     @property
     def inputs(self) -> int:
@@ -201,36 +232,11 @@ class PDE:
         Raises:
             ArgumentError: A term that is no tensor, has another number of rows than ``x``, or is empty.
         """
-        out = self.residual(u, x)
-        if isinstance(out, dict):
-            terms = out
-        elif isinstance(out, (tuple, list)):
-            terms = {f"pde_{k}": term for k, term in enumerate(out)}
-        else:
-            terms = {"pde": out}
-        named: dict[str, Tensor] = {}
-        for name, term in terms.items():
-            if isinstance(term, Field):
-                term = term.value
-            if not isinstance(term, Tensor):
-                raise ArgumentTypeError(
-                    f"residual of {type(self).__name__} needs to return tensors, got {type(term).__name__} for {name!r}."
-                )
-            if term.ndim == 1:
-                term = term[:, None]
-            if term.ndim != 2 or term.shape[0] != x.shape[0] or term.shape[1] == 0:
-                raise ArgumentError(
-                    f"residual of {type(self).__name__} needs to return one row a point, for {name!r} shape "
-                    f"({x.shape[0]}, k), got {tuple(term.shape)}."
-                )
-            named[name] = term
-        if not named:
-            raise ArgumentError(
-                f"residual of {type(self).__name__} needs to return at least one term, got none."
-            )
-        return named
+        return parts_of(
+            f"residual of {type(self).__name__}", evaluate_residual(self, self.residual, u, x), len(x)
+        )
 
-    def component(self, condition: Condition) -> int:
+    def component(self, condition: BaseCondition) -> int:
         """Index of the unknown that a condition applies to.
 
         Raises:
@@ -252,19 +258,14 @@ class PDE:
         """Index of the coordinate that a periodic condition names.
 
         Raises:
-            ArgumentError: The domain has none of that name, or it is the time.
+            ArgumentError: The domain has none of that name.
         """
         names, coordinate = tuple(self.domain.names), condition.coordinate
         if coordinate not in names:
             raise ArgumentError(
                 f"Periodic coordinate {coordinate!r} is unknown: the domain has {', '.join(names)}."
             )
-        axis = names.index(coordinate)
-        if axis == self.domain.time_axis:
-            raise ArgumentError(
-                f"Periodic coordinate {coordinate!r} is the time; it needs a space coordinate."
-            )
-        return axis
+        return names.index(coordinate)
 
     def validate(self) -> None:
         """Check the statement before any training: attributes, shapes, and contradictions between conditions.

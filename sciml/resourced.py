@@ -21,6 +21,7 @@ class Resourced:
 
     parameters: Callable[[], dict[str, Any]]
     _kind: type[PDE]
+    _measured: tuple[Any, ...]
     _given: tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor] | None] | None = None
 
     def source(self, x: Tensor) -> Tensor:
@@ -62,7 +63,8 @@ class Resourced:
         """Other parameters, the same source; the exact solution was that of the old ones, so there is none."""
         if self._given is None:
             raise ArgumentError(f"{type(self).__name__} lost its source in dataclasses.replace.")
-        return self._kind(**{**self.parameters(), **values}).with_source(self._given[0])
+        new = self._kind(**{**self.parameters(), **values}).with_source(self._given[0])
+        return new.with_data(*self._measured) if self._measured else new
 
     def __eq__(self, other: object) -> bool:
         same = super().__eq__(other)

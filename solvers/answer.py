@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from sciml.ansatz import Trial
+from sciml.arguments import number
+from sciml.conditions import Data
 from sciml.derivatives import AutogradSource
 from sciml.errors import ArgumentError
 from sciml.field import Field
@@ -21,6 +23,8 @@ from sciml.problem import PDE
 from sciml.solvers.comparison import CHUNK, comparison, has_answer, relative_error
 from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
 from sciml.solvers.evaluation import ChunkedSource, Request, request
+from sciml.solvers.found import Found
+from sciml.solvers.posterior.posterior import Posterior
 from sciml.solvers.report import Report
 
 DERIVATIVE_CHUNK = CHUNK // 4  # points at a time where derivatives keep a graph
@@ -34,12 +38,22 @@ class Answer:
         trial: The trained trial function.
         history: Rows of numbers over the steps (``step``, ``seconds``, ``loss``, ``held_out``, ``error`` where known ...).
         stats: How it ended.
+        statement: The problem with its unknown coefficients, where it had such.
     """
 
     _estimate: tuple[float, ErrorEstimate] | None = None
+    _posterior: Posterior | None = None
+    _statement: PDE | None = None
 
-    def __init__(self, problem: PDE, trial: Trial, history: list[dict[str, float]], stats: Report):
-        self.problem, self.trial = problem, trial
+    def __init__(
+        self,
+        problem: PDE,
+        trial: Trial,
+        history: list[dict[str, float]],
+        stats: Report,
+        statement: PDE | None = None,
+    ):
+        self.problem, self.trial, self._statement = problem, trial, statement
         self.history, self.stats = history, stats
 
     @property
@@ -110,6 +124,78 @@ class Answer:
             self._estimate = (seconds, found)
         return self._estimate[1]
 
+    # ---- coefficients and error bars
+
+    @property
+    def statement(self) -> PDE:
+        """The problem as it was stated, with unknown coefficients where ``problem`` has what was found."""
+        return self._statement or self.problem
+
+    @property
+    def unknown(self) -> dict[str, Found]:
+        """The coefficients that were found, each with its interval of 95 %; empty where the problem had none."""
+        return dict(self.stats.unknown)
+
+    @property
+    def noise(self) -> Any:
+        """Standard deviation of the measurements, as given or as estimated; ``{label: number}`` where there are several.
+
+        Raises:
+            ArgumentError: There is no fit to measurements.
+        """
+        if not self.stats.noise:
+            self.posterior()
+        found = self.stats.noise or self.posterior().noise
+        return next(iter(found.values())) if len(found) == 1 else dict(found)
+
+    def posterior(self) -> Posterior:
+        """What the measurements leave open, by Laplace's approximation; see ``sciml.solvers.posterior``.
+
+        Raises:
+            ArgumentError: The problem has no measurements (``Data``), or the network is too large.
+        """
+        if self._posterior is None:
+            if not self.stats.unknown and not any(isinstance(c, Data) for c in self.statement.conditions):
+                raise ArgumentError(
+                    "error bars need measurements (sciml.Data) or an Unknown in the problem, got neither: "
+                    "error_estimate() tells the error of the solution."
+                )
+            values = {name: found.value for name, found in self.stats.unknown.items()}
+            self._posterior = Posterior(self.statement, self.trial, self.stats, values)
+        return self._posterior
+
+    def std(self, *x: Any) -> Any:
+        """Standard deviation of the solution at points ``x (..., d)``: ``(..., m)``, array in, array out.
+
+        What noise and an unknown coefficient leave open. It rests on the equation where there are no measurements.
+
+        Raises:
+            ArgumentError: As ``posterior``, and points of another width than the domain.
+        """
+        asked = self._request(x)
+        self._warn_outside(asked.points)
+        return asked.answer(self.posterior().std(asked.points).to(asked.points))
+
+    def interval(self, *x: Any, level: float = 0.95) -> tuple[Any, Any]:
+        """Lower and upper ends of the interval that holds the solution at ``x (..., d)`` with a probability.
+
+        Args:
+            x: As for a call.
+            level: The probability, between 0 and 1.
+
+        Raises:
+            ArgumentError: As ``std``, and a level out of range.
+        """
+        if len(x) == 2 and isinstance(x[1], (int, float)) and not isinstance(x[0], (int, float)):
+            x, level = x[:1], float(x[1])
+        if not 0 < number("level", level) < 1:
+            raise ArgumentError(f"level needs a number between 0 and 1, got {level!r}.")
+        asked = self._request(x)
+        self._warn_outside(asked.points)
+        centre, half = self.values(asked.points), self.posterior().half_width(asked.points, level)
+        half = half.to(centre)
+        return asked.answer(centre - half), asked.answer(centre + half)
+
     @property
     def has_answer(self) -> bool:
         """Whether ``error`` can answer."""
@@ -126,6 +212,7 @@ class Answer:
             parts.append(f"estimated error {stats.error_estimate:.1e}")
         elif not self.has_answer and stats.residual is not None:
             parts.append(f"relative residual {stats.residual:.1e}")
+        parts += [f"{name} = {found}" for name, found in stats.unknown.items()]
         return ", ".join(parts)
 
     def __repr__(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any, get_args, get_type_hints
 
 from sciml.solvers.files.limits import MAX_LINE, MAX_LINES
 from sciml.solvers.files.printable import printable
+from sciml.solvers.found import Found
 
 OUTCOMES = ("converged", "max_time", "max_steps", "stalled", "diverged", "interrupted")
 
@@ -34,6 +35,8 @@ class Report(Mapping[str, Any]):
         start: The relative residual before the first step of a fine-tuning.
         error_estimate: Estimated relative L2 error (``sciml.solvers.estimate``); None where nothing is known.
         error_drop: Share of the residual that the estimate's correction leaves: near 0 it is sharp, near 1 a guess.
+        unknown: Coefficient -> what was found, with its interval.
+        noise: Label of measurements -> their standard deviation, as given or as estimated, where it counts.
         weights: Term -> weight in the loss.
         hard: Labels of the conditions that hold exactly.
         notes: What a user should know.
@@ -52,6 +55,8 @@ class Report(Mapping[str, Any]):
     start: float | None = None
     error_estimate: float | None = None
     error_drop: float | None = None
+    unknown: dict[str, Found] = field(default_factory=dict)
+    noise: dict[str, float] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)
     hard: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -72,11 +77,14 @@ class Report(Mapping[str, Any]):
 
     def to_json(self) -> dict[str, Any]:
         """What is known, as JSON allows it: a number that is not finite is left out."""
-        return {
+        found = {
             name: {k: v for k, v in value.items() if math.isfinite(v)} if isinstance(value, dict) else value
             for name, value in self.items()
-            if not (isinstance(value, float) and not math.isfinite(value))
+            if name != "unknown" and not (isinstance(value, float) and not math.isfinite(value))
         }
+        if self.unknown:
+            found["unknown"] = {name: one.to_json() for name, one in self.unknown.items()}
+        return found
 
     @classmethod
     def from_dict(cls, data: Any) -> Report:
@@ -97,7 +105,9 @@ class Report(Mapping[str, Any]):
                 raise ValueError(f"the statistics hold {name} = {value!r:.80}")
         if not re.fullmatch("[a-z_]{1,40}", known.get("outcome", "unknown")):
             raise ValueError(f"the statistics hold outcome = {known['outcome']!r:.80}")
-        return cls(**{name: _printable(value) for name, value in known.items()})
+        kept = {name: _printable(value) for name, value in known.items() if name != "unknown"}
+        coefficients = known.get("unknown", {})
+        return cls(**kept, unknown={_printable(k): Found.from_json(v) for k, v in coefficients.items()})
 
 
 NAMES = tuple(f.name for f in fields(Report))
@@ -109,6 +119,8 @@ def _fits(value: Any, hint: Any) -> bool:
         return False
     if hint == list[str]:
         return isinstance(value, list) and all(isinstance(v, str) for v in value)
+    if hint == dict[str, Found]:
+        return isinstance(value, dict)
     if hint == dict[str, float]:
         return isinstance(value, dict) and all(_is_number(v) for v in value.values())
     kind = next((k for k in get_args(hint) if k is not NoneType), hint)

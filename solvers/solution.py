@@ -20,6 +20,7 @@ from sciml.solvers.answer import Answer
 from sciml.solvers.family import FamilyResult, finetune_family
 from sciml.solvers.files import adapter_file, solution_file
 from sciml.solvers.finetune import finetune
+from sciml.solvers.posterior.posterior import Posterior
 from sciml.solvers.report import Report
 from sciml.solvers.spelling import encodable
 from sciml.solvers.superposition import Superposition, superpose
@@ -85,11 +86,18 @@ class Solution(Verbs):
     pictures, the summary and what ``save`` writes. Fine-tuning always starts from the bare solution.
 
     Args:
-        problem, trial, history, stats: As in ``sciml.solvers.answer.Answer``.
+        problem, trial, history, stats, statement: As in ``sciml.solvers.answer.Answer``.
     """
 
-    def __init__(self, problem: PDE, trial: Trial, history: list[dict[str, float]], stats: Report):
-        self.base = Answer(problem, trial, history, stats)
+    def __init__(
+        self,
+        problem: PDE,
+        trial: Trial,
+        history: list[dict[str, float]],
+        stats: Report,
+        statement: PDE | None = None,
+    ):
+        self.base = Answer(problem, trial, history, stats, statement)
         self.active: str | None = None
         self._adapters: dict[str, AdaptedSolution] = {}
 
@@ -112,6 +120,15 @@ class Solution(Verbs):
     def stats(self) -> Report:  # pyright: ignore[reportIncompatibleVariableOverride]
         """How it ended."""
         return self._shown.stats
+
+    @property
+    def statement(self) -> PDE:
+        """The problem as it was stated, with unknown coefficients where ``problem`` has what was found."""
+        return self._shown.statement
+
+    def posterior(self) -> Posterior:
+        """See ``sciml.solvers.answer.Answer.posterior``."""
+        return self._shown.posterior()
 
     @property
     def _shown(self) -> Answer:
@@ -243,4 +260,4 @@ def load(path: str | os.PathLike, problem: PDE | None = None, model: nn.Module |
         ArgumentError: ``problem`` or ``model`` is needed, or is not the one that was saved.
     """
     found = solution_file.load(path, problem, model)
-    return Solution(found.problem, found.trial, found.history, found.stats)
+    return Solution(found.problem, found.trial, found.history, found.stats, found.statement)

@@ -10,10 +10,12 @@ import torch
 
 from sciml.ansatz import Trial
 from sciml.checks.findings import findings
+from sciml.coefficients import with_coefficients, with_values
 from sciml.derivatives import recording_gradients
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.optim.threads import few_threads
 from sciml.problem import PDE
+from sciml.solvers.posterior.conclude import conclude
 from sciml.solvers.solution import Solution
 from sciml.solvers.training.defaults import default_network
 from sciml.solvers.training.interrupt import Interruption
@@ -93,10 +95,16 @@ def solve(
         # a copy: what a user passes in stays as it is, and another solve may start from it
         network = default_network(problem, settings.seed, dtype) if model is None else _copy(model)
         network.to(dtype=dtype, device=_device(device))
-        trial = Trial(problem, network)
-        parameters = sum(p.numel() for p in network.parameters() if p.requires_grad)
+        live, coefficients = with_coefficients(problem)
+        if accuracy is not None and coefficients:
+            raise ArgumentError(
+                "accuracy needs a problem without an Unknown, got one whose error is that of its measurements: "
+                "solution.std tells it."
+            )
+        trial = Trial(live, network)
+        parameters = sum(p.numel() for p in network.parameters() if p.requires_grad) + len(coefficients)
         with few_threads(parameters, torch_too=True):
-            system = training_system(settings, trial, notes, measure=True)
+            system = training_system(settings, trial, notes, measure=True, coefficients=coefficients)
             held_out = held_out_system(settings, system)
             method = method_for(optimizer, settings, system, parameters)
             run = make_run(settings, system, held_out, method, parameters, interruption)
@@ -111,7 +119,12 @@ def solve(
             if saver is not None:
                 saver.finish(outcome)
             stats = report_of(run, outcome, optimizer, parameters)
-    return Solution(problem, trial, run.history, stats)
+            found = {c.name: c.number for c in coefficients}
+            if coefficients:
+                trial = Trial(with_values(problem, found), network, scale=trial.scale)
+            if coefficients or system.points.measured:
+                conclude(problem, trial, stats, found)
+    return Solution(trial.problem, trial, run.history, stats, problem)
 
 
 def _copy(model: torch.nn.Module) -> torch.nn.Module:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sciml.derivatives import AutogradSource
+from sciml.pdes.references.clamped import clamped, legendre
 
 NEWTON_STEPS = 20
 
@@ -35,13 +36,13 @@ class CavityFlow:
     def __call__(self, x: Tensor) -> Tensor:
         """``(u, v, p)`` at ``x (n, 2)`` float64, ``(n, 3)``, differentiable; ``p(0, 0) = 0``."""
         corners = AutogradSource(_stream_of_corners, x)
-        in_x, in_y = (_clamped(corners.x[:, i], len(self.stream), 1) for i in (0, 1))
+        in_x, in_y = (clamped(corners.x[:, i], len(self.stream), 1) for i in (0, 1))
         u = _series(self.stream, in_x[0], in_y[1]) + self.lid * corners.first(1)
         v = _series(self.stream, in_x[1], in_y[0]) + self.lid * corners.first(0)
         return torch.cat([u, -v, self._pressure(corners.x) - self._pressure(torch.zeros_like(x[:1]))], dim=1)
 
     def _pressure(self, x: Tensor) -> Tensor:
-        in_x, in_y = (_legendre(x[:, i], len(self.pressure), 0)[0] for i in (0, 1))
+        in_x, in_y = (legendre(x[:, i], len(self.pressure), 0)[0] for i in (0, 1))
         return _series(self.pressure, in_x, in_y) + self.lid * self.nu * _pressure_of_corners(x)
 
 
@@ -65,7 +66,7 @@ def cavity_flow(lid: float, nu: float, modes: int) -> CavityFlow:
     points, weight = leggauss(2 * modes + 32)
     points, weight = (points + 1) / 2, weight / 2
     weights = np.outer(weight, weight)
-    basis = [table.numpy() for table in _clamped(torch.from_numpy(points), modes, 3)]
+    basis = [table.numpy() for table in clamped(torch.from_numpy(points), modes, 3)]
     x = torch.cartesian_prod(torch.from_numpy(points), torch.from_numpy(points))
     corners = AutogradSource(lambda y: lid * _stream_of_corners(y), x)
 
@@ -112,7 +113,7 @@ def cavity_flow(lid: float, nu: float, modes: int) -> CavityFlow:
     force_x = nu * (psi(c, 2, 1) + psi(c, 0, 3)) - u * psi(c, 1, 1) - v * psi(c, 0, 2)
     force_y = -nu * (psi(c, 3, 0) + psi(c, 1, 2)) + u * psi(c, 2, 0) + v * psi(c, 1, 1)
     log = AutogradSource(lambda y: lid * nu * _pressure_of_corners(y), x)
-    flat = [table.numpy() for table in _legendre(torch.from_numpy(points), modes, 1)]
+    flat = [table.numpy() for table in legendre(torch.from_numpy(points), modes, 1)]
     rest_x, rest_y = (force_x - grid(log.first(0))) * weights, (force_y - grid(log.first(1))) * weights
     right = (flat[1] @ rest_x @ flat[0].T + flat[0] @ rest_y @ flat[1].T).ravel()
     mass, stiff = (flat[0] * weight) @ flat[0].T, (flat[1] * weight) @ flat[1].T
@@ -120,29 +121,6 @@ def cavity_flow(lid: float, nu: float, modes: int) -> CavityFlow:
     pressure = np.zeros(modes**2)
     pressure[1:] = np.linalg.solve(left[1:, 1:], right[1:])  # the constant stays free
     return CavityFlow(lid, nu, torch.from_numpy(c), torch.from_numpy(pressure.reshape(modes, modes)))
-
-
-def _legendre(s: Tensor, n: int, order: int) -> list[Tensor]:
-    """Legendre polynomials 0 ... n - 1 on [0, 1] and their derivatives up to ``order``, each ``(n, p)``."""
-    z, zero = 2 * s - 1, torch.zeros_like(s)
-    rows = [torch.ones_like(s), z]
-    for k in range(1, n - 1):
-        rows.append(((2 * k + 1) * z * rows[k] - k * rows[k - 1]) / (k + 1))
-    tables = [rows]
-    for _ in range(order):  # P'_{k+1} = P'_{k-1} + (2k + 1) P_k, and twice that on the shorter interval
-        below, rows = tables[-1], [zero, 2 * tables[-1][0]]
-        for k in range(1, n - 1):
-            rows.append(rows[k - 1] + 2 * (2 * k + 1) * below[k])
-        tables.append(rows)
-    return [torch.stack(rows) for rows in tables]
-
-
-def _clamped(s: Tensor, n: int, order: int) -> list[Tensor]:
-    """Legendre combinations with value and slope zero at both ends, with derivatives; ``∫ (φ_k'')² = 1``."""
-    k = torch.arange(n, dtype=s.dtype)[:, None]
-    scale = 1 / torch.sqrt(16 * (2 * k + 3) ** 2 * (2 * k + 5))
-    middle, last = -2 * (2 * k + 5) / (2 * k + 7), (2 * k + 3) / (2 * k + 7)
-    return [scale * (p[:n] + middle * p[2 : n + 2] + last * p[4:]) for p in _legendre(s, n + 4, order)]
 
 
 def _series(c: Tensor, in_x: Tensor, in_y: Tensor) -> Tensor:

@@ -14,38 +14,47 @@ FINE = 1 << 20  # points to project a start on: far more than modes, so a kink d
 
 
 def cosine_galerkin(
-    start: Pointwise, linear: NDArray, reaction: Pointwise, *, steps: int, every: int
+    start: Pointwise,
+    linear: NDArray,
+    reaction: Pointwise,
+    *,
+    steps: int,
+    every: int,
+    outer: NDArray | None = None,
 ) -> NDArray:
-    """Solve ``u_t = L u + reaction(u)`` on ``y in [0, 1]``, even at both ends, for ``t in [0, 1]``.
+    """Solve ``u_t = L u + M reaction(u)`` on ``y in [0, 1]``, even at both ends, for ``t in [0, 1]``.
 
     Args:
-        start: ``u(0, y)`` at points ``(p,)``, real or complex; a kink at the ends does no harm.
-        linear: L's eigenvalues for ``cos(kπy)``, ``(K,)``.
+        start: ``u(0, y)`` at points ``(p,)``, real or complex; a kink at the ends does no harm. Several unknowns stand
+            in front: ``(m, p)``.
+        linear: L's eigenvalues for ``cos(kπy)``, ``(K,)`` or ``(m, K)``.
         reaction: Pointwise function of u, a polynomial of degree 3 at most.
         steps: Time steps.
         every: Keep every so many.
+        outer: M's eigenvalues for ``cos(kπy)``, ``(K,)``; M is the identity unless given.
     Returns:
-        Coefficients of ``cos(kπy)``, ``(steps / every + 1, K)``.
+        Coefficients of ``cos(kπy)``, ``(steps / every + 1, K)`` or ``(steps / every + 1, m, K)``.
     """
     from scipy.fft import dct, idct
 
-    modes = len(linear)
+    modes = linear.shape[-1]
 
     def coefficients(values: NDArray) -> NDArray:
-        a = np.asarray(dct(values))[:modes] / len(values)
-        a[0] /= 2
+        a = np.asarray(dct(values))[..., :modes] / values.shape[-1]
+        a[..., 0] /= 2
         return a
 
     def nonlinear(a: NDArray) -> NDArray:  # twice as many points as modes, so a cubic does not alias
-        padded = np.concatenate([2 * a[:1], a[1:], np.zeros_like(a)])
-        return coefficients(reaction(np.asarray(idct(padded)) * len(padded)))
+        padded = np.concatenate([2 * a[..., :1], a[..., 1:], np.zeros_like(a)], axis=-1)
+        rest = coefficients(reaction(np.asarray(idct(padded)) * (2 * modes)))
+        return rest if outer is None else outer * rest
 
     first = coefficients(start((np.arange(FINE) + 0.5) / FINE))
     return etdrk4(linear, nonlinear, first, dt=1 / steps, steps=steps, every=every)
 
 
 def cosine_values(coefficients: NDArray, y: NDArray) -> NDArray:
-    """The series ``(T, K)`` at places ``(p,)``: ``(T, p)``."""
+    """The series ``(..., K)`` at places ``(p,)``: ``(..., p)``."""
     return coefficients @ np.cos(np.pi * np.outer(np.arange(coefficients.shape[-1]), y))
 
 

@@ -6,12 +6,20 @@ import hashlib
 
 from sciml.adapters.adapter import Base
 from sciml.adapters.parameters import named
+from sciml.nn.splines import SplineNetwork
 
 
 def fingerprint(base: Base) -> str:
-    """SHA-256 in hex over names, shapes, dtypes and the bytes of every parameter: structure and weights."""
+    """SHA-256 in hex over names, shapes, dtypes and the bytes of every parameter: structure and weights.
+
+    Knots of a KAN count where they are others than its configuration implies: the same coefficients on other knots
+    are another network.
+    """
+    tensors = named(base)
+    if isinstance(base, SplineNetwork):
+        tensors |= base.moved_knots()
     digest = hashlib.sha256()
-    for name, p in named(base).items():
+    for name, p in tensors.items():
         digest.update(f"{name} {tuple(p.shape)} {p.dtype};".encode())
         digest.update(p.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()

@@ -11,7 +11,8 @@ from sciml.ansatz.blend import Part, Side
 from sciml.ansatz.faults import Fault, first_fault
 from sciml.ansatz.values import check_values
 from sciml.checks.probe import highest_order
-from sciml.conditions import Condition, Data, Dirichlet, Initial, Periodic
+from sciml.coefficients import conditions_at_guess, open_conditions
+from sciml.conditions import BaseCondition, Data, Dirichlet, Initial, Periodic
 from sciml.errors import ArgumentError
 from sciml.problem import PDE
 
@@ -31,18 +32,29 @@ class Ansatz:
 
     def __init__(self, problem: PDE):
         self.problem = problem
-        self.hard: list[Condition] = []
-        self.soft: list[Condition] = []
+        self.hard: list[BaseCondition] = []
+        self.soft: list[BaseCondition] = []
         self.notes: list[str] = []
         order = max(2, highest_order(problem))
         self._parts = [Part(problem.domain, order=order) for _ in problem.unknowns]
-        for condition in problem.conditions:
+        stated = list(problem.conditions)
+        built = conditions_at_guess(problem, stated)
+        open_ = open_conditions(problem)
+        for k, condition in enumerate(built):
             check_values(problem, condition)
+            if k in open_:
+                self._refuse(condition, "its value has an unknown coefficient in it")
+                self.soft.append(condition)
+                continue
             (self.hard if self._try_hard(condition) else self.soft).append(condition)
         for part in self._parts:
             for fault in self._faults(part):
                 for condition in fault.conditions:
                     self._soften(part, condition, fault.why)
+        if built is not stated:
+            back = {id(b): s for b, s in zip(built, stated, strict=True)}
+            self.hard = [back[id(c)] for c in self.hard]
+            self.soft = [back[id(c)] for c in self.soft]
 
     @property
     def trivial(self) -> bool:
@@ -57,11 +69,14 @@ class Ansatz:
         """``B`` at ``x (n, d)``: ``(n, m)``."""
         return torch.cat([part.factor(x) for part in self._parts], dim=1)
 
-    def _try_hard(self, condition: Condition) -> bool:
+    def _try_hard(self, condition: BaseCondition) -> bool:
         """Take a condition into its unknown's part, where its kind and place allow it."""
         if condition.hard is False or isinstance(condition, Data):
             return False
         if isinstance(condition, Periodic):
+            if self.problem.axis_of(condition) not in self.problem.periodic_axes:
+                self._refuse(condition, "it is periodic in time, where an initial condition holds")
+                return False
             return True
         if isinstance(condition, Dirichlet):
             boundary = self.problem.domain.boundary(condition.on)
@@ -89,7 +104,7 @@ class Ansatz:
         while (fault := first_fault(part, self.problem.periodic_axes, known)) is not None:
             yield fault
 
-    def _soften(self, part: Part, condition: Condition, why: str) -> None:
+    def _soften(self, part: Part, condition: BaseCondition, why: str) -> None:
         self._refuse(condition, why)
         self.hard = [c for c in self.hard if c is not condition]
         self.soft.append(condition)
@@ -99,7 +114,7 @@ class Ansatz:
         if part.velocity is condition:
             part.velocity = None
 
-    def _refuse(self, condition: Condition, why: str) -> None:
+    def _refuse(self, condition: BaseCondition, why: str) -> None:
         if condition.hard:
             raise ArgumentError(
                 f"{condition.label}: hard=True needs what can be built in exactly, got this: {why}."

@@ -18,7 +18,7 @@ from sciml.ansatz.corners import corners, growing
 from sciml.ansatz.lines import TOLERANCE, fault, lines_through, place
 from sciml.ansatz.poles import pole
 from sciml.ansatz.values import first_instant, regular, size_of
-from sciml.conditions import Condition, evaluate
+from sciml.conditions import BaseCondition, evaluate
 from sciml.derivatives import AutogradSource
 from sciml.domains.vertices import TOUCH
 
@@ -32,7 +32,7 @@ Known = dict[Hashable, Any]
 class Fault:
     """Conditions that cannot be exact, and why: a clause for a note."""
 
-    conditions: Sequence[Condition]
+    conditions: Sequence[BaseCondition]
     why: str
 
 
@@ -40,7 +40,7 @@ class Fault:
 class _Ingredient:
     """A condition's function as the trial function uses it: with some coordinates held."""
 
-    condition: Condition
+    condition: BaseCondition
     held: dict[int, float]
 
     def __call__(self, x: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sciml.ansatz.lines import place
-from sciml.conditions import Condition, Dirichlet, Initial, Neumann, Robin, evaluate
+from sciml.conditions import BaseCondition, Dirichlet, Initial, Neumann, Robin, evaluate
 from sciml.domains import Boundary, Domain, PointCloud
 from sciml.domains.sampling import Sobol
 from sciml.errors import ArgumentError
@@ -43,7 +43,7 @@ def regular(boundary: Boundary) -> Tensor:
     return torch.cat(found)
 
 
-def check_values(problem: PDE, condition: Condition) -> None:
+def check_values(problem: PDE, condition: BaseCondition) -> None:
     """Refuse a condition whose values on its part of the boundary, or at the first instant, are not finite.
 
     Raises:

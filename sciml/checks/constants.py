@@ -53,6 +53,8 @@ def free_constants(equation: Equation, stated: list[Statement]) -> list[str]:
         which = {j: v for j, v in zip(loose, direction.tolist(), strict=True) if abs(v) > 1e-6}
         if _waits_for_initial(equation, list(which)) or _notices(equation, which):
             continue
+        if any(other.notices({j: SHIFT * v for j, v in which.items()}) for other in equation.others):
+            continue
         found = [names[j] for j in which]
         what = found[0] if len(found) == 1 else " and ".join(found) + " together"
         notes.append(
@@ -114,8 +116,11 @@ def _may_be_known(equation: Equation, stated: list[Statement], column: int) -> b
     if any(isinstance(c, Periodic) for c in problem.conditions):
         return True
     second = _is_second(equation, column)
+    used = {j for other in equation.others for j in other.uses}
     for j in range(len(problem.unknowns)):
         if bool(equation.depends[column, :, j].any()):
+            if j in used:  # what a general condition fixes cannot be read off it
+                return False
             mine = [s for s in stated if s.unknown == j and not isinstance(s.condition, Initial)]
             if not mine or any(isinstance(s.condition, Dirichlet) == second for s in mine):
                 return False

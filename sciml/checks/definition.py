@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sciml.conditions import Condition, Data, Dirichlet, Initial, Neumann, Periodic, Robin
+from sciml.conditions import BaseCondition, Condition, Data, Dirichlet, Initial, Neumann, Periodic, Robin
 from sciml.domains import Domain
 from sciml.errors import ArgumentError, ArgumentTypeError, SciMLError
 
@@ -22,7 +22,7 @@ def check_definition(problem: PDE) -> None:
     _check_domain(kind, getattr(problem, "domain", None))
     _check_unknowns(kind, problem.unknowns)
     conditions = problem.conditions
-    if isinstance(conditions, Condition):
+    if isinstance(conditions, BaseCondition):
         got = type(conditions).__name__
         raise ArgumentTypeError(
             f"{kind}.conditions needs a list of conditions, got a single {got}: write [{got}(...)]."
@@ -32,7 +32,7 @@ def check_definition(problem: PDE) -> None:
             f"{kind}.conditions needs a list or tuple of conditions, got {_name(conditions)}."
         )
     for k, condition in enumerate(conditions):
-        if not isinstance(condition, Condition) or type(condition) is Condition:
+        if not isinstance(condition, BaseCondition) or type(condition) is BaseCondition:
             raise ArgumentTypeError(
                 f"{kind}.conditions[{k}] needs a condition such as Dirichlet(0.0), got {_name(condition)}."
             )
@@ -62,13 +62,21 @@ def _check_unknowns(kind: str, unknowns: Any) -> None:
         raise ArgumentError(f"{what}, got {unknowns!r}.")
 
 
-def _check_condition(problem: PDE, condition: Condition) -> None:
+def _check_condition(problem: PDE, condition: BaseCondition) -> None:
     kind, domain = type(problem).__name__, problem.domain
     names = tuple(domain.names)
     if isinstance(condition, Periodic):
         problem.axis_of(condition)
         if condition.component is not None:
             problem.component(condition)
+        return
+    if isinstance(condition, Condition):
+        if condition.component is not None:
+            problem.component(condition)
+        try:
+            condition.place(domain)
+        except SciMLError as error:
+            raise type(error)(f"{condition.label}: {error}") from error
         return
     problem.component(condition)
     if isinstance(condition, Initial) and domain.time_axis is None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from sciml.checks.equation import Equation
+from sciml.checks.general import generals
 from sciml.checks.probe import NUDGES, Waves, interior, sampled
 from sciml.checks.values import statements
 from sciml.conditions import Data
@@ -112,6 +113,7 @@ def _print(problem: PDE, equation: Equation) -> tuple[Any, list[Tensor]]:
                 numbers += s.at(sampled(lambda n, seed, s=s: s.where.sample(n, seed=seed), POINTS))
             else:
                 numbers += [torch.tensor(list(s.parts.values()), dtype=torch.float64)]
+        numbers += [o.rows(o.waves(o.points), o.points) for o in generals(problem)]
         numbers += [t for c in problem.conditions if isinstance(c, Data) for t in (c.points, c.values)]
     except SciMLError as error:
         return str(error), []

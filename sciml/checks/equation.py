@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from sciml.checks.general import General
 from sciml.checks.probe import COLUMN, NUDGES, Nudged, Question, Waves, call, interior
 from sciml.checks.trainable import check_terms
 from sciml.derivatives import DerivativeSource, RecordingSource
@@ -32,12 +33,14 @@ class Equation:
         dtype: The first dtype that the residual takes.
         elsewhere: Why it could not be run at all on the CPU, or None.
         notes: What is worth knowing.
+        others: The problem's general conditions, where they have been looked at.
     """
 
     def __init__(self, problem: PDE):
         self.problem = problem
         self.what = f"residual of {type(problem).__name__}"
         self.notes: list[str] = []
+        self.others: list[General] = []
         self.dtype, self.elsewhere = torch.float64, None
         self.scale, self.repeatable, self.finite = 1.0, True, True
         self._check_signature()

@@ -8,11 +8,13 @@ from sciml.checks.constants import free_constants, unbalanced
 from sciml.checks.definition import check_definition
 from sciml.checks.effect import idle_parameters
 from sciml.checks.equation import Equation
+from sciml.checks.general import generals
 from sciml.checks.jumps import jumps
-from sciml.checks.sides import bare_sides, check_determined, check_terms_use_unknowns
+from sciml.checks.sides import MISSING, bare_sides, check_determined, check_terms_use_unknowns
 from sciml.checks.starts import bare_starts
 from sciml.checks.trainable import check_attributes
 from sciml.checks.values import Statement, check_values, statements
+from sciml.coefficients import at_probe
 from sciml.derivatives import recording_gradients
 
 if TYPE_CHECKING:
@@ -28,11 +30,14 @@ def refuse(problem: PDE) -> tuple[Equation, list[Statement], list[str]]:
         ArgumentError, ArgumentTypeError: naming what is wrong, what it needs and what it got.
     """
     with recording_gradients():
+        problem = at_probe(problem)
         check_definition(problem)
         check_attributes(problem)
         stated = statements(problem)
         notes = check_values(problem, stated)
+        others = generals(problem)
         equation = Equation(problem)
+        equation.others = others
         notes += equation.notes
         if equation.usable:
             check_terms_use_unknowns(equation)
@@ -59,5 +64,21 @@ def examine(problem: PDE) -> tuple[Equation, list[Statement], list[str]]:
             notes += free_constants(equation, stated)
             notes += unbalanced(equation, stated)
             notes += jumps(equation)
+            notes += [note for other in equation.others if (note := other.inflow()) is not None]
             notes += idle_parameters(equation)
     return equation, stated, notes
+
+
+def undetermined(problem: PDE) -> str | None:
+    """Why a problem may have more than one solution, as one sentence without its full stop; None where nothing says so.
+
+    Raises:
+        ArgumentError: nothing at all determines an unknown.
+    """
+    with recording_gradients():
+        stated, equation = statements(problem), Equation(problem)
+        if not equation.usable:
+            return None
+        notes = check_determined(equation) + bare_starts(equation, stated) + bare_sides(equation, stated)
+        found = [note for note in notes if note.endswith(MISSING)] + free_constants(equation, stated)
+    return found[0].rstrip(".") if found else None

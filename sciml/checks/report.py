@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from sciml.ansatz import Ansatz
 from sciml.checks.equation import Equation
 from sciml.checks.findings import examine
-from sciml.conditions import Periodic
+from sciml.coefficients import with_coefficients
+from sciml.conditions import BaseCondition, Periodic
 from sciml.derivatives import recording_gradients
 from sciml.errors import ArgumentTypeError
 from sciml.problem import PDE
@@ -74,21 +75,29 @@ def check(problem: PDE) -> Report:
         raise ArgumentTypeError(f"problem needs an instance of a sciml.PDE, got {got}.")
     problem.validate()
     equation, _, notes = examine(problem)
+    shown = repr(problem)
+    problem, _ = with_coefficients(problem)
     with recording_gradients():
         ansatz = Ansatz(problem)
+    looked = {id(o.condition): ", ".join(problem.unknowns[j] for j in o.uses) for o in equation.others}
     hard = {id(c) for c in ansatz.hard}
     conditions = []
     for c in problem.conditions:
-        unknown = "all" if isinstance(c, Periodic) else problem.unknowns[problem.component(c)]
+        unknown = looked[id(c)] if id(c) in looked else _unknown(problem, c)
         conditions.append((c.label, unknown, "hard" if id(c) in hard else "penalty"))
     return Report(
-        repr(problem),
+        shown,
         tuple(problem.unknowns),
         len(equation.columns) if equation.elsewhere is None else 0,
         _orders(equation),
         conditions,
         [*notes, *ansatz.notes],
     )
+
+
+def _unknown(problem: PDE, condition: BaseCondition) -> str:
+    every = isinstance(condition, Periodic) and condition.component is None
+    return "all" if every else problem.unknowns[problem.component(condition)]
 
 
 def _orders(equation: Equation) -> dict[str, dict[str, int]]:

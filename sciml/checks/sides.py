@@ -10,7 +10,8 @@ from torch import Tensor
 from sciml.checks.equation import Equation
 from sciml.checks.probe import sampled
 from sciml.checks.values import Statement, ends
-from sciml.conditions import Data, Dirichlet, Initial, Neumann, Periodic, Robin
+from sciml.conditions import Condition, Data, Dirichlet, Initial, Neumann, Periodic, Robin
+from sciml.conditions.places import INSIDE
 from sciml.domains import Box
 from sciml.errors import ArgumentError
 
@@ -29,7 +30,7 @@ def check_determined(equation: Equation) -> list[str]:
         ArgumentError: naming the unknowns.
     """
     problem, names = equation.problem, equation.problem.unknowns
-    conditioned = _conditioned(problem)
+    conditioned = _conditioned(equation)
     for j, name in enumerate(names):
         if not equation.depends[:, :, j].any() and j not in conditioned:
             raise ArgumentError(
@@ -48,7 +49,11 @@ def check_determined(equation: Equation) -> list[str]:
         for j, name in enumerate(names)
         if not equation.depends[:, :, j].any()
     ]
-    if len(equation.columns) < len(names) and measurements(problem, range(len(names))) < ENOUGH_DATA:
+    inside = sum(sum(o.counts.values()) for o in equation.others if o.place.kind == INSIDE)
+    if (
+        len(equation.columns) + inside < len(names)
+        and measurements(equation, range(len(names))) < ENOUGH_DATA
+    ):
         notes.append(f"{len(equation.columns)} equation(s) for {len(names)} unknowns: {MISSING}")
     return notes
 
@@ -70,7 +75,7 @@ def bare_sides(equation: Equation, stated: list[Statement]) -> list[str]:
     """Notes on sides without a condition."""
     notes: list[str] = []
     for block in equation.blocks:
-        if measurements(equation.problem, block) >= ENOUGH_DATA:
+        if measurements(equation, block) >= ENOUGH_DATA:
             continue
         if isinstance(_space(equation.problem), Box):
             notes += _box(equation, block, stated)
@@ -90,7 +95,7 @@ def _box(equation: Equation, block: list[int], stated: list[Statement]) -> list[
             continue
         orders = {j: equation.order(j, axis) for j in block}
         low, high = ends(problem, axis, ACROSS)
-        counts = {j: (_count(stated, j, low), _count(stated, j, high)) for j in block}
+        counts = {j: (_count(equation, stated, j, low), _count(equation, stated, j, high)) for j in block}
         notes += _short(equation, axis, orders, counts, bare)
         if len(block) == 1 and orders[block[0]] == 1:
             notes += _enters(equation, block[0], axis, counts[block[0]], (low, high))
@@ -109,7 +114,7 @@ def _short(
     needed = _needed(orders)
     have = torch.stack([low + high for low, high in counts.values()]).sum(0)
     line = problem.domain.dim == 1
-    have = have + (measurements(problem, list(orders)) if line else 0)
+    have = have + (measurements(equation, list(orders)) if line else 0)
     first = max(orders.values()) == 1 and len(orders) > 1 and not line
     short = (have == 0) if first else (have < needed)
     notes = []
@@ -130,7 +135,12 @@ def _short(
                 f"{int((low + high)[lacks].min())} conditions on {problem.unknowns[j]} at both ends of "
                 f"{problem.domain.names[axis]}, where its equation has order {order}: {MISSING}"
             )
-    if line and len(orders) == 1 and int(have.min()) > needed > 0 and not measurements(problem, list(orders)):
+    if (
+        line
+        and len(orders) == 1
+        and int(have.min()) > needed > 0
+        and not measurements(equation, list(orders))
+    ):
         (j,) = orders
         notes.append(
             f"{int(have.min())} conditions on {problem.unknowns[j]}, whose equation has order {needed}: they may "
@@ -197,9 +207,9 @@ def _shape(equation: Equation, block: list[int], stated: list[Statement]) -> lis
     }  # unknown -> part -> its share, the bare share
     any_at_all = False
     for i, piece in enumerate(domain._pieces):
-        x = _points_on(problem, i, stated)
+        x = _points_on(equation, i, stated)
         free = ~_on_periodic_ends(problem, x)
-        counts = {j: _count(stated, j, x, i) for j in block}
+        counts = {j: _count(equation, stated, j, x, i) for j in block}
         have = torch.stack(list(counts.values())).sum(0)
         any_at_all |= bool((have > 0).any())
         for j, order in orders.items():
@@ -216,9 +226,12 @@ def _shape(equation: Equation, block: list[int], stated: list[Statement]) -> lis
     return [_no_condition(problem, j, found) for j, found in sides.items() if found]
 
 
-def _points_on(problem: PDE, piece: int, stated: list[Statement]) -> Tensor:
+def _points_on(equation: Equation, piece: int, stated: list[Statement]) -> Tensor:
     """Points on one piece of the boundary; where nothing can cut it, any point stands for all of it."""
-    cut = any(s.pieces is None and not isinstance(s.condition, Initial) for s in stated)
+    problem = equation.problem
+    cut = bool(equation.others) or any(
+        s.pieces is None and not isinstance(s.condition, Initial) for s in stated
+    )
     cut = cut or any(isinstance(c, Periodic) for c in problem.conditions)
     if not cut:
         return torch.zeros(1, problem.domain.dim, dtype=torch.float64)
@@ -239,13 +252,18 @@ def _no_condition(problem: PDE, j: int, sides: list[tuple[str, float, float]]) -
     )
 
 
-def _count(stated: list[Statement], j: int, x: Tensor, piece: int | None = None) -> Tensor:
+def _count(
+    equation: Equation, stated: list[Statement], j: int, x: Tensor, piece: int | None = None
+) -> Tensor:
     """How many conditions on an unknown hold at points, of one piece of the boundary if it is given: ``(n,)``."""
     total = torch.zeros(len(x), dtype=torch.long)
     for s in stated:
         if s.unknown == j and isinstance(s.condition, (Dirichlet, Neumann, Robin)):
             known = piece is not None and s.pieces is not None
             total += int(piece in s.pieces) if known else s.covers(x).long()  # type: ignore[operator]
+    for other in equation.others:
+        if other.on_boundary and other.counts[j]:
+            total += other.counts[j] * other.place.covers(x).long()
     return total
 
 
@@ -263,22 +281,25 @@ def _on_periodic_ends(problem: PDE, x: Tensor) -> Tensor:
     return on
 
 
-def _conditioned(problem: PDE) -> set[int]:
-    """The unknowns that a condition names."""
-    found: set[int] = set()
+def _conditioned(equation: Equation) -> set[int]:
+    """The unknowns that a condition names or uses."""
+    problem = equation.problem
+    found: set[int] = {j for other in equation.others for j in other.uses}
     for c in problem.conditions:
-        if isinstance(c, Periodic):
+        if isinstance(c, Periodic) and c.component is None:
             found |= set(range(len(problem.unknowns)))
-        else:
+        elif not isinstance(c, Condition):
             found.add(problem.component(c))
     return found
 
 
-def measurements(problem: PDE, block: list[int] | range) -> int:
-    """How many measurements there are of the unknowns of a block."""
-    return sum(
+def measurements(equation: Equation, block: list[int] | range) -> int:
+    """How many measurements there are of the unknowns of a block; a condition at points counts for as many."""
+    problem = equation.problem
+    data = sum(
         len(c.points) for c in problem.conditions if isinstance(c, Data) and problem.component(c) in block
     )
+    return data + sum(o.measurements * o.counts[j] for o in equation.others for j in block)
 
 
 def _space(problem: PDE) -> object:

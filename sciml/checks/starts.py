@@ -5,7 +5,7 @@ from __future__ import annotations
 from sciml.checks.equation import Equation
 from sciml.checks.sides import ENOUGH_DATA, MISSING, measurements
 from sciml.checks.values import Statement
-from sciml.conditions import Initial
+from sciml.conditions import Initial, Periodic
 
 
 def bare_starts(equation: Equation, stated: list[Statement]) -> list[str]:
@@ -16,12 +16,13 @@ def bare_starts(equation: Equation, stated: list[Statement]) -> list[str]:
         return []
     t, notes = problem.domain.names[axis], []
     for block in equation.blocks:
-        if measurements(problem, block) >= ENOUGH_DATA:
+        if measurements(equation, block) >= ENOUGH_DATA:
             continue
         for j in block:
             order, u = equation.order(j, axis), problem.unknowns[j]
             given = {s.condition.order for s in stated if isinstance(s.condition, Initial) and s.unknown == j}
             lacking = sorted(set(range(min(order, 2))) - given)
+            lacking = lacking[_ends(equation, j) :]
             what = " and ".join("its value" if k == 0 else "its velocity (order=1)" for k in lacking)
             if lacking:
                 notes.append(
@@ -39,3 +40,13 @@ def bare_starts(equation: Equation, stated: list[Statement]) -> list[str]:
                     "contradict each other."
                 )
     return notes
+
+
+def _ends(equation: Equation, j: int) -> int:
+    """How many conditions on an unknown hold at the first or last instant, or compare both, besides initial ones."""
+    problem = equation.problem
+    found = sum(o.counts[j] for o in equation.others if o.instant)
+    for c in problem.conditions:
+        if isinstance(c, Periodic) and problem.axis_of(c) == problem.domain.time_axis:
+            found += 1 + c.order
+    return found

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 DEPTH = 3  # of containers, closures and partial functions that are looked into
 
 ADVICE = (
-    "solve trains the network alone, so it would keep its value. State an unknown coefficient as one more unknown, "
-    'unknowns = ("u", "D"), with equations that keep it constant, such as u["D"].d("x"), and Data for u; freeze what '
-    "is known by requires_grad_(False)."
+    "solve trains the network and sciml.Unknown alone, so it would keep its value. Write an unknown coefficient as "
+    "D = sciml.Unknown(guess), with Data for u; state an unknown function as one more unknown, "
+    'unknowns = ("u", "D"); freeze what is known by requires_grad_(False).'
 )
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sciml.checks.probe import call, sampled
 from sciml.checks.trainable import check_terms
-from sciml.conditions import Condition, Dirichlet, Initial, Neumann, Periodic, Robin, Value, evaluate
+from sciml.conditions import BaseCondition, Dirichlet, Initial, Neumann, Periodic, Robin, Value, evaluate
 from sciml.domains.boundary import Boundary
 from sciml.domains.pieces import Piece
 from sciml.domains.sampling import Sobol
@@ -40,7 +40,7 @@ class Statement:
         pieces: Indices of the boundary's pieces that the part is made of; None where a mask cuts through them.
     """
 
-    condition: Condition
+    condition: BaseCondition
     label: str
     unknown: int
     where: Boundary

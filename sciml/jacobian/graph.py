@@ -60,6 +60,26 @@ def adjoint(output: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         return w, vjp(output, inputs, w, create_graph=True)
 
 
+def columns_of(output: Tensor, inputs: Sequence[Tensor]) -> Tensor:
+    """The Jacobian of a vector ``output`` (n,) by a few 0-dimensional inputs, ``(n, K)``: K + 1 backward passes through
+    what lies between them alone.
+    """
+    found = output.new_zeros(len(output), len(inputs))
+    if not output.requires_grad:
+        return found
+    w = torch.ones_like(output, requires_grad=True)
+    grads = torch.autograd.grad(
+        output, inputs, w, retain_graph=True, create_graph=True, allow_unused=True, materialize_grads=True
+    )
+    for k, grad in enumerate(grads):  # what does not depend on w is zero
+        if grad.requires_grad:
+            (column,) = torch.autograd.grad(
+                grad, w, retain_graph=True, allow_unused=True, materialize_grads=True
+            )
+            found[:, k] = column
+    return found
+
+
 class GraphLinearization:
     """See ``protocols.Linearization``; J has one column per element of ``inputs``.
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from sciml.jacobian.sums import Sums
 from sciml.nn.base import Record
 
 GRAM_BYTES = 256 << 20  # of the Jacobian's columns that exist at a time while J Jᵀ is summed
@@ -24,34 +25,59 @@ class Block:
         records: What each layer saw in the forward pass.
         cotangents: Derivative of each point's residual by each layer's output jet, ``(n, C, o)``.
         scale: Factor on every row.
+        sums: What makes rows of the points; None for one row a point.
+        extra: Columns of K numbers besides the layers', one row a point, ``(n, K)``; they stand behind the layers' columns.
     """
 
-    def __init__(self, records: Sequence[Record], cotangents: Sequence[Tensor], scale: float):
+    def __init__(
+        self,
+        records: Sequence[Record],
+        cotangents: Sequence[Tensor],
+        scale: float,
+        sums: Sums | None = None,
+        extra: Tensor | None = None,
+    ):
         self.parts = [
             (r.layer, r.z_in.detach(), g * scale, r.weights) for r, g in zip(records, cotangents, strict=True)
         ]
-        self.rows = self.parts[0][1].shape[0]
+        self.sums = sums
+        points = self.parts[0][1].shape[0]
+        self.rows = points if sums is None else sums.rows(points)
+        self.extra = None if extra is None else self.summed(extra * scale)
 
     def fill(self, out: Tensor, spans: Sequence[slice]) -> None:
         """Write the rows into ``out (n, P)``; ``spans`` holds the columns of each layer."""
         for (layer, z, g, weights), span in zip(self.parts, spans, strict=True):
-            out[:, span] = layer.jacobian(z, g, weights)
+            out[:, span] = self.summed(layer.jacobian(z, g, weights))
+        if self.extra is not None:
+            out[:, out.shape[1] - self.extra.shape[1] :] = self.extra
 
     def mv(self, v: Tensor, spans: Sequence[slice]) -> Tensor:
         """``J v`` for these rows, ``(n,)``."""
-        total = v.new_zeros(self.rows)
+        total = v.new_zeros(self.parts[0][1].shape[0])
         for (layer, z, g, weights), span in zip(self.parts, spans, strict=True):
             total += (layer.tangent(z, v[span], weights) * g).sum((1, 2))
+        total = self.summed(total)
+        if self.extra is not None:
+            total = total + self.extra @ v[len(v) - self.extra.shape[1] :]
         return total
 
     def rmv(self, w: Tensor, out: Tensor, spans: Sequence[slice]) -> None:
         """Add ``Jᵀ w`` of these rows to ``out (P,)``."""
+        each = w if self.sums is None else self.sums.spread(w)
         for (layer, z, g, weights), span in zip(self.parts, spans, strict=True):
-            out[span] += layer.cotangent(z, g * w[:, None, None], weights)
+            out[span] += layer.cotangent(z, g * each[:, None, None], weights)
+        if self.extra is not None:
+            out[len(out) - self.extra.shape[1] :] += self.extra.T @ w
+
+    def summed(self, values: Tensor) -> Tensor:
+        """Values of points ``(n, ...)`` as values of rows."""
+        return values if self.sums is None else self.sums.of(values)
 
     def columns(self) -> int:
         """Number of parameters ``P``."""
-        return sum(p.numel() for layer, *_ in self.parts for p in layer.parameters())
+        own = sum(p.numel() for layer, *_ in self.parts for p in layer.parameters())
+        return own if self.extra is None else own + self.extra.shape[1]
 
 
 class TapeLinearization:
@@ -101,7 +127,13 @@ class TapeLinearization:
                 low, high = max(span.start, start), min(span.stop, stop)
                 if low < high:
                     part = layer.jacobian(z, g, weights)[:, low - span.start : high - span.start]
-                    out[row : row + block.rows, low - start : high - start] = part
+                    out[row : row + block.rows, low - start : high - start] = block.summed(part)
+            if block.extra is not None:
+                first = self.shape[1] - block.extra.shape[1]
+                low, high = max(first, start), max(first, stop)
+                out[row : row + block.rows, low - start : high - start] = block.extra[
+                    :, low - first : high - first
+                ]
             row += block.rows
         return out
 
@@ -140,8 +172,13 @@ class TapeLinearization:
             size = M * sum(p.numel() for p in layer.parameters()) * total.element_size()
             step = max(1, outputs * GRAM_BYTES // size) if layer.by_output else outputs
             for first in range(0, outputs, step):
-                rows = torch.cat([layer.jacobian(z, g[..., first : first + step], w) for _, z, g, w in parts])
+                some = [layer.jacobian(z, g[..., first : first + step], w) for _, z, g, w in parts]
+                rows = torch.cat([b.summed(part) for b, part in zip(self._blocks, some, strict=True)])
                 total.addmm_(rows, rows.T)
+        extra = [block.extra for block in self._blocks if block.extra is not None]
+        if extra:
+            rows = torch.cat(extra)
+            total.addmm_(rows, rows.T)
         return total
 
     @torch.no_grad()
@@ -151,11 +188,10 @@ class TapeLinearization:
             return self._dense.square().sum(1)
         parts = []
         for block in self._blocks:
-            parts.append(
-                torch.stack([layer.jacobian(z, g, w).square().sum(1) for layer, z, g, w in block.parts]).sum(
-                    0
-                )
-            )
+            norms = [block.summed(layer.jacobian(z, g, w)).square().sum(1) for layer, z, g, w in block.parts]
+            if block.extra is not None:
+                norms.append(block.extra.square().sum(1))
+            parts.append(torch.stack(norms).sum(0))
         return torch.cat(parts)
 
 

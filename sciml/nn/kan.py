@@ -8,12 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from sciml import kernels
-from sciml.arguments import number
-from sciml.errors import ArgumentError
-from sciml.kernels.bspline import refine
 from sciml.kernels.orders import Weights
 from sciml.nn.base import generator
-from sciml.nn.splines import SplineLayer, SplineNetwork, layer_grids
+from sciml.nn.splines import SplineLayer, SplineNetwork, layer_grids, with_parameter
 
 
 class KANLayer(SplineLayer):
@@ -35,6 +32,11 @@ class KANLayer(SplineLayer):
     def arguments(self) -> kernels.LayerWeights:
         """What the kernels take."""
         return kernels.LayerWeights(self.coef, self.base, self.knots, self.degree)
+
+    def insert(self, knots: Tensor) -> None:
+        """See ``SplineLayer.insert``."""
+        coef = kernels.insert_knots(self.coef, self.knots, knots, self.degree)
+        self.coef, self.knots = with_parameter(self.coef, coef), knots
 
     def jacobian(self, z: Tensor, cotangent: Tensor, weights: Weights) -> Tensor:
         """Rows ``(n, P)``: coefficients flattened, then the base's weights."""
@@ -110,84 +112,9 @@ class KAN(SplineNetwork):
             return super().jets(z, weights, tape)
         return kernels.kan_jets(z, [layer.arguments() for layer in self._kan_layers()], weights)
 
-    @torch.no_grad()
-    def refine(self, grid: int | Sequence[int]) -> KAN:
-        """Put finer grids under the same functions, in place.
-
-        Where every old knot is also a new one (``grid`` a multiple of the old) the splines stay the same inside the
-        grid to rounding; otherwise they are fitted in the least-squares sense.
-
-        Args:
-            grid: Cells of the new grids, one number or one a layer.
-
-        Returns:
-            The network itself.
-        """
-        layers = self._kan_layers()
-        grids = layer_grids(grid, len(layers))
-        for layer, g in zip(layers, grids, strict=True):
-            inner = layer.knots[:, self.degree : layer.knots.shape[1] - self.degree].double()
-            _regrid(layer, _knots_through(_resample(inner, g), self.degree))
-        return self
-
-    @torch.no_grad()
-    def update_grid(self, x: Tensor, *, mix: float = 0.9, margin: float = 0.05) -> KAN:
-        """Let every layer's grid follow the values that reach it for inputs ``x (n, n_0)``, in place.
-
-        Args:
-            x: Inputs, ``(n, n_0)``, finite, ``n >= 2``.
-            mix: 1 for an even grid between the least and the greatest value, 0 for quantiles, between 0 and 1 for a mix.
-            margin: Extra room on either side, as a share of the values' range; ``>= 0``.
-
-        Each spline is fitted anew on its new knots; where the old grid did not reach, it is extended with zero.
-
-        Returns:
-            The network itself.
-        """
-        if x.ndim != 2 or x.shape[1] != self.widths[0] or x.shape[0] < 2:
-            raise ArgumentError(f"x needs shape (n, {self.widths[0]}) with n >= 2, got {tuple(x.shape)}.")
-        if not bool(torch.isfinite(x).all()):
-            raise ArgumentError("x needs finite numbers, got nan or infinity.")
-        mix, margin = number("mix", mix, 0, 1), number("margin", margin, 0)
-        empty = x.new_zeros(0, 0)
-        for layer in self._kan_layers():
-            y = layer.jet(x[:, None], empty)[:, 0]  # by the old splines: every layer sees what it saw before
-            low, high = x.min(0).values.double(), x.max(0).values.double()
-            room = margin * (high - low).clamp(min=1e-3)
-            low, high = low - room, high + room
-            steps = torch.linspace(0, 1, layer.grid + 1, dtype=torch.float64, device=x.device)
-            even = low[:, None] + (high - low)[:, None] * steps
-            quantiles = torch.quantile(x.double(), steps, dim=0).T.clone()
-            quantiles[:, 0], quantiles[:, -1] = low, high
-            _regrid(layer, _knots_through(mix * even + (1 - mix) * quantiles, self.degree))
-            x = y
-        return self
-
     def config(self) -> dict:
         """Plain data that rebuilds the architecture (the knots are stored with the weights)."""
         return {"kind": "KAN", "grid": self.grids, **self._spline_config()}
 
     def _kan_layers(self) -> list[KANLayer]:
         return [layer for layer in self.layers if isinstance(layer, KANLayer)]
-
-
-def _knots_through(inner: Tensor, degree: int) -> Tensor:
-    """Append ``degree`` cells on either side of ``inner (i, grid + 1)``, as wide as the outermost ones."""
-    steps = torch.arange(1, degree + 1, dtype=inner.dtype, device=inner.device)
-    left = inner[:, :1] - (inner[:, 1:2] - inner[:, :1]) * steps.flip(0)
-    right = inner[:, -1:] + (inner[:, -1:] - inner[:, -2:-1]) * steps
-    return torch.cat([left, inner, right], dim=1)
-
-
-def _resample(inner: Tensor, grid: int) -> Tensor:
-    """``grid + 1`` knots that follow the density of ``inner (i, old + 1)``, both ends kept."""
-    old = inner.shape[1] - 1
-    place = torch.arange(grid + 1, dtype=inner.dtype, device=inner.device) * old / grid
-    left = place.floor().clamp(max=old - 1).long()
-    return inner[:, left] + (inner[:, left + 1] - inner[:, left]) * (place - left)
-
-
-def _regrid(layer: KANLayer, knots: Tensor) -> None:
-    coef = refine(layer.coef.detach(), layer.knots, knots, layer.degree).contiguous()
-    layer.coef = nn.Parameter(coef.to(layer.coef.dtype), requires_grad=layer.coef.requires_grad)
-    layer.knots = knots.to(layer.knots.dtype)

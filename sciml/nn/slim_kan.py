@@ -20,7 +20,7 @@ from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.kernels.orders import Weights
 from sciml.nn.base import generator
 from sciml.nn.kan import KAN, KANLayer
-from sciml.nn.splines import SplineLayer, SplineNetwork, layer_grids
+from sciml.nn.splines import SplineLayer, SplineNetwork, layer_grids, with_parameter
 from sciml.tensors import hosvd
 
 Ranks = tuple[int, int, int]  # in, out, basis: the order of LoTRA
@@ -43,6 +43,29 @@ class SlimKANLayer(SplineLayer):
     def arguments(self) -> kernels.LayerWeights:
         """The dense coefficients, formed from the factors: at these sizes quicker than to contract the factors."""
         return self._split(self._tensor(self.core, self.U, self.V, self.W))
+
+    def sets(self) -> list[Tensor]:
+        """One set, since one ``W`` serves all inputs.
+
+        Raises:
+            ArgumentError: The inputs' knots differ, as after ``SlimKAN.from_kan`` of a KAN with such knots.
+        """
+        if bool((self.knots != self.knots[:1]).any()):
+            raise ArgumentError(
+                "knots needs one set for all inputs of a Slim KAN's layer, got sets that differ."
+            )
+        return super().sets()[:1]
+
+    def seen(self, x: Tensor) -> Tensor:
+        """Values of all inputs in one column."""
+        return super().seen(x).reshape(-1, 1)
+
+    def insert(self, knots: Tensor) -> None:
+        """See ``SplineLayer.insert``; all rows are the same."""
+        m = self.W.shape[0] - self.has_base
+        splines = kernels.insert_knots(self.W[None, :m], self.knots[:1], knots[:1], self.degree)[0]
+        self.W = with_parameter(self.W, torch.cat([splines, self.W.detach()[m:]]))
+        self.knots = knots
 
     def jacobian(self, z: Tensor, cotangent: Tensor, weights: Weights) -> Tensor:
         """The dense layer's rows, pulled back to the factors."""
@@ -116,7 +139,7 @@ class SlimKAN(SplineNetwork):
         self,
         widths: list[int],
         r: int | Sequence[int] = 4,
-        grid: int = 5,
+        grid: int | Sequence[int] = 5,
         degree: int = 3,
         *,
         base: bool = True,
@@ -125,16 +148,16 @@ class SlimKAN(SplineNetwork):
         dtype: torch.dtype = torch.float64,
     ):
         super().__init__(widths, degree, base, domain, seed)
-        self.r, grid = _ranks(r), layer_grids(grid, 1)[0]
+        self.r, grids = _ranks(r), layer_grids(grid, len(self.widths) - 1)
         rng = generator(self.seed)
 
         def normal(*shape: int) -> Tensor:
             return torch.randn(*shape, generator=rng, dtype=torch.float64)
 
         chain: list[nn.Module] = []
-        for n_in, n_out in zip(self.widths[:-1], self.widths[1:], strict=True):
-            knots = self._start_knots(grid, n_in)
-            r1, r2, r3 = _fitting(self.r, n_in, n_out, grid + self.degree + base)
+        for g, n_in, n_out in zip(grids, self.widths[:-1], self.widths[1:], strict=True):
+            knots = self._start_knots(g, n_in)
+            r1, r2, r3 = _fitting(self.r, n_in, n_out, g + self.degree + base)
             core = normal(r1, r2, r3) / math.sqrt(r1 * r3)
             U, V = normal(n_in, r1) / math.sqrt(n_in), normal(n_out, r2) / math.sqrt(r2)
             # white noise in W would put the noise's second derivatives into a PDE's residual
@@ -153,7 +176,7 @@ class SlimKAN(SplineNetwork):
         slim = cls(
             kan.widths,
             r,
-            max(kan.grids),
+            kan.grids,
             kan.degree,
             base=kan.base,
             domain=kan.domain,
@@ -165,11 +188,20 @@ class SlimKAN(SplineNetwork):
         return slim
 
     def config(self) -> dict:
-        """Plain data that rebuilds the architecture, where all layers have one grid."""
-        grids = set(self.grids)
-        if len(grids) != 1:
-            raise ArgumentError(f"config() needs one grid for all layers, got {self.grids}.")
-        return {"kind": "SlimKAN", "r": list(self.r), "grid": grids.pop(), **self._spline_config()}
+        """Plain data that rebuilds the architecture (the knots are stored with the weights).
+
+        Raises:
+            ArgumentError: Layers whose ranks no one triple implies.
+        """
+        grids, r = self.grids, list(self.r)
+        found = [len(layer.W[0]) for layer in self.layers if isinstance(layer, SlimKANLayer)]
+        rows = [g + self.degree + self.base for g in grids]
+        if any(r3 != min(r[2], m) for r3, m in zip(found, rows, strict=True)):
+            r[2] = max(found)  # ranks that the grid had cut, before it was refined
+        if any(r3 != min(r[2], m) for r3, m in zip(found, rows, strict=True)):
+            raise ArgumentError(f"config() needs one basis rank for all layers, got {found}.")
+        one = grids[0] if len(set(grids)) == 1 else grids
+        return {"kind": "SlimKAN", "r": r, "grid": one, **self._spline_config()}
 
 
 def _cut(layer: KANLayer, r: Ranks) -> SlimKANLayer:

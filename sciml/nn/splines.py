@@ -1,21 +1,22 @@
-"""What ``KAN`` and ``SlimKAN`` share: layers of splines on one interval, and how an edge starts."""
+"""What ``KAN`` and ``SlimKAN`` share: layers of splines, knots put under the same functions, and how an edge starts."""
 
 from __future__ import annotations
 
 import abc
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sciml import kernels
-from sciml.arguments import count, integer, vector
+from sciml.arguments import count, integer, number, vector
 from sciml.errors import ArgumentError
 from sciml.kernels.bspline import bspline_basis, uniform_knots
 from sciml.kernels.orders import Weights
 from sciml.nn.base import JetLayer, JetNetwork, layer_widths
+from sciml.nn.knots import as_rows, far_from, raise_multiplicity, reach, split_cells
 
 SILU_POWER = 0.0903  # E[silu(x)^2] for x uniform on [-1, 1]
 
@@ -24,8 +25,8 @@ class SplineLayer(JetLayer):
     """A layer of edges, each a spline plus a multiple of ``silu``, however its coefficients are held.
 
     Attributes:
-        knots: ``(n_in, grid + 2 degree + 1)``, a buffer; ``degree`` cells lie on either side of the grid, in which the
-            spline falls to zero smoothly. Further out it is zero and only ``silu`` acts.
+        knots: ``(n_in, grid + 2 degree + 1)``, a buffer, non-decreasing; ``degree`` cells lie on either side of the grid,
+            in which the spline falls to zero smoothly. Further out it is zero and only ``silu`` acts.
     """
 
     knots: Tensor
@@ -50,9 +51,27 @@ class SplineLayer(JetLayer):
     def arguments(self) -> kernels.LayerWeights:
         """What the kernels take: dense coefficients."""
 
+    @abc.abstractmethod
+    def insert(self, knots: Tensor) -> None:
+        """Take knots ``(n_in, K)`` that hold the present ones, of their dtype; the function stays."""
+
     def jet(self, z: Tensor, weights: Weights) -> Tensor:
         """``(n, C, n_in) -> (n, C, n_out)``."""
         return kernels.kan_jets(z, [self.arguments()], weights)
+
+    def sets(self) -> list[Tensor]:
+        """The knots of every input, or the one set that they share, float64 on the CPU."""
+        return list(self.knots.detach().double().cpu())
+
+    def seen(self, x: Tensor) -> Tensor:
+        """The values ``x (n, n_in)``, a column for each of ``sets``, float64 on the CPU."""
+        return x.detach().double().cpu()
+
+    def take(self, sets: Sequence[Tensor]) -> None:
+        """``insert`` of larger ``sets``; cells of the shorter ones are split until all are of one length."""
+        knots = as_rows(sets, self.degree).to(self.knots).expand(self.knots.shape[0], -1).contiguous()
+        if knots.shape != self.knots.shape:
+            self.insert(knots)
 
 
 class SplineNetwork(JetNetwork):
@@ -77,7 +96,169 @@ class SplineNetwork(JetNetwork):
     @property
     def grids(self) -> list[int]:
         """Cells of each layer's grid."""
-        return [layer.grid for layer in self.layers if isinstance(layer, SplineLayer)]
+        return [layer.grid for layer in self._spline_layers()]
+
+    @torch.no_grad()
+    def refine(self, grid: int | Sequence[int]) -> Self:
+        """Cut the cells of the grids into more, in place; the function stays the same everywhere, to rounding.
+
+        Args:
+            grid: Cells of the new grids, one number or one a layer, none below the present one. Every cell of a layer is
+                cut into ``grid / old`` equal pieces; where that is no whole number some cells get one more than others.
+                Knots stay where they are, so that a spline on them stays one on the new knots.
+
+        Returns:
+            The network itself.
+
+        Raises:
+            ArgumentError: Fewer cells than there are: knots cannot be taken away without changing the function.
+        """
+        layers = self._spline_layers()
+        grids = layer_grids(grid, len(layers))
+        for k, (layer, g) in enumerate(zip(layers, grids, strict=True)):
+            if g < layer.grid:
+                raise ArgumentError(
+                    f"grid needs at least the {layer.grid} cells that layer {k} has, got {g}."
+                )
+        for layer, g in zip(layers, grids, strict=True):
+            layer.take([split_cells(knots, self.degree, g) for knots in layer.sets()])
+        return self
+
+    @torch.no_grad()
+    def insert(self, layer: int, knots: Any, axis: int | None = None, multiplicity: int = 1) -> Self:
+        """Put knots at given places of one layer, in place; the function stays the same everywhere, to rounding.
+
+        What training may then change: at a knot that occurs once the splines keep ``degree - 1`` continuous derivatives,
+        at one of multiplicity ``m`` only ``degree - m``. With ``multiplicity=degree`` the splines may have a kink there,
+        such as a solution has where a coefficient jumps.
+
+        Args:
+            layer: Its number, from 0. The first layer's axes are the coordinates, which ``sciml.solve`` scales to [-1, 1].
+            knots: Places, finite numbers; beyond the present knots they append cells, in which the splines are zero.
+            axis: The input that gets them; None for all. Every axis of a layer has the same number of knots, so cells of
+                the other axes are split until they have as many.
+            multiplicity: How often each of ``knots`` occurs afterwards at least, 1 to ``degree``; a knot that is there
+                already counts.
+
+        Returns:
+            The network itself.
+
+        Raises:
+            ArgumentError: No such layer or axis, a multiplicity out of range, or knots that are not finite.
+        """
+        layers = self._spline_layers()
+        spline = layers[integer("layer", layer, 0, len(layers) - 1)]
+        places = vector("knots", knots if not isinstance(knots, (int, float)) else [knots])
+        multiplicity = integer("multiplicity", multiplicity, 1, self.degree)
+        sets = spline.sets()
+        if axis is not None and len(sets) < len(spline.knots):
+            raise ArgumentError(f"axis needs None for a layer whose inputs share their knots, got {axis!r}.")
+        chosen = range(len(sets)) if axis is None else [integer("axis", axis, 0, len(sets) - 1)]
+        # as the layer's dtype has them
+        rounded = torch.tensor(places, dtype=spline.knots.dtype).double()
+        if not bool(rounded.isfinite().all()):
+            raise ArgumentError(f"knots needs numbers that {spline.knots.dtype} can hold, got {places}.")
+        eps = torch.finfo(spline.knots.dtype).eps
+        for a in chosen:
+            rounding = 8 * eps * float(sets[a].abs().max())
+            sets[a] = raise_multiplicity(sets[a], rounded.tolist(), multiplicity, rounding)
+        spline.take(sets)
+        return self
+
+    @torch.no_grad()
+    def extend(self, x: Tensor, *, margin: float = 0.05) -> Self:
+        """Let every layer's grid reach over the values that it gets for inputs ``x``, in place.
+
+        Cells are appended, on which the splines are zero beyond their old tails: the function stays the same everywhere,
+        to rounding. Grids never shrink.
+
+        Args:
+            x: Inputs, ``(n, n_0)``, finite, ``n >= 1``.
+            margin: Room beyond the values on either side, as a share of their range; ``>= 0``.
+
+        Returns:
+            The network itself.
+
+        Raises:
+            ArgumentError: Inputs of another shape or not finite, or a negative margin.
+        """
+        x, margin = self._inputs(x), number("margin", margin, 0)
+        for layer in self._spline_layers():
+            y = layer.jet(x[:, None], x.new_zeros(0, 0))[:, 0]
+            low, high = _with_margin(layer.seen(x), margin)
+            layer.take([reach(s, self.degree, a, b) for s, a, b in zip(layer.sets(), low, high, strict=True)])
+            x = y
+        return self
+
+    @torch.no_grad()
+    def update_grid(
+        self,
+        x: Tensor,
+        grid: int | Sequence[int] | None = None,
+        *,
+        mix: float = 0.9,
+        margin: float = 0.05,
+    ) -> Self:
+        """Let every layer's grid follow the values that reach it for inputs ``x``, in place.
+
+        The grids are extended over the values (``extend``), and knots are put where the values call for them and no
+        old one lies near: the function stays the same everywhere, to rounding. Old knots stay, so that layers grow,
+        each by ``grid`` cells at most and those of the extension; ``grids`` tells by how much.
+
+        Args:
+            x: Inputs, ``(n, n_0)``, finite, ``n >= 1``.
+            grid: Cells wanted between the least and the greatest value, one number or one a layer; None for as many as
+                each layer has.
+            mix: 1 for even cells, 0 for as many values in each, between 0 and 1 for a mix.
+            margin: As for ``extend``.
+
+        Returns:
+            The network itself.
+
+        Raises:
+            ArgumentError: As for ``extend``, or a bad grid or mix.
+        """
+        x, mix, margin = self._inputs(x), number("mix", mix, 0, 1), number("margin", margin, 0)
+        layers = self._spline_layers()
+        grids = self.grids if grid is None else layer_grids(grid, len(layers))
+        for layer, g in zip(layers, grids, strict=True):
+            y = layer.jet(x[:, None], x.new_zeros(0, 0))[:, 0]
+            seen = layer.seen(x)
+            low, high = (torch.tensor(t, dtype=torch.float64) for t in _with_margin(seen, margin))
+            steps = torch.linspace(0, 1, g + 1, dtype=torch.float64)
+            even = low[:, None] + (high - low)[:, None] * steps
+            quantiles = torch.quantile(seen, steps, dim=0).T.clone()
+            quantiles[:, 0], quantiles[:, -1] = low, high
+            sets = []
+            for s, wanted in zip(layer.sets(), mix * even + (1 - mix) * quantiles, strict=True):
+                wide = reach(s, self.degree, float(wanted[0]), float(wanted[-1]))
+                more = far_from(wanted.to(layer.knots.dtype).double(), wide)
+                sets.append(raise_multiplicity(wide, more, 1, 0.0))
+            layer.take(sets)
+            x = y
+        return self
+
+    def moved_knots(self) -> dict[str, Tensor]:
+        """Knots by the name of their buffer, of the layers whose knots are others than those of a new network."""
+        moved = {}
+        for name, layer in self.named_modules():
+            if isinstance(layer, SplineLayer):
+                knots = layer.knots.detach()
+                start = self._start_knots(layer.grid, knots.shape[0]).to(knots)
+                rounding = 4 * torch.finfo(knots.dtype).eps * float(start.abs().max())
+                if float((knots - start).abs().max()) > rounding:
+                    moved[f"{name}.knots"] = knots
+        return moved
+
+    def _spline_layers(self) -> list[SplineLayer]:
+        return [layer for layer in self.layers if isinstance(layer, SplineLayer)]
+
+    def _inputs(self, x: Tensor) -> Tensor:
+        if x.ndim != 2 or x.shape[1] != self.widths[0] or x.shape[0] < 1:
+            raise ArgumentError(f"x needs shape (n, {self.widths[0]}) with n >= 1, got {tuple(x.shape)}.")
+        if not bool(torch.isfinite(x).all()):
+            raise ArgumentError("x needs finite numbers, got nan or infinity.")
+        return x.to(next(self.parameters()))
 
     def _random_edges(
         self, n_in: int, n_out: int, knots: Tensor, rng: torch.Generator, terms: int = 1
@@ -107,6 +288,18 @@ class SplineNetwork(JetNetwork):
             "domain": list(self.domain),
             "seed": self.seed,
         }
+
+
+def with_parameter(old: nn.Parameter, values: Tensor) -> nn.Parameter:
+    """``values`` as a parameter that is trained if the old one is."""
+    return nn.Parameter(values, requires_grad=old.requires_grad)
+
+
+def _with_margin(x: Tensor, margin: float) -> tuple[list[float], list[float]]:
+    """Least and greatest of every column of ``x (n, i)``, with room on either side."""
+    low, high = x.min(0).values, x.max(0).values
+    room = margin * (high - low).clamp(min=1e-3)
+    return (low - room).tolist(), (high + room).tolist()
 
 
 def layer_grids(grid: Any, layers: int) -> list[int]:

@@ -145,6 +145,7 @@ def _finish(solution: Solution | AdaptedSolution, options: argparse.Namespace) -
             "network": describe(solution.network),
             "error": solution.error() if solution.has_answer else None,
             **solution.stats,
+            "unknown": {k: v.to_json() for k, v in solution.stats.unknown.items()},
             "files": written,
         }
         print(json.dumps(_finite(record)))

@@ -23,20 +23,24 @@ import torch
 from torch import Tensor
 
 from sciml.ansatz import Trial
+from sciml.checks.findings import undetermined
 from sciml.derivatives import recording_gradients
 from sciml.problem import PDE
 from sciml.solvers.estimate.features import Features
-from sciml.solvers.estimate.linearised import Rows, rows_of
+from sciml.solvers.estimate.linearised import Rows, evaluated, rows_of
+from sciml.solvers.estimate.spectrum import dominant_waves
 from sciml.solvers.terms.build import build_terms
 from sciml.solvers.terms.term import Term
 
-LEVELS = ((100, 500), (200, 1000), (400, 2000), (700, 3500))  # features and points
-GROWTH = 4.0  # of the time from one level to the next
+LEVELS = ((100, 500), (400, 2000), (700, 3500))  # features and points
+MOST = 800  # columns, of all unknowns together
+FLOPS, JETS = 2e10, 4e-4  # multiplications and additions a second; seconds for the jets of a function
 AUTOGRAD_LEVELS = ((100, 300),)  # where a row of the Jacobian is a backward pass through nested derivatives
 ENOUGH = 0.3  # of the residual left: the estimate is right within some per cent
 BLIND = 0.995  # of the residual left: nothing is known
-FEW, BLIND_FEW = 400, 0.95  # the same for fewer features, which may miss what matters and take what does not
+FEW, BLIND_FEW = 200, 0.6  # the same for fewer features, which may miss what matters and take what does not
 TEST_POINTS = 2000
+WAVE_POINTS = 1000
 SEED = 31_337
 RIDGES = 10.0 ** torch.arange(-12.0, 0.5, 0.5, dtype=torch.float64)  # of the largest singular value
 
@@ -52,7 +56,7 @@ class ErrorEstimate:
         drop: Share of the residual that the correction leaves on fresh points: near 0 the estimate is sharp, near 1 it is a
             guess from a small part.
         features, points: Size of the least-squares problem.
-        seconds: What it took.
+        seconds, work: What it took, and what it was counted as.
         correction: Maps points ``(n, d)`` of the network's dtype to what the solution should be moved by, ``(n, m)``.
     """
 
@@ -63,6 +67,7 @@ class ErrorEstimate:
     features: int
     points: int
     seconds: float
+    work: float
     correction: Callable[[Tensor], Tensor] = field(repr=False, compare=False)
 
     def __str__(self) -> str:
@@ -75,6 +80,7 @@ def estimate_error(
     weights: Mapping[str, float] | None = None,
     *,
     seconds: float = 3.0,
+    work: float = math.inf,
     seed: int = 0,
 ) -> ErrorEstimate:
     """Estimate the relative L2 error of a trained trial function.
@@ -85,12 +91,14 @@ def estimate_error(
         weights: Weight of each equation in the loss, by the name of its part; 1 unless given. Conditions that are penalty
             terms are balanced against the equations anew.
         seconds: What it may take: the next level is entered where much of the residual is left and the time allows it.
+        work: The same as counted work (``level_work``), which does not depend on the clock.
         seed: Of features and points.
 
     Returns:
-        The estimate; its ``value`` is None where the correction finds nothing.
+        The estimate; its ``value`` is None where the correction finds nothing, and where the problem may have other
+        solutions: what they differ by leaves no residual.
     """
-    began = time.perf_counter()
+    began = time.thread_time()
     with recording_gradients():
         like = next(trial.network.parameters()).detach()
         terms = build_terms(problem, trial, 64, 64)
@@ -98,15 +106,34 @@ def estimate_error(
             term.record(trial, problem, like)
         levels = LEVELS if all(term.plan is not None for term in terms) else AUTOGRAD_LEVELS
         best: _Correction | None = None
-        for count, points in levels:
-            start = time.perf_counter()
-            found = _correct(problem, trial, terms, count, points, weights or {}, SEED + seed)
-            now = time.perf_counter()
+        waves: Tensor | None = None
+        done = 0.0
+        for k, (count, points) in enumerate(levels):
+            start = time.thread_time()
+            few = min(count, MOST // problem.outputs)
+            if best is not None:  # one level was not enough
+                waves = _waves(problem, trial, terms[0], weights or {}, SEED + seed)
+            found = _correct(problem, trial, terms, few, points, weights or {}, SEED + seed, waves)
+            now = time.thread_time()
             best = found if best is None or found.drop < best.drop else best
-            if best.drop <= ENOUGH or now - began + GROWTH * (now - start) > seconds:
+            cost = level_work(problem, few, points)
+            done += cost
+            if best.drop <= ENOUGH or k + 1 == len(levels):
+                break
+            count, points = levels[k + 1]
+            following = level_work(problem, min(count, MOST // problem.outputs), points)
+            if done + following > work or now - began + (now - start) * following / cost > seconds:
                 break
         assert best is not None
-        return _judge(problem, trial, best, time.perf_counter() - began)
+        free = undetermined(problem)
+        return _judge(problem, trial, best, free, time.thread_time() - began, done)
+
+
+def level_work(problem: PDE, features: int, points: int) -> float:
+    """Seconds that a correction in so many functions takes on a usual core, as counted, not as measured."""
+    columns = features * problem.outputs
+    algebra = 6.0 * points * problem.outputs * columns**2
+    return algebra / FLOPS + JETS * columns * (1.0 + problem.domain.dim / 4.0)
 
 
 @dataclass(frozen=True)
@@ -125,11 +152,12 @@ def _correct(
     points: int,
     weights: Mapping[str, float],
     seed: int,
+    waves: Tensor | None,
 ) -> _Correction:
     """The least-squares correction with so many features, its ridge chosen by the residual on other points."""
     like = next(trial.network.parameters()).detach()
     rng = torch.Generator().manual_seed(seed)
-    features = Features(trial, problem.sample(4 * count, seed=seed).to(like), count, rng)
+    features = Features(trial, problem.sample(4 * count, seed=seed).to(like), count, rng, waves)
 
     def rows(n: int, offset: int) -> list[Rows]:
         out: list[Rows] = []
@@ -140,31 +168,43 @@ def _correct(
         return out
 
     fit, check = rows(points, 1), rows(max(200, points // 2), 2)
-    scales = _weights(terms, fit, weights, trial)
+    scales = _weights(terms, fit, weights)
     J, r = _stack(fit, scales)
     Jv, rv = _stack(check, scales)
     size = float(rv.norm())
     if size == 0.0 or not bool(torch.isfinite(J).all() and torch.isfinite(r).all()):
         return _Correction(
-            features, J.new_zeros(features.count, problem.outputs), 0.0 if size == 0.0 else 1.0, points
+            features,
+            J.new_zeros(features.count, problem.outputs).to(like),
+            0.0 if size == 0.0 else 1.0,
+            points,
         )
     columns = J.norm(dim=0).clamp(min=1e-300)
-    Q, R = torch.linalg.qr(J / columns)
-    U, s, Vh = torch.linalg.svd(R)
-    c = U.T @ (Q.T @ -r)
+    # the factor Q is never asked for: with the right-hand side as a last column R holds what it makes of that
+    R = torch.linalg.qr(torch.cat([J / columns, -r[:, None]], 1), mode="r").R[: J.shape[1]]
+    U, s, Vh = torch.linalg.svd(R[:, :-1], full_matrices=False)
+    c = U.T @ R[:, -1]
     filters = s[:, None] / (s[:, None] ** 2 + (RIDGES.to(s) * s[0]) ** 2)
     candidates = Vh.T @ (c[:, None] * filters)  # one column a ridge
     left = (rv[:, None] + (Jv / columns) @ candidates).norm(dim=0) / size
     k = int(left.argmin())
     w = (candidates[:, k] / columns).reshape(problem.outputs, -1).T
     if float(left[k]) >= 1.0:
-        return _Correction(features, torch.zeros_like(w), 1.0, points)
+        return _Correction(features, torch.zeros_like(w).to(like), 1.0, points)
     return _Correction(features, w.to(like), float(left[k]), points)
 
 
-def _weights(
-    terms: Sequence[Term], rows: Sequence[Rows], given: Mapping[str, float], trial: Trial
-) -> dict[str, float]:
+def _waves(problem: PDE, trial: Trial, term: Term, weights: Mapping[str, float], seed: int) -> Tensor | None:
+    """What the equations' residual swings with, if it does."""
+    like = next(trial.network.parameters()).detach()
+    x = problem.sample(WAVE_POINTS, seed=seed).to(like)
+    function = evaluated(problem, trial, term, x)
+    size = [weights.get(name, 1.0) ** 0.5 for name, columns in term.parts.items() for _ in range(columns)]
+    z = trial.inputs.jet(x[:, None], x.new_zeros(0, 0))[:, 0]
+    return dominant_waves(z, function.residual() * x.new_tensor(size), seed)
+
+
+def _weights(terms: Sequence[Term], rows: Sequence[Rows], given: Mapping[str, float]) -> dict[str, float]:
     """Weight of each part: as given for the equations; conditions get the same mean squared row, as in training."""
     trace: dict[str, float] = {}
     for row in rows:
@@ -173,10 +213,10 @@ def _weights(
     first = list(terms[0].parts)
     out = {name: given.get(name, 1.0) for name in first}
     equation = sum(out[name] * trace[name] for name in first) / len(first)
-    own = {c.label: c.weight for c in trial.ansatz.soft}
+    own = {name: term.weight for term in terms for name in term.parts}
     for name in trace:
         if name not in out:
-            out[name] = own.get(name.split("#")[0], 1.0) * equation / max(trace[name], 1e-300)
+            out[name] = own[name] * equation / max(trace[name], 1e-300)
     return out
 
 
@@ -190,7 +230,11 @@ def _stack(rows: list[Rows], weights: Mapping[str, float]) -> tuple[Tensor, Tens
     return torch.cat(J), torch.cat(r)
 
 
-def _judge(problem: PDE, trial: Trial, found: _Correction, seconds: float) -> ErrorEstimate:
+def _judge(
+    problem: PDE, trial: Trial, found: _Correction, free: str | None, seconds: float, work: float
+) -> ErrorEstimate:
+    """The estimate that a correction stands for; none where ``free`` says why the solution is not the only one."""
+
     def correction(x: Tensor) -> Tensor:
         with torch.no_grad():
             change = found.features.values(x) @ found.w
@@ -203,7 +247,9 @@ def _judge(problem: PDE, trial: Trial, found: _Correction, seconds: float) -> Er
         u = trial(x).double() + d
     value, reason, unknowns = None, None, {}
     size = float(u.norm())
-    if found.drop > (BLIND if found.features.count >= FEW else BLIND_FEW):
+    if free is not None:
+        reason = free
+    elif found.drop > (BLIND if found.features.count >= FEW else BLIND_FEW):
         reason = f"a correction in {found.features.count} functions leaves {100 * found.drop:.1f} % of the residual"
     elif not math.isfinite(size) or size == 0.0:
         reason = "the solution is zero, so a relative error means nothing"
@@ -214,5 +260,5 @@ def _judge(problem: PDE, trial: Trial, found: _Correction, seconds: float) -> Er
             if float(whole.norm()) > 0.0:
                 unknowns[name] = amplified * float(part.norm() / whole.norm())
     return ErrorEstimate(
-        value, reason, unknowns, found.drop, found.features.count, found.points, seconds, correction
+        value, reason, unknowns, found.drop, found.features.count, found.points, seconds, work, correction
     )

@@ -14,6 +14,7 @@ from sciml.nn import KINDS
 from sciml.problem import PDE
 from sciml.solvers.files import canonical_json
 from sciml.solvers.files.printable import printable
+from sciml.unknown import Unknown
 
 
 def describe_problem(problem: PDE) -> dict[str, Any]:
@@ -21,7 +22,10 @@ def describe_problem(problem: PDE) -> dict[str, Any]:
 
     ``custom`` tells that a Python function of the user is part of it, so that it has to be given again.
     """
-    parameters: dict[str, Any] | None = problem.parameters()
+    parameters: dict[str, Any] | None = {
+        name: {"unknown": value.to_json()} if isinstance(value, Unknown) else value
+        for name, value in problem.parameters().items()
+    }
     try:
         canonical_json.encode(parameters)
     except (TypeError, ValueError):

@@ -77,10 +77,11 @@ def _slim_kan(config: Mapping[str, Any]) -> Shapes:
     ranks = [_size(n, "r") for n in (r if isinstance(r, list) else [r] * 3)]
     if len(ranks) != 3:
         raise ValueError(f"r needs three ranks, got {len(ranks)}")
-    grid = _whole(config, "grid")
-    rows = grid + degree + base
     shapes: Shapes = {}
-    for k, (n_in, n_out) in enumerate(pairwise(widths)):
+    for k, (grid, (n_in, n_out)) in enumerate(
+        zip(_grids(config, len(widths) - 1), pairwise(widths), strict=True)
+    ):
+        rows = grid + degree + base
         r1, r2, r3 = min(ranks[0], n_in), min(ranks[1], n_out), min(ranks[2], rows)
         shapes[f"layers.{k}.core"] = (r1, r2, r3)
         shapes[f"layers.{k}.U"] = (n_in, r1)

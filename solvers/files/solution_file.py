@@ -7,6 +7,7 @@ what the file remembers of it.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,7 @@ from torch import nn
 
 from sciml import __version__, pdes
 from sciml.ansatz import Trial
+from sciml.coefficients import unknowns_of, with_values
 from sciml.errors import ArgumentError, ArgumentTypeError, FileFormatError, SciMLError
 from sciml.nn import from_config
 from sciml.problem import PDE
@@ -39,6 +41,7 @@ from sciml.solvers.files.printable import printable
 from sciml.solvers.files.refusal import reason, refusal, shown
 from sciml.solvers.files.shapes import check_cost, state_shapes
 from sciml.solvers.report import Report
+from sciml.unknown import Unknown
 
 KIND = "solution"
 NETWORK = "network."  # prefix of the weights' and buffers' arrays
@@ -63,7 +66,7 @@ def save(answer: Answer, path: str | os.PathLike) -> None:
     arrays = {f"{NETWORK}{name}": container.array_of(t) for name, t in answer.network.state_dict().items()}
     config = {
         "sciml": __version__,
-        "problem": describe_problem(answer.problem),
+        "problem": describe_problem(answer.statement),
         "network": describe_network(answer.network),
         "dtype": str(next(answer.network.parameters()).dtype).removeprefix("torch."),
         "history": columns,
@@ -96,9 +99,10 @@ def load(path: str | os.PathLike, problem: PDE | None = None, model: nn.Module |
     config, arrays = container.read(path, KIND, _expected(model))
     name, given = shown(path), problem is not None
     try:
-        problem = problem_of(config["problem"], problem, name)
-        trial = _trial(config, arrays, problem, model, name)
+        statement = problem_of(config["problem"], problem, name)
         history, stats = history_rows(config["history"], arrays), Report.from_dict(config["stats"])
+        problem = _with_found(statement, stats, name)
+        trial = _trial(config, arrays, problem, model, name)
     except Mismatch as error:
         raise ArgumentError(str(error)) from None
     except FileFormatError as error:
@@ -106,7 +110,21 @@ def load(path: str | os.PathLike, problem: PDE | None = None, model: nn.Module |
     except UNUSABLE as error:
         raise refusal(path, f"its configuration cannot be used: {reason(error)}") from None
     _compare_probes(problem, trial, arrays, given or model is not None, name)
-    return Answer(problem, trial, history, stats)
+    return Answer(problem, trial, history, stats, statement)
+
+
+def _with_found(statement: PDE, stats: Report, name: str) -> PDE:
+    """The problem with the coefficients that were found."""
+    open_ = unknowns_of(statement)
+    missing = sorted(set(open_) - set(stats.unknown))
+    if missing:
+        raise Mismatch(f"problem= has the Unknown {', '.join(missing)}, of which {name} has no value.")
+    for key, unknown in open_.items():
+        value = stats.unknown[key].value
+        low, high = unknown.bounds or (0.0 if unknown.positive else -math.inf, math.inf)
+        if not low <= value <= high:
+            raise Mismatch(f"{name} has {key} = {value:g}, which is out of the range of {unknown!r}.")
+    return with_values(statement, {key: stats.unknown[key].value for key in open_})
 
 
 def _expected(model: nn.Module | None) -> Any:
@@ -159,7 +177,7 @@ def problem_of(saved: dict[str, Any], given: PDE | None, name: str) -> PDE:
         )
     built = given
     if built is None:
-        built = pdes.build(str(saved["name"]), **{k: _tuples(v) for k, v in saved["parameters"].items()})
+        built = pdes.build(str(saved["name"]), **{k: _parameter(v) for k, v in saved["parameters"].items()})
     try:
         built.validate()
     except SciMLError as error:
@@ -233,6 +251,12 @@ def _compare_probes(
     if not same(equation_probe(problem, x), arrays["probe.equation"]):
         what = f"problem={problem!r:.200} has another equation or source than the one of {name}"
         raise ArgumentError(f"{what}.") if custom else FileFormatError(f"{name}: refused: {what}.")
+
+
+def _parameter(value: Any) -> Any:
+    if isinstance(value, dict) and list(value) == ["unknown"]:
+        return Unknown(**{k: _tuples(v) for k, v in value["unknown"].items()})
+    return _tuples(value)
 
 
 def _tuples(value: Any) -> Any:

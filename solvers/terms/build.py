@@ -6,10 +6,23 @@ import torch
 from torch import Tensor
 
 from sciml.ansatz import Trial
-from sciml.conditions import Condition, Data, Dirichlet, Initial, Neumann, Periodic, Robin, evaluate
+from sciml.conditions import (
+    BaseCondition,
+    Condition,
+    Data,
+    Dirichlet,
+    Initial,
+    Neumann,
+    Periodic,
+    Robin,
+    evaluate,
+)
 from sciml.field import Field
+from sciml.jacobian.sums import DIFFERENCES, Sums
+from sciml.parts import Parts
 from sciml.problem import PDE
-from sciml.solvers.terms.term import Parts, Term
+from sciml.solvers.terms.measured import sureness
+from sciml.solvers.terms.term import Term
 
 
 def build_terms(problem: PDE, trial: Trial, interior: int, boundary: int) -> list[Term]:
@@ -25,26 +38,32 @@ def build_terms(problem: PDE, trial: Trial, interior: int, boundary: int) -> lis
         while label in labels:
             label, k = f"{condition.label}#{k}", k + 1
         labels.add(label)
-        terms.append(_condition_term(problem, condition, label, boundary))
+        term = _condition_term(problem, condition, label, boundary)
+        term.weight = condition.weight
+        terms.append(term)
     return terms
 
 
-def _condition_term(problem: PDE, condition: Condition, label: str, count: int) -> Term:
-    j = slice(0, 0)
-    if not isinstance(condition, Periodic):
-        index = problem.component(condition)
-        j = slice(index, index + 1)
+def _condition_term(problem: PDE, condition: BaseCondition, label: str, count: int) -> Term:
+    if isinstance(condition, Condition):
+        return _general_term(problem, condition, label, count)
+    if isinstance(condition, Periodic):
+        return _periodic_term(problem, condition, label, count)
+    index = problem.component(condition)
+    j = slice(index, index + 1)
     domain = problem.domain
     if isinstance(condition, Data):
-        points, values = condition.points, condition.values
+        points, values, sure = condition.points, condition.values, sureness(condition)
 
         def measured(u: Field, x: Tensor) -> Parts:
             rows = _rows_of(x, points)
-            return {label: u.value[:, j] - values.to(x)[rows]}
+            misfit = u.value[:, j] - values.to(x)[rows]
+            return {label: misfit if sure is None else misfit * sure.to(x)[rows]}
 
-        return Term(label, measured, lambda n, seed: points[:n] if n < len(points) else points, len(points))
-    if isinstance(condition, Periodic):
-        return _periodic_term(problem, condition, label, count)
+        def draw(n: int, seed: int) -> Tensor:
+            return points[:n] if n < len(points) else points
+
+        return Term(label, measured, draw, len(points), data=condition)
     if isinstance(condition, Initial):
         start, axis = domain.initial(), domain.time_axis
         assert axis is not None
@@ -75,12 +94,22 @@ def _condition_term(problem: PDE, condition: Condition, label: str, count: int) 
     return Term(label, holds, lambda n, seed: where.sample(n, seed=seed), count)
 
 
-def _periodic_term(problem: PDE, condition: Periodic, label: str, count: int) -> Term:
-    """``hard=False`` periodicity: the two ends as a pair of rows would mix points, so they are compared in one jet.
+def _general_term(problem: PDE, condition: Condition, label: str, count: int) -> Term:
+    """A residual of the field at the points of its place, or its mean over them."""
+    place = condition.place(problem.domain)
 
-    The points come in pairs (low end, high end) and the term is formed by differencing within the pair; such a residual
-    is not pointwise, which the solver notices; its Jacobian then comes from autograd.
-    """
+    def holds(u: Field, x: Tensor) -> Parts:
+        parts = condition.parts(place, u, x)
+        return {label + name.removeprefix(condition.label): part for name, part in parts.items()}
+
+    if condition.mean:
+        nodes, weights = place.nodes()
+        return Term(label, holds, lambda n, seed: nodes, len(nodes), sums=Sums(weights))
+    return Term(label, holds, place.draw, count if place.points is None else len(place.points))
+
+
+def _periodic_term(problem: PDE, condition: Periodic, label: str, count: int) -> Term:
+    """Periodicity as a penalty: points come in pairs (low end, high end), and a row is the difference within a pair."""
     domain = problem.domain
     axis = tuple(domain.names).index(condition.coordinate)
 
@@ -91,17 +120,19 @@ def _periodic_term(problem: PDE, condition: Periodic, label: str, count: int) ->
         return torch.stack([low, high], 1).reshape(-1, domain.dim)
 
     def agrees(u: Field, x: Tensor) -> Parts:
-        out = {}
-        for order in range(condition.order + 1):
-            value = u.value if order == 0 else u.d(axis)
-            pairs = value[: 2 * (len(value) // 2)].reshape(-1, 2, value.shape[1])
-            jump = (pairs[:, 1] - pairs[:, 0]).repeat_interleave(2, 0)
-            if len(value) % 2:
-                jump = torch.cat([jump, torch.zeros_like(value[-1:])])
-            out[label if order == 0 else f"{label}_x"] = jump
-        return out
+        name = domain.names[axis]
+        j = slice(None)
+        if condition.component is not None:
+            index = problem.component(condition)
+            j = slice(index, index + 1)
+        return {
+            (f"{label}_{name * order}" if order else label): (u.d(*[axis] * order) if order else u.value)[
+                :, j
+            ]
+            for order in range(condition.order + 1)
+        }
 
-    return Term(label, agrees, draw, 2 * (count // 2))
+    return Term(label, agrees, draw, 2 * (count // 2), sums=DIFFERENCES)
 
 
 def _rows_of(x: Tensor, points: Tensor) -> Tensor:

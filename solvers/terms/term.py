@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from sciml.ansatz import Trial
+from sciml.conditions import Data
 from sciml.derivatives import AutogradSource, RecordingSource
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.field import Field
+from sciml.jacobian.graph import columns_of
+from sciml.jacobian.sums import Sums
 from sciml.jacobian.tape import Block
 from sciml.jets import DerivativePlan
 from sciml.nn.base import JetNetwork, Record
+from sciml.parts import Parts
 from sciml.problem import PDE
 
-Parts = dict[str, Tensor]  # name -> (n, k), what must vanish
 PROBE = 7  # points of the recording pass
 AGREE = 1e-5  # largest relative difference between jets and nested autograd that the probe accepts
 
@@ -31,6 +34,8 @@ class Term:
         function: ``(Field, x (n, d)) -> {part: (n, k)}``.
         draw: ``(n, seed) -> (n, d)``, new points of the same kind.
         count: Number of points to draw.
+        weight: Factor of the parts in the loss.
+        sums: What makes rows of the points where a row adds up several of them; None for one row a point.
         adaptive: Whether the points may follow the residual.
         plan: Derivatives asked for; None where only autograd can answer.
         parts: Names and numbers of columns, known after ``record``.
@@ -38,18 +43,22 @@ class Term:
         frozen: What does not change on them while training (``Trial.frozen_jets``).
         importance: Factor on each point's rows, ``(n, 1)``, with a mean square of 1: the root of the reciprocal density that
             the points were drawn with. None where they are drawn evenly.
+        data: The measurements that it compares with, where it does.
     """
 
     label: str
     function: Callable[[Field, Tensor], Parts]
     draw: Callable[[int, int], Tensor]
     count: int
+    weight: float = 1.0
+    sums: Sums | None = None
     adaptive: bool = False
     plan: DerivativePlan | None = None
     parts: dict[str, int] = field(default_factory=dict)
     x: Tensor = field(default_factory=lambda: torch.zeros(0))
     frozen: tuple[Tensor, Tensor, Tensor] | None = None
     importance: Tensor | None = None
+    data: Data | None = None
 
     def record(self, trial: Trial, problem: PDE, like: Tensor) -> None:
         """Run the function once on a few points: make the plan, check shapes, dtypes and the jets themselves."""
@@ -75,7 +84,7 @@ class Term:
             problem.domain.dim, source.firsts, source.seconds, source.highers
         )
         self.x, self.frozen = x, trial.frozen_jets(x, self.plan)
-        got = self.evaluate(trial, problem)
+        got = self.pointwise(trial, problem)
         for name, part in expected.items():
             error = (got[name] - part).abs().max() / part.abs().max().clamp(min=1e-300)
             if not error <= AGREE * (1 if like.dtype == torch.float64 else 1e4):  # NaN too
@@ -101,8 +110,18 @@ class Term:
         self.x, self.importance = x, importance
         self.frozen = trial.frozen_jets(x, self.plan) if self.plan is not None else None
 
-    def evaluate(self, trial: Trial, problem: PDE, tape: list[Record] | None = None) -> Parts:
-        """The parts at the current points, with a graph where gradients are enabled."""
+    @property
+    def rows(self) -> int:
+        """How many rows each column of a part has at the current points."""
+        return len(self.x) if self.sums is None else self.sums.rows(len(self.x))
+
+    def evaluate(self, trial: Trial, problem: PDE) -> Parts:
+        """The parts' rows at the current points, with a graph where gradients are enabled."""
+        parts = self.pointwise(trial, problem)
+        return parts if self.sums is None else {name: self.sums.of(part) for name, part in parts.items()}
+
+    def pointwise(self, trial: Trial, problem: PDE, tape: list[Record] | None = None) -> Parts:
+        """What the function returns at the current points, one row a point."""
         if self.plan is None or self.frozen is None:
             return self.function(problem.field(AutogradSource(trial, self.x)), self.x)
         jet = trial.jets(self.frozen, self.plan, tape)
@@ -115,12 +134,17 @@ class Term:
         return {name: part * self.importance for name, part in parts.items()}
 
     def blocks(
-        self, trial: Trial, problem: PDE, scales: dict[str, float]
+        self, trial: Trial, problem: PDE, scales: dict[str, float], coefficients: Sequence[Tensor] = ()
     ) -> tuple[list[Tensor], list[Block]]:
-        """Residual columns and the factors of their Jacobian, one backward pass a column."""
+        """Residual columns and the factors of their Jacobian, one backward pass a column.
+
+        Args:
+            trial, problem, scales: What is evaluated, and the factor on each part's rows.
+            coefficients: Numbers in the problem, 0-dimensional, whose columns stand behind the network's.
+        """
         tape: list[Record] = []
         with torch.enable_grad():
-            parts = self.weighted(self.evaluate(trial, problem, tape))
+            parts = self.weighted(self.pointwise(trial, problem, tape))
             columns = [
                 (parts[name][:, k], scales[name]) for name in self.parts for k in range(self.parts[name])
             ]
@@ -130,10 +154,12 @@ class Term:
                 grads = torch.autograd.grad(
                     column.sum(),
                     outputs,
-                    retain_graph=i + 1 < len(columns),
+                    retain_graph=i + 1 < len(columns) or bool(coefficients),
                     allow_unused=True,
                     materialize_grads=True,
                 )
-                rows.append(column.detach() * scale)
-                blocks.append(Block(tape, grads, scale))
+                row = column.detach() if self.sums is None else self.sums.of(column.detach())
+                extra = columns_of(column, coefficients) if coefficients else None
+                rows.append(row * scale)
+                blocks.append(Block(tape, grads, scale, self.sums, extra))
         return rows, blocks

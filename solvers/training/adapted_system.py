@@ -7,6 +7,7 @@ from torch import Tensor
 
 from sciml.adapters import AdaptedProblem, Adapter
 from sciml.ansatz import Trial
+from sciml.coefficients import unknowns_of
 from sciml.errors import ArgumentError
 from sciml.problem import PDE
 from sciml.solvers.training.points import Points
@@ -91,17 +92,26 @@ class AdaptedSystem(AdaptedProblem):
         """See ``ResidualSystem.size_of_terms``."""
         return self.inner.size_of_terms()
 
+    def rounding(self) -> float:
+        """See ``ResidualSystem.rounding``."""
+        return self.inner.rounding()
+
     def balance(self, theta: Tensor) -> None:
         """See ``ResidualSystem.balance``."""
         self.inner.balance(self.variables(theta))
 
 
 def check_compatible(base: PDE, new: PDE) -> None:
-    """A base can be tuned to a problem over the same coordinates and unknowns.
+    """A base can be tuned to a problem over the same coordinates and unknowns, with numbers for its coefficients.
 
     Raises:
         ArgumentError: Names what differs.
     """
+    if unknown := unknowns_of(new):
+        raise ArgumentError(
+            f"problem needs numbers for its coefficients, got the Unknown {', '.join(unknown)}: an adapter keeps them "
+            "fixed. Give solution.problem, or solve with model=solution.network."
+        )
     for what, ours, theirs in (
         ("coordinates", tuple(base.domain.names), tuple(new.domain.names)),
         ("unknowns", tuple(base.unknowns), tuple(new.unknowns)),

@@ -17,7 +17,7 @@ from sciml.solvers.files.history import PREFIX, expected_columns
 from sciml.solvers.files.identity import describe_network, describe_problem, differences
 from sciml.solvers.files.limits import MAX_PAIRS, MAX_POINT_CHANNELS, MAX_STEPS
 from sciml.solvers.training.loop import Run
-from sciml.solvers.training.run_state import Counters
+from sciml.solvers.training.run_state import Counters, Estimates
 
 COUNTERS = tuple(f.name for f in fields(Counters) if f.type in ("int", "bool"))
 REALS = ("best", "mark", "seconds_before", "scale")  # may be inf: kept as an array
@@ -59,7 +59,7 @@ class ExpectedState:
         self.inner = _torch_state(run.method, run.theta.dtype) if isinstance(run.method, TorchMethod) else {}
         self.method_arrays = self._method_arrays()
         # every method that keeps a gradient has one from its start on
-        self.optional = {"best_theta", *self.method_arrays} - {f"{METHOD}gradient"}
+        self.optional = {"best_theta", "estimates", *self.method_arrays} - {f"{METHOD}gradient"}
 
     def __call__(self, config: dict[str, Any]) -> Expected:
         """Shapes and types of all arrays, once the configuration belongs to this run and is in range.
@@ -83,13 +83,14 @@ class ExpectedState:
             raise ValueError("its history has no steps or no held-out losses")
         if not isinstance(config["held_out"], str) or math.isnan(float(config["held_out"])):
             raise ValueError(f"held_out needs a number as text, got {config['held_out']!r:.80}")
-        if not set(config["allow_nan"]) <= {"reals", *history}:
+        if not set(config["allow_nan"]) <= {"reals", "estimates", *history}:
             raise ValueError("its parameters are allowed not to be finite")
         theta = ((self.run.theta.numel(),), self.dtype)
         return {
             "theta": theta,
             "best_theta": theta,
             "reals": ((len(REALS),), "float64"),
+            "estimates": ((len(fields(Estimates)),), "float64"),
             **self._points(config),
             **history,
             **self.method_arrays,
@@ -106,6 +107,10 @@ class ExpectedState:
             raise ValueError("its scale or its seconds are out of range")
         if not (reals["best"] >= 0 and reals["mark"] >= 0):
             raise ValueError("its best losses are out of range")
+        if "estimates" in arrays:
+            held, look, work = arrays["estimates"].tolist()
+            if not (held >= 0 and 0 <= look <= MAX_STEPS and work >= 0):
+                raise ValueError("its estimates are out of range")
         domain = self.run.problem.domain
         low, high = (np.asarray(bound.tolist()) for bound in (domain.lower, domain.upper))
         room = SLACK * (high - low)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sciml.jacobian.protocols import Linearization
 
+CLOSED_FORM = "linear least squares"  # as a report names it
 LINEAR = 1e-9  # largest relative departure from its linearisation at which a residual counts as linear
 
 

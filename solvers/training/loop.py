@@ -12,12 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sciml.coefficients import has_unknowns
 from sciml.optim import StepMethod, iterate
 from sciml.optim.iterate import Iteration
 from sciml.problem import PDE
 from sciml.solvers.comparison import comparison, has_answer, relative_error
-from sciml.solvers.estimate.estimate import estimate_error
+from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
 from sciml.solvers.training.adapted_system import AdaptedSystem
+from sciml.solvers.training.defaults import FLOPS
 from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.residual_system import ResidualSystem
 from sciml.solvers.training.run_state import (
@@ -40,10 +42,14 @@ OVERFIT = 4.0  # held-out loss over training loss from which more points are ask
 GROWTH = 1.5
 STALL_LOOKS = 12  # looks without progress before the end
 FIRST_ORDER_STALL = 50
+SAME_WEIGHT = 2.0  # factor within which a fit keeps its weights
+FIT_STALL = 4  # the same of a fit to measurements with noise
+ALMOST_NOTHING = 1e-10  # relative residual of a problem of which its conditions leave rounding only
 CANCELLED = 1e-5  # of what cancels in the equations: a relative residual is relative to that at least
 ESTIMATE_LOOKS = 5  # after so many looks an error is estimated anew in any case
-ESTIMATE_SHARE = 0.1  # of a run's time that estimates may take
-ESTIMATE_LEAST = 0.1  # seconds that one always may
+ESTIMATE_SHARE = 0.1  # of a run's counted work that estimates may take
+ESTIMATE_LEAST = 0.1  # that one always may
+STEP_WORK = 0.01  # seconds of a step besides its linear algebra, on a usual core
 PROGRESS = 0.97  # held-out loss must fall below this share of its best to count as progress
 
 
@@ -68,6 +74,7 @@ class Run:
         best_theta: The parameters of the lowest held-out loss; None before the first look.
         counters: What the decisions depend on.
         scale: Residual of the trial function without a network; residuals are reported relative to it.
+        solved: Whether rounding is all that the conditions leave of the equation.
         silent: That residual relative to ``scale``: 1, or less where rounding is all that is left of it.
         history: A row of numbers a look.
         notes: What a user should know.
@@ -94,7 +101,8 @@ class Run:
         second = method.second_order
         self.redraw_every = REDRAW_EVERY if second else FIRST_ORDER_REDRAW
         self.look_every = LOOK_EVERY if second else FIRST_ORDER_LOOK
-        self.stall_looks = STALL_LOOKS if second else FIRST_ORDER_STALL
+        fit = system.points.measured  # its loss ends at the noise: waiting for less is in vain
+        self.stall_looks = (FIT_STALL if fit else STALL_LOOKS) if second else FIRST_ORDER_STALL
         self.iteration: Iteration | None = None
         self._first = system.theta
         self.best_theta: Tensor | None = None
@@ -103,8 +111,13 @@ class Run:
         self.history: list[dict[str, float]] = []
         self.notes: list[str] = []
         self.seconds_before = 0.0
+        if fit:  # measurements of any size: what there is to be solved is known in the weights of the run
+            self.system.balance(self._first)
+            self.held_out.points.weights = dict(self.system.points.weights)
         self.scale = self._residual_scale()
-        self._answer = comparison(problem) if has_answer(problem) else None
+        # the answer of a problem with open coefficients is that of a coefficient which is not known yet
+        open_ = has_unknowns(problem)
+        self._answer = comparison(problem) if not open_ and has_answer(problem) else None
         if self._answer is not None:
             x, expected = self._answer
             relative_error(system.trial, x[:2], expected[:2])  # kernels are compiled before the clock starts
@@ -262,13 +275,31 @@ class Run:
         estimates = self.estimates
         looks = len(self.history)
         due = held <= 0.25 * estimates.held or looks >= estimates.look + ESTIMATE_LOOKS
-        if not due or estimates.seconds > ESTIMATE_SHARE * self._elapsed() + ESTIMATE_LEAST:
+        if not due or estimates.work > ESTIMATE_SHARE * self.work() + ESTIMATE_LEAST:
             return False
-        allowed = max(ESTIMATE_LEAST, ESTIMATE_SHARE * self._elapsed())
-        found = estimate_error(self.problem, self.system.trial, self.system.points.weights, seconds=allowed)
-        self.estimates = Estimates(held, looks, estimates.seconds + found.seconds)
+        found = self.estimate()
+        self.estimates = Estimates(held, looks, estimates.work + found.work)
         self.history[-1]["estimate"] = math.nan if found.value is None else found.value
         return found.value is not None and found.value <= accuracy
+
+    def estimate(self, least: float = ESTIMATE_LEAST, seconds: float = math.inf) -> ErrorEstimate:
+        """The error of what the trial function holds, estimated in a tenth of the run's counted work or in ``least``."""
+        trial, weights = self.system.trial, self.system.points.weights
+        work = max(least, ESTIMATE_SHARE * self.work())
+        return estimate_error(trial.problem, trial, weights, seconds=seconds, work=work)
+
+    def work(self) -> float:
+        """Seconds that the steps so far take on a usual core, as counted and not by the clock."""
+        total, before = 0.0, 0.0
+        columns = sum(self.system.points.terms[0].parts.values())
+        P = float(self.theta.numel())
+        for row in self.history:
+            M = columns * row["points"]
+            small = min(P, M)
+            one = STEP_WORK + (2.0 * P * M * small + small**3 / 3.0) / FLOPS
+            total += (row["step"] - before) * (one if self.method.second_order else STEP_WORK)
+            before = row["step"]
+        return total
 
     def _consider_points(self, held: float, loss: float) -> None:
         count = self.system.points.count
@@ -277,7 +308,10 @@ class Run:
             self.system.points.resize(min(self.max_points, int(GROWTH * count) + 1))
             self._redraw()
         elif self.counters.since_redraw >= self.redraw_every and (
-            overfit or count >= self.max_points or not self.method.second_order
+            overfit
+            or count >= self.max_points
+            or not self.method.second_order
+            or self.system.points.measured  # weights that were found at a wrong coefficient
         ):
             self._redraw()
 
@@ -287,9 +321,17 @@ class Run:
         self.system.load(self.theta)
         points.redraw_adaptively(self.seed + 7919 * self.counters.draws)
         if len(points.weights) > 1 and self.method.second_order:
+            before = dict(points.weights)
             self.system.balance(self.theta)
-            self.held_out.points.weights = dict(points.weights)
-            self._count(best=math.inf, mark=math.inf)  # losses under other weights do not compare
+            if points.measured and all(
+                1 / SAME_WEIGHT < points.weights[n] / before[n] < SAME_WEIGHT for n in before
+            ):
+                points.weights = (
+                    before  # a fit to noise ends where its loss does not fall any more: it has to compare
+                )
+            else:
+                self.held_out.points.weights = dict(points.weights)
+                self._count(best=math.inf, mark=math.inf)  # losses under other weights do not compare
         assert self.iteration is not None
         self.iteration.refresh()
 
@@ -303,13 +345,15 @@ class Run:
         return self.theta if self.best_theta is None else self.best_theta
 
     def jump(self, theta: Tensor) -> str:
-        """One step to a ``theta`` that a closed form gave, in the place of ``run``."""
+        """One step to a ``theta`` that a closed form gave, in the place of ``run``: converged where within ``tol``."""
         self._start = time.perf_counter()
         self._count(step=1)
         self.begin(theta)
         held, _ = self._measure(None)
         self.seconds_before += time.perf_counter() - self._start
-        return "converged" if math.isfinite(held) else "diverged"
+        if not math.isfinite(held):
+            return "diverged"
+        return "converged" if self.solved or self.relative(held) <= self.limits.tol else "stalled"
 
     def _final(self, outcome: str) -> Tensor:
         if self.best_theta is not None and (outcome == "diverged" or self.counters.best < math.inf):
@@ -331,6 +375,9 @@ class Run:
         held = self.held_out.silent_value()
         silent = math.sqrt(2.0 * held) if math.isfinite(held) else 0.0
         scale = max(silent, CANCELLED * self.held_out.size_of_terms())
+        self.solved = math.isfinite(held) and silent <= self.held_out.rounding()
+        if self.solved:  # also where every derivative of the exact part is zero but for rounding
+            scale = max(scale, silent / ALMOST_NOTHING)
         if scale == 0 and not math.isfinite(held):  # measure against the start
             start = self.held_out.value(self.theta)
             scale = math.sqrt(2.0 * start) if math.isfinite(start) else 1.0
@@ -342,7 +389,7 @@ class Run:
 
     def _solved_by_conditions(self) -> Tensor | None:
         """Parameters of a zero network, where nothing is left for one to solve."""
-        return self.system.silent_theta() if self.silent <= self.limits.tol else None
+        return self.system.silent_theta() if self.solved or self.silent <= self.limits.tol else None
 
 
 def _name_of(callback: Callback) -> str:

@@ -15,7 +15,7 @@ from sciml.rank import CubicBudget
 from sciml.solvers.report import Report
 from sciml.solvers.training.adapted_system import AdaptedSystem, ScaledFactors
 from sciml.solvers.training.interrupt import Interruption
-from sciml.solvers.training.least_squares import is_linear, linear_solve
+from sciml.solvers.training.least_squares import CLOSED_FORM, is_linear, linear_solve
 from sciml.solvers.training.loop import Run
 from sciml.solvers.training.residual_system import ResidualSystem
 from sciml.solvers.training.settings import Settings, carry_out, make_run, method_for, report_of
@@ -61,7 +61,7 @@ class Phases:
 
     def train(self, adapter: Adapter, until: float = 1.0) -> None:
         """Train until a share of the limits is used up; at the end the factors are the best of this run."""
-        self._run(adapter, self.settings.shortened(until))
+        self._run(adapter, self.settings.shortened(until), last=until >= 1.0)
 
     def cut(self, adapter: Adapter) -> Adapter:
         """Train at full rank, cut to the budget, train on what is left; the smaller adapter."""
@@ -121,7 +121,7 @@ class Phases:
         self._report.outcome = "interrupted"
         self._report.notes.append(why)
 
-    def _run(self, adapter: Adapter, settings: Settings) -> None:
+    def _run(self, adapter: Adapter, settings: Settings, last: bool = True) -> None:
         auto = isinstance(self.optimizer, str) and self.optimizer == "auto"
         method = method_for("gn-arc" if auto else self.optimizer, settings, self.inner, adapter.size)
         factors = ScaledFactors(adapter) if isinstance(method, optim.TorchMethod) else adapter
@@ -139,7 +139,7 @@ class Phases:
         head = auto and adapter.config.kind == "head"
         outcome, named = _closed_form(run, system, theta) if head else None, self.optimizer
         if outcome:
-            named = "linear least squares"
+            named = CLOSED_FORM
         else:
             if head and self.inner.pointwise:
                 self.inner.check_pointwise()
@@ -149,9 +149,10 @@ class Phases:
         self.stopped, self._draws = outcome == "interrupted", run.counters.draws
         self._state = run.method_state
         self.history += run.history
-        # a short fine-tuning would take longer to judge than to make: the error is estimated when it is asked for
-        judge = run.seconds_before > LONG or settings.accuracy is not None
-        report = report_of(run, outcome, named, adapter.size, estimate=judge)
+        # a short fine-tuning within tol would take longer to judge than to make: its error is estimated when it is asked for
+        short = run.seconds_before <= LONG and settings.accuracy is None
+        within = run.relative(run.counters.best) <= run.limits.tol
+        report = report_of(run, outcome, named, adapter.size, estimate=last and not (short and within))
         report.start = start
         report.rejected = run.counters.rejected + ((before.rejected or 0) if before else 0)
         self.stats = report
@@ -163,4 +164,10 @@ def _closed_form(run: Run, system: AdaptedSystem, theta: Tensor) -> str | None:
     linearization.dense()  # once for the test and the solution
     if not is_linear(system, theta, linearization):  # which also shows that J is right
         return None
-    return run.jump(linear_solve(linearization, theta))
+    outcome = run.jump(linear_solve(linearization, theta))
+    if outcome == "stalled":
+        run.notes.append(
+            f"the last layer can do no better than a relative residual of {run.relative(run.counters.best):.1e}: an "
+            "adapter of more layers, such as 'lotra' or 'full', may."
+        )
+    return outcome

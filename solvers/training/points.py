@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from sciml.ansatz import Trial
+from sciml.parts import Parts
 from sciml.problem import PDE
 from sciml.solvers.terms.build import build_terms
-from sciml.solvers.terms.term import Parts, Term
+from sciml.solvers.terms.term import Term
 
 POOL = 8  # candidates for each point of an adaptive draw
 CAP = 10.0  # largest residual over its mean that draws points
@@ -40,10 +41,7 @@ class Points:
         self.terms = build_terms(problem, trial, interior, boundary)
         for term in self.terms:
             term.record(trial, problem, like)
-        given = {c.label: c.weight for c in trial.ansatz.soft}
-        self.factors = {
-            name: given.get(name.split("#")[0], 1.0) for term in self.terms for name in term.parts
-        }
+        self.factors = {name: term.weight for term in self.terms for name in term.parts}
         self.weights = dict(self.factors)
         self.redraw(seed)
 
@@ -51,6 +49,12 @@ class Points:
     def offer_jets(self) -> bool:
         """Whether every term's derivatives come from jets."""
         return all(term.plan is not None for term in self.terms)
+
+    @property
+    def measured(self) -> bool:
+        """Whether measurements with noise are to be fitted, or such that are to tell an unknown coefficient."""
+        fit = bool(vars(self.problem).get("_coefficients"))
+        return any(term.data is not None and (fit or term.data.noise is not None) for term in self.terms)
 
     @property
     def interior(self) -> Tensor:
@@ -130,8 +134,8 @@ class Points:
         return term.evaluate(self.trial, self.problem)
 
     def scales(self, term: Term) -> dict[str, float]:
-        """Factor on the rows of each part: ``sqrt(weight / points)``."""
-        return {name: math.sqrt(self.weights[name] / term.x.shape[0]) for name in term.parts}
+        """Factor on the rows of each part: ``sqrt(weight / rows)``."""
+        return {name: math.sqrt(self.weights[name] / term.rows) for name in term.parts}
 
     def _place(self, term: Term, x: Tensor) -> None:
         term.place(self.trial, x.to(self.like))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,10 +15,13 @@ from sciml.errors import ArgumentError
 from sciml.jacobian.graph import GraphCurvature, GraphLinearization
 from sciml.jacobian.tape import TapeLinearization, mixing_error
 from sciml.problem import PDE
+from sciml.solvers.terms.measured import measured_weights
 from sciml.solvers.training.points import Points
+from sciml.unknown import Coefficient
 
 SAMPLE = 64  # points at which the size of the equations' terms is measured
 PERTURBATION = 1e-4  # relative
+ROUNDINGS = 100.0  # units of rounding that a residual may hold where nothing else is left of it
 MIXING = 1e-3  # J v against a difference quotient: relative disagreement from which a residual counts as not pointwise
 
 
@@ -33,6 +36,7 @@ class ResidualSystem:
         interior, boundary: Points of the interior and of each penalty term.
         seed: Of the points.
         check: Whether to look for rows that mix points at once; False leaves it to the caller.
+        coefficients: Numbers in the problem that are trained, too: the last of ``theta``.
 
     Attributes:
         points: Collocation points and weights.
@@ -41,12 +45,24 @@ class ResidualSystem:
     """
 
     def __init__(
-        self, problem: PDE, trial: Trial, interior: int, boundary: int, seed: int = 0, *, check: bool = True
+        self,
+        problem: PDE,
+        trial: Trial,
+        interior: int,
+        boundary: int,
+        seed: int = 0,
+        *,
+        check: bool = True,
+        coefficients: Sequence[Coefficient] = (),
     ):
         self.problem, self.trial = problem, trial
         self.parameters = [p for p in trial.network.parameters() if p.requires_grad]
         if not self.parameters:
             raise ArgumentError("model needs at least one trainable parameter, got none.")
+        self.coefficients = list(coefficients)
+        for c in self.coefficients:
+            c.raw.data = c.raw.data.to(self.parameters[0])
+        self.parameters += [c.raw for c in self.coefficients]
         self.notes = list(trial.ansatz.notes)
         like = self.parameters[0].detach().new_zeros(0)
         self.points = Points(problem, trial, interior, boundary, seed, like)
@@ -55,6 +71,7 @@ class ResidualSystem:
             self.notes.append(
                 "derivatives by nested autograd: the model offers no jets of this order, or they disagree with autograd."
             )
+        self._check_used()
         self._check_finite()
         if check and self.pointwise:
             self.check_pointwise()
@@ -72,8 +89,19 @@ class ResidualSystem:
         """A copy of the parameters as one vector ``(P,)``."""
         return nn.utils.parameters_to_vector(self.parameters).detach().clone()
 
+    @property
+    def network_size(self) -> int:
+        """How many of ``theta`` are the network's; the coefficients come behind them."""
+        return sum(p.numel() for p in self.parameters) - len(self.coefficients)
+
+    @property
+    def head(self) -> slice:
+        """Where the last layer's parameters are in ``theta``, for a network that is a chain of layers."""
+        last = sum(p.numel() for p in self.trial.network.layers[-1].parameters())  # type: ignore[union-attr, index]
+        return slice(self.network_size - last, self.network_size)
+
     def load(self, theta: Tensor) -> None:
-        """Write ``theta (P,)`` into the network."""
+        """Write ``theta (P,)`` into the network and the coefficients."""
         start = 0
         for p in self.parameters:
             # `.data` avoids autograd's error about a leaf changed in place; a kept graph loads its own theta before use
@@ -112,8 +140,9 @@ class ResidualSystem:
             with torch.enable_grad():
                 return GraphLinearization(self._rows(graph=True), self.parameters, lambda: self.load(theta))
         rows, blocks = [], []
+        raws = [c.raw for c in self.coefficients]
         for term in self.points.terms:
-            r, b = term.blocks(self.trial, self.problem, self.points.scales(term))
+            r, b = term.blocks(self.trial, self.problem, self.points.scales(term), raws)
             rows += r
             blocks += b
         return TapeLinearization(torch.cat(rows), blocks, self.parameters)
@@ -128,7 +157,9 @@ class ResidualSystem:
     def silent_value(self) -> float:
         """The loss with a network that is zero everywhere: what the conditions alone leave to be solved."""
         kept = self.theta
-        loss = self.value(torch.zeros_like(kept))
+        silent = kept.clone()
+        silent[: self.network_size] = 0.0
+        loss = self.value(silent)
         self.load(kept)
         return loss
 
@@ -141,8 +172,7 @@ class ResidualSystem:
         if not isinstance(layers, nn.ModuleList) or not all(p.requires_grad for p in layers[-1].parameters()):
             return None
         theta = self.theta
-        last = sum(p.numel() for p in layers[-1].parameters())
-        theta[len(theta) - last :] = 0.0
+        theta[self.head] = 0.0
         return theta
 
     def size_of_terms(self) -> float:
@@ -151,17 +181,30 @@ class ResidualSystem:
         By how much the residual changes when each derivative in it is off by a known relative error. Rounding alone leaves a
         residual of some 1e-16 of it.
         """
+        return self._sensitivity(None)
+
+    def rounding(self) -> float:
+        """What rounding in the values of the exact part leaves of the residual, at most, where the network is zero."""
+        domain = self.problem.domain
+        lengths = (domain.upper - domain.lower).clamp(min=1e-300).tolist()
+        eps = torch.finfo(self.points.like.dtype).eps
+        return ROUNDINGS * eps * self._sensitivity(lengths)
+
+    def _sensitivity(self, lengths: Sequence[float] | None) -> float:
+        """Change of the residual by a relative error in each derivative, where the network is zero."""
         term = self.points.terms[0]
         x, scales = term.x[:SAMPLE], self.points.scales(term)
         source = AutogradSource(self.trial.ansatz.offset, x)
         try:
             exact = term.function(self.problem.field(DetachedSource(source)), x)
-            off = term.function(self.problem.field(PerturbedSource(source, PERTURBATION)), x)
+            perturbed = PerturbedSource(source, PERTURBATION, lengths)
+            off = term.function(self.problem.field(perturbed), x)
         except (RuntimeError, ArithmeticError):  # a residual that must not meet such values
             return 0.0
         rows = len(term.x) / len(x)
         square = sum(
-            rows * float(((off[name] - exact[name]) * scales[name]).square().sum()) for name in term.parts
+            rows * float(((off[name] - exact[name]) * scales[name]).detach().square().sum())
+            for name in term.parts
         )
         size = math.sqrt(square) / PERTURBATION
         return size if math.isfinite(size) else 0.0
@@ -192,7 +235,7 @@ class ResidualSystem:
         traces, start = {}, 0
         for term in points.terms:
             for name, columns in term.parts.items():
-                rows = columns * term.x.shape[0]
+                rows = columns * term.rows
                 traces[name] = float(norms[start : start + rows].sum())
                 start += rows
         equation = sum(traces[n] for n in first) / len(first)
@@ -202,6 +245,8 @@ class ResidualSystem:
                 points.weights[name] = points.factors[name] * (
                     share if scaled else min(max(share, 1e-6), 1e6)
                 )
+        size = 1.0 if self.trial.scale is None else float(self.trial.scale.min())
+        points.weights |= measured_weights(points.terms, traces, equation, bool(self.coefficients), size)
 
     # ---- inside
 
@@ -214,6 +259,24 @@ class ResidualSystem:
                     flat = part.T.reshape(-1) * scales[name]
                     rows.append(flat if graph else flat.detach())
         return torch.cat(rows)
+
+    def _check_used(self) -> None:
+        """Refuse a coefficient that no term depends on.
+
+        Raises:
+            ArgumentError: Naming it.
+        """
+        if not self.coefficients:
+            return
+        with torch.enable_grad():
+            total = self._rows(graph=True).sum()
+            found = torch.autograd.grad(total, [c.raw for c in self.coefficients], allow_unused=True)
+        for coefficient, gradient in zip(self.coefficients, found, strict=True):
+            if gradient is None:
+                raise ArgumentError(
+                    f"the Unknown {coefficient.name} of {type(self.problem).__name__} needs a part in the residual or in a "
+                    "condition, got a problem in which nothing depends on it."
+                )
 
     def _check_finite(self) -> None:
         """Name what is not finite before training.
@@ -232,7 +295,7 @@ class ResidualSystem:
                     found[
                         f"exact conditions of {kind} ({name} and its derivatives; hard=False: a penalty)"
                     ] = jet
-            for name, part in self.points.evaluate(term).items():
+            for name, part in term.pointwise(self.trial, self.problem).items():
                 found[f"term {name!r} of {kind}"] = part
             for what, values in found.items():
                 bad = ~torch.isfinite(values).flatten(1).all(1)

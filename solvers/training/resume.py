@@ -35,7 +35,7 @@ from sciml.solvers.training.expected_state import (
     real,
 )
 from sciml.solvers.training.loop import Run
-from sciml.solvers.training.run_state import Counters, Event
+from sciml.solvers.training.run_state import Counters, Estimates, Event
 
 # A residual at the saved parameters that differs relatively by more than SAME, and by more than ROUNDING of
 # the problem's size, which another machine may do, belongs to another problem.
@@ -87,6 +87,8 @@ def capture(run: Run, seconds: float) -> tuple[dict[str, Any], dict[str, np.ndar
         if term.importance is not None:
             tensors[f"{IMPORTANCE}{k}"] = term.importance[:, 0]
     arrays = {name: container.array_of(t) for name, t in tensors.items()}
+    estimates = run.estimates
+    arrays["estimates"] = np.array([estimates.held, estimates.look, estimates.work], dtype=np.float64)
     reals = counters | {"seconds_before": seconds, "scale": run.scale}
     columns, rows = history_arrays(run.history)
     arrays |= rows | {"reals": np.array([reals[name] for name in REALS], dtype=np.float64)}
@@ -174,6 +176,9 @@ def _put(run: Run, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> 
             weights[name] = real(name, config[saved][name])
     reals = dict(zip(REALS, arrays["reals"].tolist(), strict=True))
     run.counters = Counters(**config["counters"], best=reals["best"], mark=reals["mark"])
+    if "estimates" in arrays:
+        held, look, work = arrays["estimates"].tolist()
+        run.estimates = Estimates(held, int(look), work)
     run.seconds_before, run.scale = reals["seconds_before"], reals["scale"]
     theta = tensor("theta").to(points.like)
     run.best_theta = tensor("best_theta").to(points.like) if "best_theta" in arrays else None

@@ -82,8 +82,8 @@ class Counters:
 
 @dataclass(frozen=True)
 class Estimates:
-    """When the error was estimated last: the held-out loss and the number of looks then, and the seconds spent in all."""
+    """When the error was estimated last: the held-out loss and the number of looks then, and the work spent in all."""
 
     held: float = math.inf
     look: int = 0
-    seconds: float = 0.0
+    work: float = 0.0

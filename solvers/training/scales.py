@@ -73,14 +73,15 @@ def measure_scales(system: ResidualSystem) -> Scales | None:
     network = system.trial.network
     if not (system.pointwise and isinstance(network, JetNetwork)):
         return None
-    head = sum(p.numel() for p in network.layers[-1].parameters())
-    if not 0 < head < system.theta.numel() or any(not p.requires_grad for p in network.parameters()):
+    head = system.head
+    if not 0 < head.start < head.stop or any(not p.requires_grad for p in network.parameters()):
         return None
-    if math.sqrt(2.0 * system.silent_value()) <= ROUNDING * system.size_of_terms():
+    silent_residual = math.sqrt(2.0 * system.silent_value())
+    if silent_residual <= max(ROUNDING * system.size_of_terms(), system.rounding()):
         return None  # the conditions solve the equation: what is left has no size
     kept = system.theta
     silent = kept.clone()
-    silent[-head:] = 0.0
+    silent[head] = 0.0
     found = Scales(torch.ones(system.problem.outputs, dtype=torch.float64), {})
     try:
         for _ in range(ROUNDS):
@@ -92,17 +93,17 @@ def measure_scales(system: ResidualSystem) -> Scales | None:
         system.load(kept)
 
 
-def _round(system: ResidualSystem, silent: Tensor, head: int, last: Scales) -> Scales | None:
+def _round(system: ResidualSystem, silent: Tensor, head: slice, last: Scales) -> Scales | None:
     """The sizes of the equations for the last sizes of the unknowns, and new sizes of the unknowns for those."""
     system.set_scales(last.unknowns, {})
     linearization = system.linearize(silent)
     assert isinstance(linearization, TapeLinearization)
-    J, r = linearization.columns(silent.numel() - head, silent.numel()), linearization.residual
+    J, r = linearization.columns(head.start, head.stop), linearization.residual
     equations, weight, start = {}, torch.ones_like(r), 0
     for term in system.points.terms:
         scales = system.points.scales(term)
         for name, columns in term.parts.items():
-            part = slice(start, start + columns * term.x.shape[0])
+            part = slice(start, start + columns * term.rows)
             start = part.stop
             slope = float(J[part].square().sum(1).mean().sqrt())
             value = float(r[part].square().mean().sqrt())
@@ -112,7 +113,7 @@ def _round(system: ResidualSystem, silent: Tensor, head: int, last: Scales) -> S
             weight[part] = 1.0 / max(slope if slope > 0 else value, TINY)
             equations[name] = max(math.hypot(slope, value) / scales[name], TINY)
     theta = silent.clone()
-    theta[-head:] = least_squares_step(J * weight[:, None], r * weight)
+    theta[head] = least_squares_step(J * weight[:, None], r * weight)
     system.load(theta)
     x = system.points.interior
     with torch.no_grad():

@@ -14,19 +14,22 @@ from sciml.ansatz import Trial
 from sciml.arguments import integer, number, positive
 from sciml.errors import ArgumentTypeError, SciMLError
 from sciml.problem import PDE
-from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
+from sciml.solvers.estimate.estimate import ErrorEstimate
 from sciml.solvers.report import Report
 from sciml.solvers.training.defaults import default_method, default_points, most_points
 from sciml.solvers.training.interrupt import Interruption
-from sciml.solvers.training.loop import ESTIMATE_LEAST, ESTIMATE_SHARE, Run, System
+from sciml.solvers.training.least_squares import CLOSED_FORM
+from sciml.solvers.training.loop import ESTIMATE_SHARE, Run, System
 from sciml.solvers.training.progress import ProgressBar
 from sciml.solvers.training.residual_system import ResidualSystem
 from sciml.solvers.training.run_state import Callback, Limits
 from sciml.solvers.training.scales import rescale
+from sciml.unknown import Coefficient
 
 TOLERANCE = 1e-8  # relative held-out residual at which a solve counts as converged
 MAX_TIME = 60.0  # seconds, so that a first try always comes back
 MOST = 10_000_000  # points: more do not fit into memory with their derivatives
+ESTIMATE_LAST = 1.0  # seconds that the estimate at the end always may take
 HELD_OUT = 500  # points that training never sees
 HELD_OUT_SEED = 104_729  # added to the seed, so that they differ from the training points
 
@@ -89,6 +92,7 @@ def training_system(
     measure: bool = False,
     weights: Mapping[str, float] | None = None,
     check: bool = True,
+    coefficients: Sequence[Coefficient] = (),
 ) -> ResidualSystem:
     """The residual system to train on, with the first points drawn.
 
@@ -100,11 +104,14 @@ def training_system(
         measure: Whether to measure the sizes of unknowns and equations.
         weights: Of the equations, where they are known instead.
         check: Whether to look for rows that mix points; it is done in the sizes that were measured.
+        coefficients: Of the trial function's problem, to be trained with the network.
     """
     parameters = sum(p.numel() for p in trial.network.parameters() if p.requires_grad)
     count = settings.points or max(default_points(settings.problem, parameters), at_least)
     boundary = max(40, count // 4)
-    system = ResidualSystem(settings.problem, trial, count, boundary, seed=settings.seed, check=False)
+    system = ResidualSystem(
+        trial.problem, trial, count, boundary, seed=settings.seed, check=False, coefficients=coefficients
+    )
     sizes = rescale(system) if measure else None
     equations = {name: w for name, w in (weights or {}).items() if name in system.points.terms[0].parts}
     if any(w != 1.0 for w in equations.values()):
@@ -169,7 +176,9 @@ def report_of(run: Run, outcome: str, optimizer: Any, parameters: int, *, estima
         parameters: Trained numbers.
         estimate: Whether to estimate the error, in a tenth of the run's time.
     """
-    found = _estimated(run) if estimate and outcome not in ("interrupted", "diverged") else None
+    # a correction would fit the noise: what a fit is off by comes from its posterior
+    estimate = estimate and outcome not in ("interrupted", "diverged") and not run.system.points.measured
+    found = _estimated(run) if estimate else None
     notes = [*run.system.notes, *run.notes]
     if found is not None and found.value is None:
         notes.append(f"the error could not be estimated: {found.reason}.")
@@ -193,7 +202,7 @@ def report_of(run: Run, outcome: str, optimizer: Any, parameters: int, *, estima
         threads=torch.get_num_threads(),
         weights=dict(run.system.points.weights),
         hard=[condition.label for condition in trial.ansatz.hard],
-        notes=[*notes, *_advice(run, outcome)],
+        notes=[*notes, *_advice(run, outcome, optimizer)],
         seed=run.seed,
         dtype=str(run.theta.dtype).removeprefix("torch."),
     )
@@ -201,9 +210,11 @@ def report_of(run: Run, outcome: str, optimizer: Any, parameters: int, *, estima
 
 def _estimated(run: Run) -> ErrorEstimate | None:
     """The error of what a run ended with; None where the problem's own code fails at the correction's points."""
-    seconds = max(ESTIMATE_LEAST, ESTIMATE_SHARE * run.seconds_before)
+    # the clock counts where it has ended the run anyway
+    late = run.seconds_before >= run.limits.max_time
+    seconds = max(ESTIMATE_LAST, ESTIMATE_SHARE * run.seconds_before) if late else math.inf
     try:
-        return estimate_error(run.problem, run.system.trial, run.system.points.weights, seconds=seconds)
+        return run.estimate(ESTIMATE_LAST, seconds)
     except (SciMLError, ArithmeticError, RuntimeError) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         run.notes.append(f"the error could not be estimated: {reason}")
@@ -220,7 +231,7 @@ def _by_accuracy(outcome: str, found: ErrorEstimate, accuracy: float) -> tuple[s
     return "stalled", [f"the accuracy of {accuracy:g} was not reached: {why}."]
 
 
-def _advice(run: Run, outcome: str) -> list[str]:
+def _advice(run: Run, outcome: str, optimizer: Any) -> list[str]:
     if outcome == "diverged":
         return [
             "the loss stopped being finite; the last good state is kept. Try dtype=torch.float64, a smaller network, "
@@ -231,6 +242,6 @@ def _advice(run: Run, outcome: str) -> list[str]:
             f"stopped after {run.limits.max_time:g} s: max_time=... gives more, and the solution's network as the model of "
             "another solve goes on from here."
         ]
-    if outcome == "stalled":
+    if outcome == "stalled" and optimizer != CLOSED_FORM:
         return ["no more progress: a wider network, a larger first-layer scale or more points may help."]
     return []

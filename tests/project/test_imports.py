@@ -29,10 +29,12 @@ RESULTS = {"answer", "adapted", "report"}
 WINGS = {
     "evaluation": set(),
     "comparison": set(),
-    "report": set(),
+    "found": set(),
+    "report": {"found"},
+    "posterior": {"found", "report", "terms", "training"},  # it linearises the system that was trained
     "terms": set(),
     "estimate": {"terms"},  # it asks the residuals of the same terms as training
-    "answer": {"comparison", "report", "evaluation", "estimate"},
+    "answer": {"comparison", "report", "evaluation", "estimate", "found", "posterior"},
     "adapted": {"answer", "report"},
     "superposition": {"answer"},
     "training": {"comparison", "report", "estimate", "files", "terms"},  # files: checkpoints

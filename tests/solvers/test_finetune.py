@@ -184,3 +184,33 @@ def test_linearity_is_measured_not_assumed(solution):
         own = Adapter(kind, solution.network)
         adapted = AdaptedSystem(system, own, flat)
         assert is_linear(adapted, own.vector(), adapted.linearize(own.vector())) is linear
+
+
+FAR = Poisson(2).with_source(
+    lambda x: torch.sin(2 * torch.pi * x[:, :1]) * torch.sin(3 * torch.pi * x[:, 1:]),
+    exact=lambda x: (
+        torch.sin(2 * torch.pi * x[:, :1]) * torch.sin(3 * torch.pi * x[:, 1:]) / (13 * torch.pi**2)
+    ),
+)
+
+
+def test_a_head_that_cannot_represent_the_answer_has_not_converged(solution):
+    tuned = solution.finetune(FAR, "head", progress=False)
+    assert tuned.stats.residual > 1e-2 and tuned.outcome == "stalled"
+    assert any("can do no better" in note for note in tuned.stats.notes)
+    assert 0.5 * tuned.error() < tuned.stats.error_estimate < 2 * tuned.error()
+    assert solution.finetune(FAR, "head", progress=False, tol=0.9).outcome == "converged"
+
+
+@pytest.mark.parametrize("kind", ["head", "lotra", "full"])
+def test_a_short_fine_tuning_above_tol_is_judged(solution, kind):
+    tuned = solution.finetune(FAR, kind, progress=False, max_steps=12, points=150)
+    assert tuned.stats.residual > 1e-6 and tuned.stats.error_estimate is not None
+    assert 0.2 * tuned.error() < tuned.stats.error_estimate < 5 * tuned.error()
+
+
+@pytest.mark.parametrize("kind", ["head", "lotra", adapters.LoRA(r=3, rank_budget=4, rank_schedule="joint")])
+@pytest.mark.parametrize("tol", [1e-1, 1e-3])
+def test_what_has_converged_is_within_tol(solution, kind, tol):
+    tuned = solution.finetune(shifted(0.3), kind, progress=False, max_steps=40, points=150, tol=tol)
+    assert (tuned.outcome == "converged") == (tuned.stats.residual <= tol)

@@ -141,6 +141,8 @@ class TorchMethod:
                 saved = optimizer.state_dict()
                 saved["state"] = {0: _unflatten(state.pending)}
                 optimizer.load_state_dict(saved)
+                # torch casts to the parameter's dtype, which rounds a product that NAdam keeps in single precision otherwise
+                optimizer.state[x].update(_unflatten(state.pending))
             for group in optimizer.param_groups:
                 group["lr"] = state.rate * group["lr"]
             state.optimizer, state.pending = optimizer, None

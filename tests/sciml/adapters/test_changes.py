@@ -63,6 +63,6 @@ def test_networks_of_other_structure_or_other_knots_are_refused():
         ArgumentError, match=r"finetuned needs the parameters of pretrained, .*\(2, 6, 3\).*got"
     ):
         change_spectra(one, other)
-    shifted = KAN([2, 3, 1], grid=3).update_grid(torch.rand(20, 2, dtype=torch.float64))
+    shifted = KAN([2, 3, 1], grid=3, domain=(-1.0, 2.0))
     with pytest.raises(ArgumentError, match=r"buffers of pretrained, got others in layers\.0\.knots"):
         change_spectra(one, shifted)

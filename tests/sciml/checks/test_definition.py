@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sciml.conditions import Data, Dirichlet, Initial, Periodic
-from sciml.domains import Box, Interval, TimeInterval
+from sciml.domains import Box
 from sciml.errors import ArgumentError, ArgumentTypeError
 from tests.sciml.test_jets import Everything
 
@@ -17,7 +17,6 @@ from tests.sciml.test_jets import Everything
         (Box([0, 0], [1, 1]), [Dirichlet(0.0)], ("u", "v"), "component needs one of u, v"),
         (Box([0, 0], [1, 1]), [Dirichlet(0.0, component="w")], ("u", "v"), "'w' is not one of u, v"),
         (Box([0, 0], [1, 1]), [Periodic("z")], ("u",), "'z' is unknown"),
-        (TimeInterval(0, 1) * Interval(0, 1), [Periodic("t")], ("u",), "is the time"),
         (Box([0, 0], [1, 1]), [Data(points=[[0.5, 3.0]], values=[1.0])], ("u",), "outside the domain"),
         (Box([0, 0], [1, 1]), [Data(points=[[0.5]], values=[1.0])], ("u",), "need 2 columns"),
         (Box([0, 0], [1, 1]), ["u=0"], ("u",), "needs a condition such as Dirichlet.*got"),

@@ -133,7 +133,7 @@ class MeanPair(Pair):
 
 
 class KdV(Manufactured):
-    """A third derivative: beyond jets."""
+    """A third derivative."""
 
     domain = TimeInterval(0, 1) * Interval(-1, 1)
     conditions = (Initial(lambda x: torch.cos(math.pi * x[:, 1:])), Periodic("x"))

@@ -52,7 +52,9 @@ def brute_force(problem, trial, term, x, features):
             return trial(y) + (trial.scaled(change) if trial.ansatz.trivial else trial.factor(y) * change)
 
         found = term.function(problem.field(AutogradSource(corrected, x)), x)
-        return torch.cat([part.detach() for part in found.values()], 1).T
+        parts = [part.detach() for part in found.values()]
+        parts = parts if term.sums is None else [term.sums.of(part) for part in parts]
+        return torch.cat(parts, 1).T
 
     h, slopes = 1e-5, []
     for j in range(problem.outputs):

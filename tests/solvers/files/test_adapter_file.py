@@ -90,6 +90,15 @@ def test_another_base_is_refused_by_its_fingerprint(solution, tmp_path, widths):
         other.load_adapter(tmp_path / "a.h5", problem=NEW)
 
 
+@pytest.mark.parametrize("move", [lambda net: net.layers[0].knots.add_(0.1), lambda net: net.refine(9)])
+def test_a_base_on_other_knots_is_another_base(tmp_path, move):
+    solution = sciml.solve(Poisson(2), nn.KAN([2, 3, 1], grid=3), max_steps=1, progress=False)
+    solution.add_adapter(LoTRA(r=2), "a", NEW).save_adapter(tmp_path / "a.h5")
+    move(solution.network)
+    with pytest.raises(FileFormatError, match="made for another base: the fingerprint"):
+        solution.load_adapter(tmp_path / "a.h5", name="b", problem=NEW)
+
+
 def test_an_adapter_on_the_wrong_network_names_what_differs(solution):
     tuned = solution.add_adapter(LoRA(r=2), "a", NEW)
     with pytest.raises(ArgumentError, match="base needs the parameters that the adapter was made for"):

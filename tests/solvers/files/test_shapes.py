@@ -15,6 +15,7 @@ NETWORKS = [
     nn.KAN([2, 5, 1], grid=3, degree=1, base=False, domain=(0.0, 2.0)),
     nn.KAN([2, 3, 1], grid=3).refine(7),
     nn.KAN([2, 3, 1], grid=3).refine([5, 8]),
+    nn.KAN([2, 3, 1], grid=3).insert(0, [0.1, 5.0], axis=1, multiplicity=2).insert(1, -0.3),
     nn.MLP([2, 1]),
     nn.MLP([3, 9, 4, 2], "sine"),
     nn.MLP([2, 5, 1], fourier=3),
@@ -23,6 +24,9 @@ NETWORKS = [
     nn.SlimKAN([3, 7, 5, 2], r=[2, 3, 40], grid=4, degree=5),
     nn.SlimKAN([2, 9, 1], r=100, base=False),
     nn.SlimKAN.from_kan(nn.KAN([2, 6, 1], grid=4), (2, 3, 4)),
+    nn.SlimKAN.from_kan(nn.KAN([2, 6, 1], grid=[4, 7]), 40),
+    nn.SlimKAN([2, 9, 1], r=100).refine(9),
+    nn.SlimKAN([2, 9, 1], r=3, grid=[3, 6]).insert(0, 0.1),
 ]
 
 

@@ -55,6 +55,8 @@ SOLVED = {
     "mlp": (pdes.Poisson(2), lambda: nn.MLP([2, 5, 1])),
     "fourier": (pdes.Poisson(2, frequency=2), lambda: nn.MLP([2, 5, 1], "sine", fourier=3, scale=2.0)),
     "kan": (pdes.Poisson(2), adapted_kan),
+    "kinks": (pdes.Poisson(2), lambda: nn.KAN([2, 3, 1], grid=3).insert(0, 0.3, axis=1, multiplicity=3)),
+    "slim kan on two grids": (pdes.Poisson(2), lambda: nn.SlimKAN([2, 3, 1], r=9).refine([8, 11])),
     "float parameters": (pdes.Burgers(nu=0.1234567890123456789), lambda: nn.MLP([2, 5, 1])),
     "periodic": (pdes.ReactionDiffusion(), lambda: nn.MLP([3, 5, 1])),
     "default": (pdes.Poisson(1), lambda: None),

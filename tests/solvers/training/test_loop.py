@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import pytest
 import torch
@@ -81,6 +82,30 @@ def test_an_accuracy_that_a_look_missed_is_seen_at_the_end():
     solution = sciml.solve(pdes.Poisson(2), accuracy=1e-2, max_steps=7, progress=False)
     assert solution.stats["steps"] == 7 and estimates(solution) and estimates(solution)[-1] > 1e-2
     assert solution.outcome == "converged" and solution.error() < 1e-2
+
+
+def test_the_clock_does_not_decide_when_an_error_is_estimated(monkeypatch):
+    """Where every look at the clock takes a second, a run ends after the same steps with the same numbers."""
+
+    def run():
+        model = nn.MLP([2, 6, 1], "sine", seed=1)
+        return sciml.solve(
+            pdes.Poisson(2), model, accuracy=1e-14, max_time=math.inf, max_steps=110, progress=False
+        )
+
+    usual, now = run(), time.perf_counter()
+
+    def slow():
+        nonlocal now
+        now += 1.0
+        return now
+
+    monkeypatch.setattr(time, "perf_counter", slow)
+    late = run()
+    assert late.stats.seconds > 10 * usual.stats.seconds
+    rows = [[{k: v for k, v in row.items() if k != "seconds"} for row in s.history] for s in (usual, late)]
+    assert rows[0] == rows[1] and len(estimates(late)) > 1
+    assert (late.outcome, late.stats.error_estimate) == (usual.outcome, usual.stats.error_estimate)
 
 
 def test_fine_tuning_ends_by_accuracy():

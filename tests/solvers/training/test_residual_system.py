@@ -7,7 +7,7 @@ import torch
 
 from sciml import nn
 from sciml.ansatz import Trial
-from sciml.conditions import Data, Dirichlet, Initial, Neumann, Periodic, Robin
+from sciml.conditions import Condition, Data, Dirichlet, Initial, Neumann, Periodic, Robin
 from sciml.domains import Box, Disk, Interval, TimeInterval
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.jacobian import tape
@@ -42,6 +42,28 @@ class System(PDE):
 
     def residual(self, u, x):
         return {"first": u["u"].laplacian() + u["v"].value ** 2, "second": u["v"].d("x") - u["u"].d("y")}
+
+
+class General(PDE):
+    """Conditions of any kind: on a side, at points, at instants, as a mean, between two ends."""
+
+    domain = TimeInterval(0, 1) * Box([0, 0], [1, 2])
+    unknowns = ("u", "v")
+    conditions = (
+        Condition(
+            "x=1", lambda u, x, n: (u["u"] ** 4 + u["v"].d("x") * n[:, 1:2], u["v"].d("y")), weight=2.0
+        ),
+        Condition([[0.5, 0.5, 0.5], [0.1, 0.2, 1.9]], lambda u, x: u**2, component="v"),
+        Condition("end", lambda u, x: {"sum": u["u"] + u["v"], "rate": u["v"].d("t")}),
+        Condition(
+            [[0.0, 0.5, 0.5], [0.0, 0.1, 1.9], [1.0, 0.0, 0.0]], lambda u, x: u["u"] * u["v"], mean=True
+        ),
+        Periodic("y", hard=False, order=2, component="u"),
+        Periodic("t", hard=False, order=0),
+    )
+
+    def residual(self, u, x):
+        return u["u"].d("t") - u["u"].laplacian(), u["v"].d("t") + u["u"] * u["v"].d("x")
 
 
 class Third(PDE):
@@ -105,7 +127,9 @@ def rows_by_autograd(system: ResidualSystem, theta: torch.Tensor) -> torch.Tenso
 
 @pytest.mark.parametrize("kind", ["mlp", "kan", "plain"])
 @pytest.mark.parametrize(
-    "problem", [Mixed(), System(), Third(), Plate(), Mixes()], ids=lambda p: type(p).__name__
+    "problem",
+    [Mixed(), System(), General(), Third(), Plate(), Mixes()],
+    ids=lambda p: type(p).__name__,
 )
 def test_jacobian_and_products(problem, kind, monkeypatch):
     system = build(problem, kind)

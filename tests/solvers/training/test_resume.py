@@ -62,6 +62,7 @@ CASES = {
     "lbfgs": (pdes.Burgers(nu=0.1), mlp, "lbfgs", 35),
     "adam": (Leaky(), mlp, "adam", 450),
     "torch L-BFGS": (pdes.Poisson(2), mlp, torch.optim.LBFGS, 15),
+    "torch NAdam": (pdes.Poisson(2), mlp, torch.optim.NAdam, 19),
     "torch RMSprop": (pdes.Poisson(2), mlp, torch.optim.RMSprop, 250),
 }
 
@@ -96,6 +97,16 @@ def test_a_run_that_ended_by_a_limit_continues_to_the_same_result(stop, tmp_path
     resumed = solve(pdes.Poisson(2), mlp, 45, resume=file)
     assert torch.equal(flat(resumed), flat(unbroken))
     assert [row for row in history(resumed) if row["step"] != stop or stop % 10 == 0] == history(unbroken)
+
+
+@pytest.mark.parametrize("stop", [20, 65])
+def test_estimates_of_a_continued_run_fall_due_at_the_same_looks(stop, tmp_path):
+    file = tmp_path / "run.h5"
+    unbroken = solve(pdes.Poisson(2), mlp, 160, accuracy=1e-14)
+    solve(pdes.Poisson(2), mlp, stop, accuracy=1e-14, checkpoint=file, every=1e6)
+    resumed = solve(pdes.Poisson(2), mlp, 160, accuracy=1e-14, resume=file)
+    later = [[row for row in history(s) if row["step"] > stop] for s in (resumed, unbroken)]
+    assert any("estimate" in row for row in later[0]) and later[0] == later[1]
 
 
 def test_a_killed_process_continues_to_the_same_result(tmp_path):

@@ -21,7 +21,7 @@ from sciml.errors import ArgumentError, ArgumentTypeError
         (lambda: Neumann(0.0, hard=True), ArgumentError, "only Dirichlet, Initial and Periodic"),
         (lambda: Robin(hard=True), ArgumentError, "penalty terms"),
         (lambda: Initial(0.0, order=2), ArgumentError, "order needs an int from 0 to 1"),
-        (lambda: Periodic("x", order=3), ArgumentError, "order needs an int from 0 to 1"),
+        (lambda: Periodic("x", order=-1), ArgumentError, "order needs an int of at least 0"),
         (
             lambda: Data(points=[[0.0, 1.0]], values=[1.0, 2.0]),
             ArgumentError,

@@ -1,0 +1,1 @@
+"""What measurements leave open: error bars of coefficients and of the solution."""
