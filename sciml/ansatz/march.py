@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from sciml.ansatz.exact import Ansatz
 from sciml.ansatz.trial import Trial
 from sciml.ansatz.window import LogTime, Span, WindowProblem, starts
-from sciml.conditions import Initial
+from sciml.conditions import BaseCondition, Initial
 from sciml.errors import ArgumentError
 from sciml.jets import DerivativePlan
 from sciml.problem import PDE
@@ -44,7 +44,6 @@ class WindowAnsatz(Ansatz):
         super().__init__(problem)
         self.span, self.previous = problem.span, previous
         self.orders = starts(problem.whole)
-        self.hard += [c for c in problem.whole.conditions if isinstance(c, Initial)]
         self._known: tuple[Tensor, Tensor | None] | None = None
         if problem.domain.dim == 1:
             x = torch.full((1, 1), self.span.low, dtype=torch.float64)
@@ -55,6 +54,9 @@ class WindowAnsatz(Ansatz):
     def trivial(self) -> bool:
         """False: it has a start."""
         return False
+
+    def _try_hard(self, condition: BaseCondition) -> bool:
+        return True if isinstance(condition, Initial) else super()._try_hard(condition)
 
     @property
     def moves(self) -> bool:
@@ -153,7 +155,9 @@ class WindowTrial(Trial):
             for i, (part, order) in enumerate(zip(ansatz._parts, self.orders, strict=True)):
                 h_t = part.start_slope(start, direction(x)) if part.sides else 0.0
                 duration = self.span.high - self.span.low
-                moved.append(duration * (v0[:, i : i + 1] - h_t) if order == 2 else torch.zeros_like(x[:, :1]))
+                moved.append(
+                    duration * (v0[:, i : i + 1] - h_t) if order == 2 else torch.zeros_like(x[:, :1])
+                )
             u = u + torch.cat(moved, 1)
         return u, A_t + slope
 
@@ -206,7 +210,9 @@ def end_jet(trial: Any, x: Tensor, plan: DerivativePlan) -> Tensor | None:
         return trial.scaled(out)
     factor = plan.jet_of(lambda y: trial.factor(at_time(y, trial.span.high)), x)
     if not isinstance(ansatz, WindowAnsatz):
-        return plan.jet_of(lambda y: ansatz.offset(at_time(y, trial.span.high)), x) + plan.product(factor, out)
+        return plan.jet_of(lambda y: ansatz.offset(at_time(y, trial.span.high)), x) + plan.product(
+            factor, out
+        )
     before = end_jet(ansatz.previous, at_time(x, trial.span.low), plan)
     if before is None:
         return None

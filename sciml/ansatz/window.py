@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sciml.conditions import Condition, Data, Dirichlet, Initial, Neumann, Periodic, Robin
+from sciml.coefficients import unknowns_of
+from sciml.conditions import BaseCondition, Data, Dirichlet, Initial, Neumann, Periodic, Robin
 from sciml.domains import Domain, TimeInterval
 from sciml.errors import ArgumentError
 from sciml.field import Field
@@ -80,6 +81,10 @@ def check_windows(problem: PDE) -> None:
             raise ArgumentError(
                 f"windows needs conditions of the kinds {kinds}, got {type(condition).__name__}: solve without windows."
             )
+    if found := unknowns_of(problem):
+        raise ArgumentError(
+            f"windows needs a problem without an Unknown, got {', '.join(found)}: solve without windows."
+        )
     if not any(starts(problem)):
         raise ArgumentError(
             "windows needs an initial condition, from which time goes on, got a problem without Initial(...)."
@@ -104,9 +109,10 @@ class WindowProblem(PDE):
         self.unknowns = tuple(whole.unknowns)
         self.conditions = [c for old in whole.conditions if (c := self._within(old, first, soft)) is not None]
 
-    def _within(self, condition: Condition, first: bool, soft: Sequence[str]) -> Condition | None:
+    def _within(self, condition: BaseCondition, first: bool, soft: Sequence[str]) -> BaseCondition | None:
         if isinstance(condition, Initial):
-            return condition if first else None
+            # later windows take theirs from the one before
+            return condition if first else replace(condition, value=0.0, hard=None, name=condition.label)
         if isinstance(condition, Data):
             t = condition.points[:, 0]
             inside = (t <= self.span.high) & ((t >= self.span.low) if first else (t > self.span.low))

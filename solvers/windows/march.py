@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,9 +14,10 @@ from torch import Tensor, nn
 from sciml.ansatz.march import Chain, WindowTrial, next_window
 from sciml.ansatz.window import Span, starts
 from sciml.arguments import integer
-from sciml.errors import ArgumentError
+from sciml.errors import ArgumentError, SciMLError
 from sciml.nn import MLP
 from sciml.problem import PDE
+from sciml.solvers.estimate.chain import estimate_chain
 from sciml.solvers.report import Report
 from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.loop import CANCELLED
@@ -36,13 +36,14 @@ from sciml.solvers.windows.head import STEPS, WIDTH, head_network, solve_head
 from sciml.solvers.windows.pace import REJECTED, Pace
 
 TOLERANCE = 1e-5  # residual of a trained window, relative to that of a network of zeros
-HEAD_TOLERANCE = 1e-11  # the same where the last layer alone is solved for
+HEAD_TOLERANCE = 1e-10  # the same where the last layer alone is solved for
 HIDDEN = [16, 16, 16]
 POINTS = 800
 CAP = 60  # steps of a window whose length follows from the residual
 LOOK = 5  # steps between looks
 MOST_WINDOWS = 1000
 TRIES = 60  # windows rejected in a row
+LEAST, SHARE = 0.1, 0.1  # seconds for a window's estimate, and share of the time that all may take
 
 
 def windows_of(value: Any) -> int | None:
@@ -95,7 +96,6 @@ class State:
         worst: The largest residual over its tolerance so far, and the window's start.
         sizes: Of unknowns and equations, measured in the first window.
         steps, rejected, tries: In all, and windows rejected in all.
-        seconds: Of the runs that this one continues.
         history: Rows of numbers.
     """
 
@@ -108,7 +108,6 @@ class State:
     steps: int = 0
     rejected: int = 0
     tries: int = 0
-    seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -117,28 +116,29 @@ class March:
 
     Args:
         settings: Of the whole solve.
-        state: Where it begins.
+        count: Of windows of equal length; None for lengths that follow from the residual.
         model: The network of the first window; None for the default.
         optimizer: As in ``sciml.solve``.
-        prepare: Puts a network into the dtype and on the device that were asked for.
+        dtype, device: Where to compute.
         interruption: Tells when somebody asked to stop.
-        save: Called with the march after each window.
     """
 
     def __init__(
         self,
         settings: Settings,
-        state: State,
+        count: int | None,
         model: nn.Module | None,
         optimizer: Any,
-        prepare: Callable[[nn.Module], nn.Module],
+        dtype: torch.dtype,
+        device: torch.device | None,
         interruption: Interruption,
-        save: Callable[[March], None] | None = None,
     ):
-        self.settings, self.state, self.model = settings, state, model
+        self.settings, self.model, self.optimizer = settings, model, optimizer
         self.problem: PDE = settings.problem
-        self.optimizer, self.prepare, self.interruption, self.save = optimizer, prepare, interruption, save
-        self.by_head = self.problem.domain.dim == 1 and model is None and optimizer == "auto"
+        self.dtype, self.device, self.interruption = dtype, device, interruption
+        domain = self.problem.domain
+        self.state = State(Pace.of(float(domain.lower[0]), float(domain.upper[0]), count))
+        self.by_head = self.problem.domain.dim == 1 and model is None and self.automatic
         default = HEAD_TOLERANCE if self.by_head else TOLERANCE
         self.tol = settings.limits.tol if settings.tol is not None else default
         if settings.accuracy is not None and settings.tol is None:
@@ -148,9 +148,20 @@ class March:
         self._began = time.perf_counter()
 
     @property
+    def automatic(self) -> bool:
+        """Whether the optimiser is left to the solver."""
+        return isinstance(self.optimizer, str) and self.optimizer == "auto"
+
+    @property
+    def parameters(self) -> int:
+        """Trained numbers of a window, about."""
+        network = self._network(0)
+        return sum(p.numel() for p in network.parameters())
+
+    @property
     def seconds(self) -> float:
-        """So far, runs that this one continues included."""
-        return self.state.seconds + time.perf_counter() - self._began
+        """So far."""
+        return time.perf_counter() - self._began
 
     @property
     def chain(self) -> Chain:
@@ -196,8 +207,6 @@ class March:
                 row = state.history[-1]
                 bar.update(row, found.residual / scale if scale else 0.0)
                 stop = self._tell(row)
-                if self.save is not None:
-                    self.save(self)
                 if stop or ended:
                     return "interrupted" if stop else ended or "stalled"
                 if len(state.windows) >= MOST_WINDOWS:
@@ -206,18 +215,23 @@ class March:
 
     # ---- one window
 
-    def _window(self, span: Span) -> Reached:
-        k = len(self.state.windows)
+    def _network(self, k: int) -> nn.Module:
+        """What the k-th window starts with: random features, or the last window's network."""
+        widths = [self.problem.inputs, *HIDDEN, self.problem.outputs]
         if self.by_head:
-            network = head_network(self.problem.inputs, self.problem.outputs, self.settings.seed + k, torch.float64)
-        elif self.state.windows:
+            network = head_network(widths[0], widths[-1], self.settings.seed + k, torch.float64)
+        elif k > 0:
             network = copy.deepcopy(self.state.windows[-1].network)
         elif self.model is not None:
-            network = self.model
+            network = copy.deepcopy(self.model)
         else:
-            widths = [self.problem.inputs, *HIDDEN, self.problem.outputs]
             network = MLP(widths, "tanh", seed=self.settings.seed)
-        trial = next_window(self.problem, self.state.windows, span, self.prepare(network))
+        return network.to(dtype=self.dtype, device=self.device)
+
+    def _window(self, span: Span) -> Reached:
+        k = len(self.state.windows)
+        network = self._network(k)
+        trial = next_window(self.problem, self.state.windows, span, network)
         points = self.settings.points or (3 * WIDTH if self.by_head else POINTS)
         limits = self.settings.limits
         left = max(0.0, limits.max_time - self.seconds)
@@ -230,13 +244,17 @@ class March:
             self.settings, problem=trial.problem, points=points, max_time=left, max_steps=steps, accuracy=None,
             seed=self.settings.seed + 7 * k, callbacks=(), progress=False,
         )  # fmt: skip
-        fresh = self.state.sizes is None or span.origin is not None
+        fresh = self.state.sizes is None and not self.by_head
         system = training_system(settings, trial, measure=fresh, check=not self.by_head and k == 0)
         if k == 0:
             self.notes += [note for note in system.notes if note not in self.notes]
-        if not fresh and self.state.sizes is not None:
+        if not fresh and not self.by_head and self.state.sizes is not None:
             system.set_scales(*self.state.sizes)
-        return self._solve_head(settings, system) if self.by_head and system.pointwise else self._train(settings, system)
+        return (
+            self._solve_head(settings, system)
+            if self.by_head and system.pointwise
+            else self._train(settings, system)
+        )
 
     def _solve_head(self, settings: Settings, system: ResidualSystem) -> Reached:
         held_out = system.elsewhere(2 * WIDTH, WIDTH // 2, settings.seed + HELD_OUT_SEED)
@@ -259,17 +277,25 @@ class March:
 
     def _train(self, settings: Settings, system: ResidualSystem) -> Reached:
         held_out = held_out_system(settings, system)
+        trial: Any = system.trial
         parameters = sum(p.numel() for p in system.trial.network.parameters() if p.requires_grad)
         method = method_for(self.optimizer, settings, system, parameters)
         run = make_run(
-            replace(settings, points=self.settings.points), system, held_out, method, parameters, self.interruption
+            replace(settings, points=self.settings.points),
+            system,
+            held_out,
+            method,
+            parameters,
+            self.interruption,
         )
-        scale = max(run.scale, self.state.scale) if system.trial.span.origin is None else run.scale
+        scale = max(run.scale, self.state.scale) if trial.span.origin is None else run.scale
         run.limits.tol = self.tol * scale / run.scale
         run.look_every = min(run.look_every, LOOK)
         before, began = self.state.steps, self.seconds
         outcome = run.run()
-        history = [row | {"step": before + row["step"], "seconds": began + row["seconds"]} for row in run.history]
+        history = [
+            row | {"step": before + row["step"], "seconds": began + row["seconds"]} for row in run.history
+        ]
         for row in history:
             row.pop("error", None)
         residual = run.relative(run.counters.best) * run.scale
@@ -323,7 +349,8 @@ class March:
     def _tell(self, row: dict[str, float]) -> bool:
         """Call the callbacks; whether one of them said stop."""
         event = Event(int(row["step"]), row["seconds"], row["loss"], row["held_out"], None, self.chain)  # type: ignore[arg-type]
-        return any([callback(event) is True for callback in self.settings.callbacks])
+        answers = [callback(event) is True for callback in self.settings.callbacks]
+        return any(answers)
 
     # ---- the end
 
@@ -336,15 +363,20 @@ class March:
             notes.append(
                 f"solved until t = {chain.until:.6g} of {high:g}: beyond it the solution is not a number."
             )
-        if 1.0 < state.worst:
+        if state.worst > 1.0:
             notes.append(
-                f"a window's residual stayed {state.worst:.2g} times above its tolerance of {self.tol:g}; later windows inherit "
-                "its error."
+                f"a window's residual stayed {state.worst:.2g} times above its tolerance of {self.tol:g}; later windows "
+                "inherit its error."
             )
         if chain.until < high and outcome == "max_time":
             notes.append("max_time=... gives more.")
         system = last.system if last is not None else None
+        estimate = drop = None
+        if outcome not in ("interrupted", "diverged"):
+            estimate, drop, outcome = self._estimated(chain, outcome, notes)
         parameters = sum(p.numel() for p in chain.network.parameters())
+        named = "gn-arc" if self.automatic else str(self.optimizer)
+        named = "Gauss-Newton on the last layer" if self.by_head else named
         return Report(
             outcome=outcome,
             seconds=self.seconds,
@@ -352,9 +384,11 @@ class March:
             rejected=state.rejected,
             points=None if system is None else system.points.interior.shape[0],
             parameters=parameters,
-            optimizer="Gauss-Newton on the last layer" if self.by_head else "gn-arc" if self.optimizer == "auto" else str(self.optimizer),
+            optimizer=named,
             residual=state.residual,
             scale=state.scale,
+            error_estimate=estimate,
+            error_drop=drop,
             threads=torch.get_num_threads(),
             weights={} if system is None else dict(system.points.weights),
             hard=[condition.label for condition in chain.ansatz.hard],
@@ -362,3 +396,25 @@ class March:
             seed=self.settings.seed,
             dtype=str(next(chain.network.parameters()).dtype).removeprefix("torch."),
         )
+
+    def _estimated(
+        self, chain: Chain, outcome: str, notes: list[str]
+    ) -> tuple[float | None, float | None, str]:
+        """The estimated error, what its correction leaves, and the outcome where an accuracy was asked for."""
+        weights = {} if self.last is None else self.last.system.points.weights
+        seconds = max(LEAST * len(chain.windows), SHARE * self.seconds)
+        accuracy = self.settings.accuracy
+        try:
+            found = estimate_chain(self.problem, chain, weights, seconds=seconds)
+        except (SciMLError, ArithmeticError, RuntimeError) as error:
+            notes.append(f"the error could not be estimated: {str(error).splitlines()[0][:200]}")
+            return None, None, "stalled" if accuracy is not None and outcome == "converged" else outcome
+        if found.value is None:
+            notes.append(f"the error could not be estimated: {found.reason}.")
+        if accuracy is not None and chain.until >= self.state.pace.high:
+            if found.value is not None and found.value <= accuracy:
+                outcome = "converged"
+            elif outcome == "converged":
+                outcome = "stalled"
+                notes.append(f"the accuracy of {accuracy:g} was not reached: the estimated error is {found}.")
+        return found.value, found.drop, outcome

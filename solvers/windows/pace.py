@@ -45,10 +45,17 @@ class Pace:
     def next(self, t: float, k: int, logarithmic: bool) -> Span:
         """The window from ``t``, the ``k``-th; ``logarithmic`` allows the logarithm of time."""
         if self.count is not None:
-            end = self.high if k + 1 >= self.count else self.low + (self.high - self.low) * (k + 1) / self.count
+            end = (
+                self.high if k + 1 >= self.count else self.low + (self.high - self.low) * (k + 1) / self.count
+            )
             return Span(t, end)
         passed = t - self.low
-        if logarithmic and not self.log and not self.log_failed and 0 < passed * DECADES < self.high - self.low:
+        if (
+            logarithmic
+            and not self.log
+            and not self.log_failed
+            and 0 < passed * DECADES < self.high - self.low
+        ):
             self.log, self.length = True, RATIO
         if self.log:
             end = self.low + passed * self.length
