@@ -139,9 +139,10 @@ class WindowTrial(Trial):
         if not velocity:
             return self(x), None
         if not isinstance(ansatz, WindowAnsatz):
-            return torch.func.jvp(self.forward, (x,), (direction(x),))
+            u, v, *_ = torch.func.jvp(self.forward, (x,), (direction(x),))
+            return u, v
         u0, v0 = ansatz.started(at_time(x, self.span.low))
-        out, slope = torch.func.jvp(self._reached, (x,), (direction(x),))
+        out, slope, *_ = torch.func.jvp(self._reached, (x,), (direction(x),))
         rows = [part.boundary_value(x) for part in ansatz._parts]
         for i, (part, order) in enumerate(zip(ansatz._parts, self.orders, strict=True)):
             if order:

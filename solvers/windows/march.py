@@ -301,7 +301,7 @@ class March:
         residual = run.relative(run.counters.best) * run.scale
         effort = run.counters.step / max(1, run.limits.max_steps or CAP)
         return Reached(
-            system.trial, residual, run.scale, run.counters.step, run.counters.rejected, effort, history, outcome, system
+            trial, residual, run.scale, run.counters.step, run.counters.rejected, effort, history, outcome, system
         )  # fmt: skip
 
     @property
