@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from sciml.ansatz import Trial
+from sciml.ansatz.march import Chain
 from sciml.arguments import number
 from sciml.conditions import Data
 from sciml.derivatives import AutogradSource
@@ -28,6 +29,7 @@ from sciml.solvers.comparison import (
     has_answer,
     relative_error,
 )
+from sciml.solvers.estimate.chain import estimate_chain
 from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
 from sciml.solvers.evaluation import ChunkedSource, Request, request
 from sciml.solvers.found import Found
@@ -134,7 +136,8 @@ class Answer:
                 where more time is given.
         """
         if self._estimate is None or seconds > self._estimate[0]:
-            found = estimate_error(self.problem, self.trial, self.stats.weights, seconds=seconds)
+            make = estimate_chain if isinstance(self.trial, Chain) else estimate_error
+            found = make(self.problem, self.trial, self.stats.weights, seconds=seconds)  # type: ignore[arg-type]
             self._estimate = (seconds, found)
         return self._estimate[1]
 
@@ -259,7 +262,9 @@ class Answer:
 
     def _warn_outside(self, points: Tensor) -> None:
         domain = self.problem.domain
-        low, high = domain.lower.to(points), domain.upper.to(points)
+        low, high = domain.lower.to(points), domain.upper.to(points).clone()
+        if isinstance(self.trial, Chain):  # it may have stopped before the end of time
+            high[0] = self.trial.until
         slack = 1e-6 * (high - low)
         outside = ((points < low - slack) | (points > high + slack)).any(1)
         count = int(outside.sum())

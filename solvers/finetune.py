@@ -10,8 +10,10 @@ from torch import nn
 
 from sciml.adapters import Adapter, AdapterConfig, check_searchable
 from sciml.adapters.low_rank import LowRank
+from sciml.ansatz.march import Chain
 from sciml.checks.findings import findings
 from sciml.derivatives import recording_gradients
+from sciml.errors import ArgumentError
 from sciml.optim.threads import few_threads
 from sciml.problem import PDE
 from sciml.solvers.adapted import AdaptedAnswer
@@ -60,6 +62,11 @@ def finetune(
     Returns:
         The answer to ``problem``; its ``report`` says what it cost and gave.
     """
+    if isinstance(base.trial, Chain):
+        raise ArgumentError(
+            "finetune needs a solution without windows, got one of "
+            f"{len(base.trial.windows)}: solve the new problem with windows=... again."
+        )
     settings = Settings(problem, points, max_time, max_steps, tol, accuracy, seed, callbacks, progress)
     with Interruption() as interruption, recording_gradients():
         notes = findings(problem)

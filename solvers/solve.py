@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from sciml.ansatz import Ansatz, Trial
+from sciml.ansatz.window import check_windows
 from sciml.checks.findings import findings
 from sciml.coefficients import with_coefficients, with_values
 from sciml.derivatives import recording_gradients
@@ -32,6 +33,7 @@ from sciml.solvers.training.settings import (
     report_of,
     training_system,
 )
+from sciml.solvers.windows.march import March, windows_of
 
 
 def solve(
@@ -52,6 +54,7 @@ def solve(
     resume: Any = None,
     checkpoint: Any = None,
     every: float = 30.0,
+    windows: Any = None,
 ) -> Solution:
     """Solve a problem.
 
@@ -78,6 +81,10 @@ def solve(
         checkpoint: File name to write checkpoints to; one is written at the start, then every so many seconds, and at
             the end. ``max_time`` and ``max_steps`` of a continued run count from the very first start.
         every: Seconds between checkpoints.
+        windows: ``"auto"`` or a number from 1 to 1000: solve a long time as a chain of short windows, each of which begins
+            exactly where the last one ends. ``"auto"`` makes each as long as its residual allows, and ``tol`` is then
+            that of a window: 1e-5 unless given, 1e-10 for ordinary differential equations. None solves all times at
+            once. It goes without ``resume`` and ``checkpoint``.
 
     A solve that stalls at an estimated error above 1e-3 spends the time and the steps that are left on other attempts:
     conditions as penalties, even points and, unless ``model`` is given, steeper features, a wider network and another start.
@@ -97,6 +104,8 @@ def solve(
         raise ArgumentError(f"dtype needs torch.float32 or torch.float64, got {dtype!r}.")
     if model is not None and not isinstance(model, torch.nn.Module):
         raise ArgumentTypeError(f"model needs a torch.nn.Module or None, got {type(model).__name__}.")
+    if windows is not None:
+        return _march(settings, model, optimizer, dtype, device, windows, (resume, checkpoint))
     with Interruption() as interruption, recording_gradients():
         notes = findings(problem)
         live, coefficients = with_coefficients(problem)
@@ -153,6 +162,33 @@ def solve(
 def _default(problem: PDE, seed: int, dtype: torch.dtype, variant: Variant) -> torch.nn.Module:
     factor, steepness = WIDER if variant.wider else 1, STEEPER if variant.steeper else 1.0
     return default_network(problem, seed + RESTART * variant.restart, dtype, factor, steepness)
+
+
+def _march(
+    settings: Settings,
+    model: torch.nn.Module | None,
+    optimizer: Any,
+    dtype: torch.dtype,
+    device: Any,
+    windows: Any,
+    files: tuple[Any, Any],
+) -> Solution:
+    """The solve window by window."""
+    count, place = windows_of(windows), _device(device)
+    for name, value in zip(("resume", "checkpoint"), files, strict=True):
+        if value is not None:
+            raise ArgumentError(f"{name} needs a solve without windows, got windows={windows!r}.")
+    problem = settings.problem
+    with Interruption() as interruption, recording_gradients():
+        notes = findings(problem)
+        check_windows(problem)
+        start = None if model is None else _copy(model)
+        march = March(settings, count, start, optimizer, dtype, place, interruption)
+        with few_threads(march.parameters, torch_too=True):
+            outcome = march.run()
+            stats = march.report(outcome)
+    stats.notes = [*notes, *stats.notes]
+    return Solution(problem, march.chain, march.state.history, stats)  # type: ignore[arg-type]
 
 
 def _copy(model: torch.nn.Module) -> torch.nn.Module:

@@ -66,6 +66,7 @@ def run_solve(options: argparse.Namespace) -> int:
         resume=options.resume,
         checkpoint=options.checkpoint,
         every=options.every,
+        windows=int(options.windows) if (options.windows or "").isdigit() else options.windows,
         **_training(options),
     )
     return _finish(solution, options)

@@ -237,7 +237,8 @@ def _judge(
     """The estimate that a correction stands for; none where ``free`` says why the solution is not the only one."""
 
     def correction(x: Tensor) -> Tensor:
-        with torch.no_grad():
+        # by the points, where a window of time goes on from the corrected end of another
+        with torch.set_grad_enabled(x.requires_grad and torch.is_grad_enabled()):
             change = found.features.values(x) @ found.w
             return trial.scaled(change) if trial.ansatz.trivial else trial.factor(x) * change
 

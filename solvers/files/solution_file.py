@@ -18,6 +18,7 @@ from torch import nn
 
 from sciml import __version__, pdes
 from sciml.ansatz import Ansatz, Trial
+from sciml.ansatz.march import Chain
 from sciml.coefficients import unknowns_of, with_values
 from sciml.errors import ArgumentError, ArgumentTypeError, FileFormatError, SciMLError
 from sciml.nn import from_config
@@ -40,6 +41,7 @@ from sciml.solvers.files.identity import (
 from sciml.solvers.files.printable import printable
 from sciml.solvers.files.refusal import reason, refusal, shown
 from sciml.solvers.files.shapes import check_cost, state_shapes
+from sciml.solvers.files.windows.description import build_chain, check_chain, describe_chain
 from sciml.solvers.report import Report
 from sciml.unknown import Unknown
 
@@ -79,6 +81,8 @@ def save(answer: Answer, path: str | os.PathLike) -> None:
         config["penalties"] = True
     if answer.trial.scale is not None:
         config["scale"] = answer.trial.scale.tolist()
+    if isinstance(answer.trial, Chain):
+        config["windows"] = describe_chain(answer.trial)
     container.write(path, KIND, config, {**arrays, **rows, **probes})
 
 
@@ -136,6 +140,8 @@ def _expected(model: nn.Module | None) -> Any:
         if config["dtype"] not in ("float32", "float64"):
             raise ValueError(f"dtype is {config['dtype']!r:.80}")
         saved = config["network"]
+        if "windows" in config:
+            check_chain(config["windows"], saved)
         tensors = {name: (tuple(shape), kind) for name, (kind, shape) in saved["tensors"].items()}
         if saved["config"] is not None:
             if state_shapes(saved["config"]) != {name: shape for name, (shape, _) in tensors.items()}:
@@ -200,6 +206,10 @@ def _trial(
     config: dict[str, Any], arrays: Mapping[str, np.ndarray], problem: PDE, model: nn.Module | None, name: str
 ) -> Trial:
     saved = config["network"]
+    if "windows" in config:
+        if model is not None:
+            raise Mismatch(f"model= has no place in {name}: it holds a solution in windows.")
+        return build_chain(problem, config["windows"], config["dtype"], arrays, NETWORK)  # type: ignore[return-value]
     if model is None and saved["config"] is None:
         raise Mismatch(
             f"model is needed: {name} holds the weights of a {printable(saved['class'], 80)}, which only Python "
@@ -235,6 +245,9 @@ def _scale(saved: Any, unknowns: int) -> torch.Tensor | None:
 def _probes(problem: PDE, trial: Trial) -> dict[str, np.ndarray]:
     """Values at a few points inside, of the solution and of the equation at a fixed function."""
     x = problem.sample(PROBES, seed=PROBE_SEED).double().cpu()
+    if isinstance(trial, Chain):  # within what it has solved of the time
+        low = problem.domain.lower[0]
+        x[:, 0] = low + (x[:, 0] - low) * (trial.until - low) / (problem.domain.upper[0] - low)
     return {
         "probe.points": container.array_of(x),
         "probe.values": value_probe(trial, x),

@@ -38,6 +38,7 @@ WINGS = {
     "adapted": {"answer", "report"},
     "superposition": {"answer"},
     "training": {"comparison", "report", "estimate", "files", "terms"},  # files: checkpoints
+    "windows": {"training", "estimate", "report"},
     "files": RESULTS,
     "plots": RESULTS,
 }

@@ -1,0 +1,1 @@
+"""Solutions in windows of time on disk."""
