@@ -96,6 +96,13 @@ def test_a_system_of_ordinary_equations(lorenz):
     assert np.linalg.norm(lorenz(t) - truth(t)) < 1e-10 * np.linalg.norm(truth(t))
 
 
+def test_an_error_near_rounding_is_estimated_by_jets(lorenz):
+    found = lorenz.error_estimate()
+    assert found.value is not None
+    assert found.value < 1e-9
+    assert found.seconds < 60
+
+
 def test_windows_join_exactly(lorenz):
     for left, right in zip(lorenz.trial.windows, lorenz.trial.windows[1:], strict=False):
         t = torch.tensor([[left.span.high]], dtype=torch.float64)
