@@ -99,7 +99,7 @@ def burgers() -> list[dict[str, Any]]:
     """The viscosity with 1 % noise."""
     records = []
     for seed in range(3):
-        solution, seconds = solved(pdes.InverseBurgers(nu=unknown(0.2), seed=seed))
+        solution, seconds = solved(pdes.InverseBurgers(nu=unknown(0.2), draw=seed))
         records.append(
             {
                 "noise_seed": seed,
@@ -191,7 +191,7 @@ def field() -> list[dict[str, Any]]:
     """A coefficient that varies in space."""
     records = []
     for seed in range(3):
-        problem = pdes.InversePoisson(seed=seed)
+        problem = pdes.InversePoisson(draw=seed)
         solution, seconds = solved(problem)
         x = torch.linspace(0.005, 0.995, 100, dtype=torch.float64)[:, None]
         a, truth = solution(x)[:, 1], problem.exact(x)[:, 1]

@@ -23,7 +23,7 @@ class BlackScholes(PDE):
     """``V_t = sigma²/2 S² V_SS + rate (S V_S - V) + f`` on ``t in [0, maturity]``, ``S in [0, 2 strike]``.
 
     V is the price of a call, S that of the share, t the time LEFT to maturity, in years, so that the payoff
-    ``max(S - strike, 0)`` is the start. Its kink is noted by a solve and makes it a penalty: built into the
+    ``max(S - strike, 0)`` is the start. Its kink makes it a penalty: built into the
     trial function, it would stay for all times. ``V = 0`` at ``S = 0``; the value at ``S = 2 strike`` is
     that of the solution on the whole half-line. The residual is that of the equation as it stands, in units of
     money a year.
@@ -63,7 +63,7 @@ class BlackScholes(PDE):
         return [
             Dirichlet(0.0, on="S=0"),
             Dirichlet(partial(_high, self.sigma, self.rate, self.strike), on=high),
-            Initial(partial(_payoff, self.strike)),
+            Initial(partial(_payoff, self.strike), hard=False),
         ]
 
     def residual(self, u: Field, x: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ class InverseBurgers(Burgers):
         nu: Viscosity, 1e-5..1. The measurements know it: 0.05.
         count: Number of measurements, 3..10000, evenly spread over space and time.
         noise: Standard deviation over the root mean square of the values, 0..1.
-        seed: Of the noise, 0..1000000.
+        draw: Seed of the noise, 0..1000000.
     """
 
     registry_name: ClassVar[str] = "inverse-burgers"
@@ -34,13 +34,13 @@ class InverseBurgers(Burgers):
     nu: float = 0.05
     count: int = 200
     noise: float = 0.01
-    seed: int = 0
+    draw: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_int(self, "count", 3, 10_000)
         check_float(self, "noise", 0.0, 1.0)
-        check_int(self, "seed", 0, 1_000_000)
+        check_int(self, "draw", 0, 1_000_000)
 
     @property
     def floor(self) -> float:  # type: ignore[override]
@@ -53,7 +53,7 @@ class InverseBurgers(Burgers):
         points = self.domain.sample(self.count, seed=1)
         return [
             *Burgers(self.truth).conditions,
-            measured(points, InverseBurgers.exact(self, points), self.noise, self.seed),
+            measured(points, InverseBurgers.exact(self, points), self.noise, self.draw),
         ]
 
     def exact(self, x: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ class InverseHeat(Heat):
         diffusivity: 1e-4..10. The measurements know it: 0.3.
         count: Number of measurements, 3..10000, evenly spread over space and time.
         noise: Standard deviation over the root mean square of the values, 0..1.
-        seed: Of the noise, 0..1000000.
+        draw: Seed of the noise, 0..1000000.
     """
 
     registry_name: ClassVar[str] = "inverse-heat"
@@ -34,19 +34,19 @@ class InverseHeat(Heat):
     diffusivity: float = 0.3
     count: int = 50
     noise: float = 0.01
-    seed: int = 0
+    draw: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_int(self, "count", 3, 10_000)
         check_float(self, "noise", 0.0, 1.0)
-        check_int(self, "seed", 0, 1_000_000)
+        check_int(self, "draw", 0, 1_000_000)
 
     @cached_property
     def conditions(self) -> list[BaseCondition]:
         """Those of ``Heat``, and the measurements."""
         points = self.domain.sample(self.count, seed=1)
-        data = measured(points, InverseHeat.exact(self, points), self.noise, self.seed)
+        data = measured(points, InverseHeat.exact(self, points), self.noise, self.draw)
         return [*Heat(self.dim, self.truth).conditions, data]
 
     def exact(self, x: Tensor) -> Tensor:

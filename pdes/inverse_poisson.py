@@ -28,7 +28,7 @@ class InversePoisson(PDE):
     Attributes:
         count: Number of measurements of u, 3..10000, evenly spread.
         noise: Standard deviation over the root mean square of the values, 0..1.
-        seed: Of the noise, 0..1000000.
+        draw: Seed of the noise, 0..1000000.
     """
 
     registry_name: ClassVar[str] = "inverse-poisson"
@@ -36,12 +36,12 @@ class InversePoisson(PDE):
 
     count: int = 200
     noise: float = 0.01
-    seed: int = 0
+    draw: int = 0
 
     def __post_init__(self) -> None:
         check_int(self, "count", 3, 10_000)
         check_float(self, "noise", 0.0, 1.0)
-        check_int(self, "seed", 0, 1_000_000)
+        check_int(self, "draw", 0, 1_000_000)
 
     @cached_property
     def domain(self) -> Domain:
@@ -60,7 +60,7 @@ class InversePoisson(PDE):
                 points,
                 InversePoisson.exact(self, points)[:, :1],
                 self.noise,
-                self.seed,
+                self.draw,
                 component="u",
                 told=True,
             ),

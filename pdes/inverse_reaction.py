@@ -27,7 +27,7 @@ class InverseReaction(ReactionDiffusion):
         rho: Rate of growth, 0..10. The measurements know it: 3.
         count: Number of measurements, 3..10000, at times and places of the reference.
         noise: Standard deviation over the root mean square of the values, 0..1.
-        seed: Of the noise, 0..1000000.
+        draw: Seed of the noise, 0..1000000.
     """
 
     registry_name: ClassVar[str] = "inverse-reaction"
@@ -37,20 +37,20 @@ class InverseReaction(ReactionDiffusion):
     rho: float = 3.0
     count: int = 100
     noise: float = 0.01
-    seed: int = 0
+    draw: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_int(self, "count", 3, 10_000)
         check_float(self, "noise", 0.0, 1.0)
-        check_int(self, "seed", 0, 1_000_000)
+        check_int(self, "draw", 0, 1_000_000)
 
     @cached_property
     def conditions(self) -> list[BaseCondition]:
         """Those of ``ReactionDiffusion``, and the measurements."""
         known = InverseReaction.reference(self)
         chosen = torch.randperm(len(known.points), generator=torch.Generator().manual_seed(1))[: self.count]
-        data = measured(known.points[chosen], known.values[chosen], self.noise, self.seed)
+        data = measured(known.points[chosen], known.values[chosen], self.noise, self.draw)
         return [*ReactionDiffusion(*self.truth).conditions, data]
 
     def reference(self) -> Reference:

@@ -80,6 +80,7 @@ class Run:
         history: A row of numbers a look.
         notes: What a user should know.
         attempt: Its name, where it is not the first.
+        asked: Seconds that were asked for; ``limits`` may hold less, for what the set-up took.
         adaptive: Whether points are drawn where the residual is large.
         seconds_before: Time of earlier runs that this one continues.
     """
@@ -99,6 +100,7 @@ class Run:
     ):
         self.problem, self.system, self.held_out = problem, system, held_out
         self.method, self.limits, self.seed = method, limits, seed
+        self.asked = limits.max_time
         self.max_points, self.callbacks = max_points, list(callbacks)
         self.interruption = interruption or Interruption()
         second = method.second_order

@@ -264,7 +264,7 @@ def _advice(run: Run, outcome: str, optimizer: Any) -> list[str]:
         ]
     if outcome == "max_time":
         return [
-            f"stopped after {run.limits.max_time:g} s: max_time=... gives more, and the solution's network as the model of "
+            f"stopped after {run.asked:g} s: max_time=... gives more, and the solution's network as the model of "
             "another solve goes on from here."
         ]
     if outcome == "stalled" and optimizer != CLOSED_FORM:

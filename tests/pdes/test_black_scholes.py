@@ -42,7 +42,7 @@ def test_limits():
     assert (later <= price).all()
 
 
-def test_kink_is_named_and_becomes_a_penalty():
+def test_the_kink_is_a_penalty():
     report = sciml.check(pdes.BlackScholes())
-    assert report.notes == ["initial is a penalty term: its slope jumps (a kink) near (t=0, S=100)."]
+    assert report.notes == []
     assert {label: how for label, _, how in report.conditions}["initial"] == "penalty"

@@ -47,7 +47,7 @@ def test_the_catalogue_keeps_its_exact_conditions(name):
         for c in problem.conditions
         if c.hard is not False and isinstance(c, (Dirichlet, Initial, Periodic))
     ]
-    assert [c.label for c in ansatz.hard] == wanted
+    assert [c.label for c in ansatz.hard if not isinstance(c, Neumann)] == wanted
     assert ansatz.notes == []
 
 
