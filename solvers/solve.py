@@ -34,6 +34,7 @@ from sciml.solvers.training.settings import (
     training_system,
 )
 from sciml.solvers.windows.march import March, windows_of
+from sciml.solvers.windows.report import report_of as report_of_march
 
 
 def solve(
@@ -186,7 +187,7 @@ def _march(
         march = March(settings, count, start, optimizer, dtype, place, interruption)
         with few_threads(march.parameters, torch_too=True):
             outcome = march.run()
-            stats = march.report(outcome)
+            stats = report_of_march(march, outcome)
     stats.notes = [*notes, *stats.notes]
     return Solution(problem, march.chain, march.state.history, stats)  # type: ignore[arg-type]
 

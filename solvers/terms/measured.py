@@ -9,6 +9,7 @@ from torch import Tensor
 from sciml.conditions import Data
 from sciml.solvers.terms.term import Term
 
+SAME_WEIGHT = 2.0  # factor within which a fit keeps its weights
 STIFF = 0.03  # of the NTK's balance, in the units of the residual: what measurements count where their noise counts
 
 UNMOVED = 1e-20  # of the equations' mean squared row, for an unknown of size 1: misfits that nothing changes
@@ -73,3 +74,19 @@ def _own(terms: Sequence[Term], name: str) -> float:
     """The weight that the measurements were given."""
     data = next(term.data for term in terms if name in term.parts)
     return 1.0 if data is None else data.weight
+
+
+def keeps_weights(before: Mapping[str, float], new: Mapping[str, float], draws: int) -> bool:
+    """Whether a fit to measurements goes on with its weights: losses have to compare, since it ends at the noise.
+
+    Weights that were found at a first guess are replaced. Later on a larger one tells that the network has grown rough, and
+    to follow it would let it follow the noise.
+
+    Args:
+        before, new: Weights of the parts by name.
+        draws: How often points were drawn anew.
+    """
+    ratios = [new[name] / before[name] for name in before]
+    if draws > 1 and max(ratios) > 1.0:
+        return True
+    return all(1 / SAME_WEIGHT < ratio < SAME_WEIGHT for ratio in ratios)

@@ -18,9 +18,11 @@ from sciml.optim.iterate import Iteration
 from sciml.problem import PDE
 from sciml.solvers.comparison import comparison, has_answer, relative_error
 from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
+from sciml.solvers.terms.measured import keeps_weights
 from sciml.solvers.training.adapted_system import AdaptedSystem
-from sciml.solvers.training.defaults import FLOPS
+from sciml.solvers.training.counted_work import counted_work
 from sciml.solvers.training.interrupt import Interruption
+from sciml.solvers.training.residual_scale import residual_scale
 from sciml.solvers.training.residual_system import OutOfTime, ResidualSystem
 from sciml.solvers.training.run_state import (
     Callback,
@@ -29,6 +31,7 @@ from sciml.solvers.training.run_state import (
     Estimates,
     Event,
     Limits,
+    tell,
 )
 
 System = ResidualSystem | AdaptedSystem
@@ -42,15 +45,11 @@ OVERFIT = 4.0  # held-out loss over training loss from which more points are ask
 GROWTH = 1.5
 STALL_LOOKS = 12  # looks without progress before the end
 FIRST_ORDER_STALL = 50
-SAME_WEIGHT = 2.0  # factor within which a fit keeps its weights
 FIT_STALL = 4  # the same of a fit to measurements with noise
-ALMOST_NOTHING = 1e-10  # relative residual of a problem of which its conditions leave rounding only
-CANCELLED = 1e-5  # of what cancels in the equations: a relative residual is relative to that at least
 ESTIMATE_LOOKS = 5  # after so many looks an error is estimated anew in any case
 ESTIMATE_SHARE = 0.1  # of a run's counted work that estimates may take
 ESTIMATE_LEAST = 0.1  # that one always may
 LATEST = 1.1  # of max_time: a step that is still under way then is given up
-STEP_WORK = 0.01  # seconds of a step besides its linear algebra, on a usual core
 PROGRESS = 0.97  # held-out loss must fall below this share of its best to count as progress
 
 
@@ -120,7 +119,8 @@ class Run:
         if fit:  # measurements of any size: what there is to be solved is known in the weights of the run
             self.system.balance(self._first)
             self.held_out.points.weights = dict(self.system.points.weights)
-        self.scale = self._residual_scale()
+        self.scale, self.silent, self.solved = residual_scale(held_out, self._first)
+        self.system.load(self._first)
         # the answer of a problem with open coefficients is that of a coefficient which is not known yet
         open_ = has_unknowns(problem)
         self._answer = comparison(problem) if not open_ and has_answer(problem) else None
@@ -262,15 +262,7 @@ class Run:
         event = Event(
             self.counters.step, row["seconds"], row["loss"], held, error, self.system.trial, self.attempt
         )
-        stop = False
-        for callback in self.callbacks:
-            try:
-                stop = callback(event) is True or stop
-            except Exception as error:
-                raise CallbackError(
-                    f"callback {_name_of(callback)} raised {type(error).__name__}: {error}".rstrip(".") + "."
-                ) from error
-        return held, stop
+        return held, tell(self.callbacks, event)
 
     def _look(self, progress: Any) -> str | None:
         """Measure, and decide about points and the end."""
@@ -312,16 +304,8 @@ class Run:
 
     def work(self) -> float:
         """Seconds that the steps so far take on a usual core, as counted and not by the clock."""
-        total, before = 0.0, 0.0
         columns = sum(self.system.points.terms[0].parts.values())
-        P = float(self.theta.numel())
-        for row in self.history:
-            M = columns * row["points"]
-            small = min(P, M)
-            one = STEP_WORK + (2.0 * P * M * small + small**3 / 3.0) / FLOPS
-            total += (row["step"] - before) * (one if self.method.second_order else STEP_WORK)
-            before = row["step"]
-        return total
+        return counted_work(self.history, columns, self.theta.numel(), self.method.second_order)
 
     def _consider_points(self, held: float, loss: float) -> None:
         count = self.system.points.count
@@ -346,25 +330,13 @@ class Run:
         if len(points.weights) > 1 and self.method.second_order:
             before = dict(points.weights)
             self.system.balance(self.theta)
-            if points.measured and self._fit_keeps(before):
+            if points.measured and keeps_weights(before, points.weights, self.counters.draws):
                 points.weights = before
             else:
                 self.held_out.points.weights = dict(points.weights)
                 self._count(best=math.inf, mark=math.inf)  # losses under other weights do not compare
         assert self.iteration is not None
         self.iteration.refresh()
-
-    def _fit_keeps(self, before: dict[str, float]) -> bool:
-        """Whether a fit to measurements goes on with its weights: losses have to compare, since it ends at the noise.
-
-        Weights that were found at a first guess are replaced. Later on a larger one tells that the network has grown rough,
-        and to follow it would let it follow the noise.
-        """
-        new = self.system.points.weights
-        ratios = [new[name] / before[name] for name in before]
-        if self.counters.draws > 1 and max(ratios) > 1.0:
-            return True
-        return all(1 / SAME_WEIGHT < ratio < SAME_WEIGHT for ratio in ratios)
 
     def _settled(self) -> bool:
         """Whether the residual is down to rounding, so that no step can lower it."""
@@ -398,30 +370,6 @@ class Run:
     def _elapsed(self) -> float:
         return self.seconds_before + time.perf_counter() - self._start
 
-    def _residual_scale(self) -> float:
-        """Size of the residual when the network's part is zero: what there is to be solved.
-
-        At least a share of what cancels in the equations: a problem that its conditions solve leaves rounding only.
-        """
-        held = self.held_out.silent_value()
-        silent = math.sqrt(2.0 * held) if math.isfinite(held) else 0.0
-        scale = max(silent, CANCELLED * self.held_out.size_of_terms())
-        self.solved = math.isfinite(held) and silent <= self.held_out.rounding()
-        if self.solved:  # also where every derivative of the exact part is zero but for rounding
-            scale = max(scale, silent / ALMOST_NOTHING)
-        if scale == 0 and not math.isfinite(held):  # measure against the start
-            start = self.held_out.value(self.theta)
-            scale = math.sqrt(2.0 * start) if math.isfinite(start) else 1.0
-        self.system.load(self.theta)
-        self.silent = (
-            silent / scale if scale > 0 and math.isfinite(held) else (0.0 if scale == 0 else math.inf)
-        )
-        return scale or 1.0
-
     def _solved_by_conditions(self) -> Tensor | None:
         """Parameters of a zero network, where nothing is left for one to solve."""
         return self.system.silent_theta() if self.solved or self.silent <= self.limits.tol else None
-
-
-def _name_of(callback: Callback) -> str:
-    return getattr(callback, "__qualname__", type(callback).__qualname__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,3 +89,20 @@ class Estimates:
     held: float = math.inf
     look: int = 0
     work: float = 0.0
+
+
+def tell(callbacks: Sequence[Callback], event: Event) -> bool:
+    """Call all callbacks; whether one of them asked to stop.
+
+    Raises:
+        CallbackError: One of them raised.
+    """
+    stop = False
+    for callback in callbacks:
+        try:
+            stop = callback(event) is True or stop
+        except Exception as error:
+            name = getattr(callback, "__qualname__", type(callback).__qualname__)
+            told = f"callback {name} raised {type(error).__name__}: {error}".rstrip(".")
+            raise CallbackError(f"{told}.") from error
+    return stop

@@ -5,23 +5,21 @@ from __future__ import annotations
 import copy
 import math
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from sciml.ansatz.march import Chain, WindowTrial, next_window
+from sciml.ansatz.march import Chain, next_window
 from sciml.ansatz.window import Span, starts
 from sciml.arguments import integer
-from sciml.errors import ArgumentError, SciMLError
+from sciml.errors import ArgumentError
 from sciml.nn import MLP
 from sciml.problem import PDE
-from sciml.solvers.estimate.chain import estimate_chain
-from sciml.solvers.report import Report
 from sciml.solvers.training.interrupt import Interruption
-from sciml.solvers.training.loop import CANCELLED
 from sciml.solvers.training.progress import ProgressBar
+from sciml.solvers.training.residual_scale import CANCELLED
 from sciml.solvers.training.residual_system import ResidualSystem
 from sciml.solvers.training.run_state import Event
 from sciml.solvers.training.settings import (
@@ -34,6 +32,7 @@ from sciml.solvers.training.settings import (
 )
 from sciml.solvers.windows.head import STEPS, WIDTH, head_network, solve_head
 from sciml.solvers.windows.pace import REJECTED, Pace
+from sciml.solvers.windows.state import Reached, State
 
 TOLERANCE = 1e-5  # residual of a trained window, relative to that of a network of zeros
 HEAD_TOLERANCE = 1e-10  # the same where the last layer alone is solved for
@@ -43,7 +42,6 @@ CAP = 60  # steps of a window whose length follows from the residual
 LOOK = 5  # steps between looks
 MOST_WINDOWS = 1000
 TRIES = 60  # windows rejected in a row
-LEAST, SHARE = 0.1, 0.1  # seconds for a window's estimate, and share of the time that all may take
 
 
 def windows_of(value: Any) -> int | None:
@@ -57,58 +55,6 @@ def windows_of(value: Any) -> int | None:
             raise ArgumentError(f"windows needs 'auto' or a number of windows, got {value!r}.")
         return None
     return integer("windows", value, least=1, most=MOST_WINDOWS)
-
-
-@dataclass
-class Reached:
-    """What a window came to.
-
-    Attributes:
-        trial: Its trial function.
-        residual: Root mean square on held-out points, in the units that ``scale`` has.
-        scale: The same with a network of zeros.
-        steps, rejected: Of the optimiser.
-        effort: Share of the steps that it might have taken.
-        history: Rows of the run.
-        outcome: ``interrupted``, ``diverged`` or anything else.
-        system: What it was trained on.
-    """
-
-    trial: WindowTrial
-    residual: float
-    scale: float
-    steps: int
-    rejected: int
-    effort: float
-    history: list[dict[str, float]]
-    outcome: str
-    system: ResidualSystem
-
-
-@dataclass
-class State:
-    """All that the next window depends on.
-
-    Attributes:
-        pace: The lengths.
-        windows: What is solved.
-        scale: The largest residual of a network of zeros so far.
-        worst: The largest residual over its tolerance so far, and the window's start.
-        sizes: Of unknowns and equations, measured in the first window.
-        steps, rejected, tries: In all, and windows rejected in all.
-        history: Rows of numbers.
-    """
-
-    pace: Pace
-    windows: list[WindowTrial] = field(default_factory=list)
-    scale: float = 0.0
-    worst: float = 0.0
-    residual: float = 0.0
-    sizes: tuple[Tensor, dict[str, float]] | None = None
-    steps: int = 0
-    rejected: int = 0
-    tries: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)
 
 
 class March:
@@ -351,70 +297,3 @@ class March:
         event = Event(int(row["step"]), row["seconds"], row["loss"], row["held_out"], None, self.chain)  # type: ignore[arg-type]
         answers = [callback(event) is True for callback in self.settings.callbacks]
         return any(answers)
-
-    # ---- the end
-
-    def report(self, outcome: str) -> Report:
-        """How it ended."""
-        state, last = self.state, self.last
-        chain, high = self.chain, state.pace.high
-        notes = list(self.notes)
-        if chain.until < high:
-            notes.append(
-                f"solved until t = {chain.until:.6g} of {high:g}: beyond it the solution is not a number."
-            )
-        if state.worst > 1.0:
-            notes.append(
-                f"a window's residual stayed {state.worst:.2g} times above its tolerance of {self.tol:g}; later windows "
-                "inherit its error."
-            )
-        if chain.until < high and outcome == "max_time":
-            notes.append("max_time=... gives more.")
-        system = last.system if last is not None else None
-        estimate = drop = None
-        if outcome not in ("interrupted", "diverged"):
-            estimate, drop, outcome = self._estimated(chain, outcome, notes)
-        parameters = sum(p.numel() for p in chain.network.parameters())
-        named = "gn-arc" if self.automatic else str(self.optimizer)
-        named = "Gauss-Newton on the last layer" if self.by_head else named
-        return Report(
-            outcome=outcome,
-            seconds=self.seconds,
-            steps=state.steps,
-            rejected=state.rejected,
-            points=None if system is None else system.points.interior.shape[0],
-            parameters=parameters,
-            optimizer=named,
-            residual=state.residual,
-            scale=state.scale,
-            error_estimate=estimate,
-            error_drop=drop,
-            threads=torch.get_num_threads(),
-            weights={} if system is None else dict(system.points.weights),
-            hard=[condition.label for condition in chain.ansatz.hard],
-            notes=notes,
-            seed=self.settings.seed,
-            dtype=str(next(chain.network.parameters()).dtype).removeprefix("torch."),
-        )
-
-    def _estimated(
-        self, chain: Chain, outcome: str, notes: list[str]
-    ) -> tuple[float | None, float | None, str]:
-        """The estimated error, what its correction leaves, and the outcome where an accuracy was asked for."""
-        weights = {} if self.last is None else self.last.system.points.weights
-        seconds = max(LEAST * len(chain.windows), SHARE * self.seconds)
-        accuracy = self.settings.accuracy
-        try:
-            found = estimate_chain(self.problem, chain, weights, seconds=seconds)
-        except (SciMLError, ArithmeticError, RuntimeError) as error:
-            notes.append(f"the error could not be estimated: {str(error).splitlines()[0][:200]}")
-            return None, None, "stalled" if accuracy is not None and outcome == "converged" else outcome
-        if found.value is None:
-            notes.append(f"the error could not be estimated: {found.reason}.")
-        if accuracy is not None and chain.until >= self.state.pace.high:
-            if found.value is not None and found.value <= accuracy:
-                outcome = "converged"
-            elif outcome == "converged":
-                outcome = "stalled"
-                notes.append(f"the accuracy of {accuracy:g} was not reached: the estimated error is {found}.")
-        return found.value, found.drop, outcome
