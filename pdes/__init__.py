@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from sciml.pdes.kuramoto_sivashinsky import KuramotoSivashinsky
     from sciml.pdes.lid_driven import LidDriven
     from sciml.pdes.loaded_plate import LoadedPlate
+    from sciml.pdes.lorenz import Lorenz
     from sciml.pdes.maxwell_cavity import MaxwellCavity
     from sciml.pdes.parabolic_ball import ParabolicBall
     from sciml.pdes.plate_with_hole import PlateWithHole
@@ -52,8 +53,10 @@ if TYPE_CHECKING:
     from sciml.pdes.poisson_cosine import PoissonCosine
     from sciml.pdes.poisson_discs import PoissonDiscs
     from sciml.pdes.reaction_diffusion import ReactionDiffusion
+    from sciml.pdes.robertson import Robertson
     from sciml.pdes.schrodinger import Schrodinger
     from sciml.pdes.taylor_green import TaylorGreen
+    from sciml.pdes.van_der_pol import VanDerPol
     from sciml.pdes.wave import Wave
     from sciml.problem import PDE
 
@@ -87,6 +90,7 @@ __all__ = [  # noqa: RUF022 - the registry first
     "KuramotoSivashinsky",
     "LidDriven",
     "LoadedPlate",
+    "Lorenz",
     "MaxwellCavity",
     "ParabolicBall",
     "PlateWithHole",
@@ -95,8 +99,10 @@ __all__ = [  # noqa: RUF022 - the registry first
     "PoissonCosine",
     "PoissonDiscs",
     "ReactionDiffusion",
+    "Robertson",
     "Schrodinger",
     "TaylorGreen",
+    "VanDerPol",
     "Wave",
 ]
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -38,6 +38,8 @@ FLOPS, JETS = 4e10, 4e-4  # multiplications and additions a second; seconds for 
 AUTOGRAD_LEVELS = ((100, 300),)  # where a row of the Jacobian is a backward pass through nested derivatives
 ENOUGH = 0.3  # of the residual left: the estimate is right within some per cent
 BLIND = 0.995  # of the residual left: nothing is known
+EXACT = 1e3  # roundings up to which a residual is nothing but them
+LAST = 0.9999  # of such a residual a correction leaves at most this, as far as the estimate goes
 FEW, BLIND_FEW = 200, 0.6  # the same for fewer features, which may miss what matters and take what does not
 TEST_POINTS = 2000
 WAVE_POINTS = 1000
@@ -126,6 +128,8 @@ def estimate_error(
                 break
         assert best is not None
         free = undetermined(problem)
+        if best.drop > BLIND and _exact(problem, trial, terms, like):
+            best = replace(best, exact=True)
         return _judge(problem, trial, best, free, time.thread_time() - began, done)
 
 
@@ -143,6 +147,12 @@ class _Correction:
     w: Tensor  # (K, m)
     drop: float
     points: int
+    exact: bool = False  # the residual is rounding, of which a correction finds nothing
+
+
+def _exact(problem: PDE, trial: Trial, terms: Sequence[Term], like: Tensor) -> bool:
+    """Whether nothing but rounding is left of the residual."""
+    return all(t.rounding(trial, problem, like) <= EXACT * torch.finfo(like.dtype).eps for t in terms)
 
 
 def _correct(
@@ -251,13 +261,14 @@ def _judge(
     size = float(u.norm())
     if free is not None:
         reason = free
-    elif found.drop > (BLIND if found.features.count >= FEW else BLIND_FEW):
+    elif not found.exact and found.drop > (BLIND if found.features.count >= FEW else BLIND_FEW):
         reason = f"a correction in {found.features.count} functions leaves {100 * found.drop:.1f} % of the residual"
     elif not math.isfinite(size) or size == 0.0:
         reason = "the solution is zero, so a relative error means nothing"
     else:
-        amplified = 1.0 / math.sqrt(1.0 - found.drop**2)
-        value = amplified * float(d.norm()) / size
+        amplified = 1.0 / math.sqrt(1.0 - min(found.drop, LAST) ** 2)
+        least = torch.finfo(like.dtype).eps if found.exact else 0.0
+        value = max(amplified * float(d.norm()) / size, least)
         for name, part, whole in zip(problem.unknowns, d.T, u.T, strict=True):
             if float(whole.norm()) > 0.0:
                 unknowns[name] = amplified * float(part.norm() / whole.norm())

@@ -104,6 +104,18 @@ class Term:
         off = self.function(problem.field(source), x)[name]
         return (off - part).detach().abs().max() / PERTURBED
 
+    def rounding(self, trial: Trial, problem: PDE, like: Tensor) -> float:
+        """Largest residual at a few points, relative to what cancels in it: rounding where the solution is exact."""
+        x = self.draw(max(PROBE, 2), 1).to(like)[:PROBE]
+        parts = self.function(problem.field(AutogradSource(trial, x)), x)
+        shares = [
+            float(
+                part.detach().abs().max() / self._cancelled(trial, problem, x, name, part).clamp(min=1e-300)
+            )
+            for name, part in parts.items()
+        ]
+        return max(shares)
+
     def _check_smooth(self, trial: Trial, order: int) -> None:
         """Refuse a network whose derivatives of this order, 3 or higher, jump or vanish."""
         smooth = trial.network.smooth if isinstance(trial.network, JetNetwork) else None
