@@ -22,6 +22,7 @@ from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
 
 POINTS = 2000
 SEED = 31_337
+SHARE = 0.25  # of the time that is left which one window may take
 PATIENCE = 20.0  # seconds beyond what it may take, before the estimate is given up
 
 
@@ -66,7 +67,10 @@ def estimate_chain(
             previous = corrected[-1] if corrected else None
             again = next_window(problem, moved, trial.span, trial.network, trial.scale, previous)
             moved.append(again)
-            found = estimate_error(again.problem, again, weights, seconds=seconds / count)
+            # most windows need less than their share, and leave it to those that need more
+            left = seconds - (time.perf_counter() - began)
+            share = max(seconds / count, SHARE * left)
+            found = estimate_error(again.problem, again, weights, seconds=share)
             corrected.append(_Corrected(again, found))
             if worst is None or found.drop > worst.drop:
                 worst = found
