@@ -10,8 +10,7 @@ from torch import Tensor
 
 from sciml.conditions import BaseCondition
 from sciml.pdes.burgers import Burgers
-from sciml.pdes.measurements import measured
-from sciml.pdes.parameters import check_float, check_int
+from sciml.pdes.measurements import check_measurements, measured
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,9 +37,7 @@ class InverseBurgers(Burgers):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_int(self, "count", 3, 10_000)
-        check_float(self, "noise", 0.0, 1.0)
-        check_int(self, "draw", 0, 1_000_000)
+        check_measurements(self)
 
     @property
     def floor(self) -> float:  # type: ignore[override]

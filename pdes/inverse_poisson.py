@@ -13,8 +13,7 @@ from torch import Tensor
 from sciml.conditions import BaseCondition, Dirichlet
 from sciml.domains import Domain, Interval
 from sciml.field import Field
-from sciml.pdes.measurements import measured
-from sciml.pdes.parameters import check_float, check_int
+from sciml.pdes.measurements import check_measurements, measured
 from sciml.problem import PDE
 
 
@@ -39,9 +38,7 @@ class InversePoisson(PDE):
     draw: int = 0
 
     def __post_init__(self) -> None:
-        check_int(self, "count", 3, 10_000)
-        check_float(self, "noise", 0.0, 1.0)
-        check_int(self, "draw", 0, 1_000_000)
+        check_measurements(self)
 
     @cached_property
     def domain(self) -> Domain:

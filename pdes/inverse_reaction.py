@@ -9,8 +9,7 @@ from typing import ClassVar
 import torch
 
 from sciml.conditions import BaseCondition
-from sciml.pdes.measurements import measured
-from sciml.pdes.parameters import check_float, check_int
+from sciml.pdes.measurements import check_measurements, measured
 from sciml.pdes.reaction_diffusion import ReactionDiffusion
 from sciml.problem import Reference
 
@@ -41,9 +40,7 @@ class InverseReaction(ReactionDiffusion):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_int(self, "count", 3, 10_000)
-        check_float(self, "noise", 0.0, 1.0)
-        check_int(self, "draw", 0, 1_000_000)
+        check_measurements(self)
 
     @cached_property
     def conditions(self) -> list[BaseCondition]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from sciml.conditions import Data
+from sciml.pdes.parameters import check_float, check_int
 
 
 def measured(
@@ -25,3 +28,15 @@ def measured(
     deviation = noise * float(values.square().mean().sqrt())
     off = deviation * torch.randn(values.shape, generator=rng, dtype=torch.float64)
     return Data(points, values + off, deviation if told and deviation > 0 else None, component=component)
+
+
+def check_measurements(problem: Any) -> None:
+    """Require a ``count`` of 3..10000, a ``noise`` of 0..1 and a ``draw`` of 0..1000000, the fields of an inverse problem.
+
+    Raises:
+        ArgumentTypeError: Not a number of its kind.
+        ArgumentError: Outside its range.
+    """
+    check_int(problem, "count", 3, 10_000)
+    check_float(problem, "noise", 0.0, 1.0)
+    check_int(problem, "draw", 0, 1_000_000)
