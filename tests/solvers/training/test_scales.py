@@ -9,27 +9,12 @@ import pytest
 import torch
 
 import sciml
+from benchmarks.trust_cases.sizes import Magnitude
 from sciml import nn, pdes
 from sciml.adapters import LoRA
 from sciml.ansatz import Trial
 from sciml.solvers.training.residual_system import ResidualSystem
 from sciml.solvers.training.scales import Scales, measure_scales, rescale
-
-
-class Line(sciml.PDE):
-    """``-u'' = m``."""
-
-    domain = sciml.Interval(0, 1)
-    conditions = (sciml.Dirichlet(0.0),)
-
-    def __init__(self, m: float):
-        self.m = m
-
-    def residual(self, u, x):
-        return -u.d("x", "x") - self.m
-
-    def exact(self, x):
-        return self.m * x * (1 - x) / 2
 
 
 class Pair(sciml.PDE):
@@ -91,7 +76,7 @@ def mlp(outputs: int = 1) -> nn.MLP:
 
 @pytest.mark.parametrize("m", [1e-15, 1e-6, 1e6, 1e15])
 def test_magnitudes(m):
-    solution = sciml.solve(Line(m), progress=False)
+    solution = sciml.solve(Magnitude(m), progress=False)
     assert solution.outcome == "converged" and errors(solution)[0] < 1e-6
     assert solution.trial.scale is not None
     (note,) = [text for text in solution.stats.notes if text.startswith("solved in units of the sizes")]
@@ -161,18 +146,18 @@ def test_what_counts_as_ordinary():
 
 
 def test_a_kan_is_scaled_too():
-    solution = sciml.solve(Line(1e9), nn.KAN([1, 4, 1], grid=5, degree=4, seed=1), progress=False)
+    solution = sciml.solve(Magnitude(1e9), nn.KAN([1, 4, 1], grid=5, degree=4, seed=1), progress=False)
     assert solution.trial.scale is not None and errors(solution)[0] < 1e-6
 
 
 def test_a_module_without_a_last_layer_is_left_at_one():
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(1, 6), torch.nn.Tanh(), torch.nn.Linear(6, 1)).double()
-    solution = sciml.solve(Line(1e9), model, max_steps=2, progress=False)
+    solution = sciml.solve(Magnitude(1e9), model, max_steps=2, progress=False)
     assert solution.trial.scale is None and solution.stats.weights == {"pde": 1.0}
     frozen = mlp()
     next(frozen.parameters()).requires_grad_(False)
-    system = ResidualSystem(Line(1e9), Trial(Line(1e9), frozen), 30, 10)
+    system = ResidualSystem(Magnitude(1e9), Trial(Magnitude(1e9), frozen), 30, 10)
     assert measure_scales(system) is None and rescale(system) is None and system.trial.scale is None
 
 
