@@ -119,10 +119,14 @@ def _round(system: ResidualSystem, silent: Tensor, head: slice, last: Scales) ->
     system.load(theta)
     x = system.points.interior
     with torch.no_grad():
-        part = system.trial(x) - (0.0 if system.trial.ansatz.trivial else system.trial.ansatz.offset(x))
-    sizes = part.double().cpu().square().mean(0).sqrt()
+        whole = system.trial(x)
+        offset = torch.zeros_like(whole) if system.trial.ansatz.trivial else system.trial.ansatz.offset(x)
+    sizes, known = (v.double().cpu().square().mean(0).sqrt() for v in (whole - offset, offset))
     if not bool(torch.isfinite(sizes).all()):
         return None
-    # an unknown that the equations leave at zero has no size to tell
-    unknowns = torch.where(sizes > TINY, sizes, last.unknowns)
+    # An unknown that the equations leave at zero has no size to tell, but rounding: of its exact part, or of a size found
+    # in the round before, which is then no size either.
+    again = bool(last.equations)
+    nothing = (sizes <= TINY) | (sizes <= ROUNDING * known) | (again & (sizes <= ROUNDING * last.unknowns))
+    unknowns = torch.where(nothing, torch.where(known > 0, known, 1.0), sizes)
     return Scales(unknowns, {name: equations[name] for name in system.points.terms[0].parts})
