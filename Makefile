@@ -15,13 +15,14 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 PYTEST_ARGS ?= -n logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint ruff types format docs constraints clean
+.PHONY: help install demo test lint ruff types format docs figures constraints clean
 
 help:
 	@echo "make demo    solve two equations, with an MLP and with a KAN each, and draw them"
 	@echo "make test    run the tests"
 	@echo "make lint    ruff and pyright"
 	@echo "make docs    the documentation, into build/docs"
+	@echo "make figures draw the pictures of README.md and of the first pages anew"
 	@echo "make clean   remove what was built, and the virtual environment"
 
 install: $(VENV)/.installed
@@ -58,6 +59,10 @@ format: install
 
 docs: $(VENV)/.installed-docs
 	.ci/docs
+
+# The pictures of README.md and of the first pages.
+figures: install
+	$(BIN)/python docs/figures.py
 
 # Every extra is resolved in one call, so that no pin contradicts another.
 constraints:

@@ -277,7 +277,7 @@ def _tone(j: int, total: int) -> tuple[float, ...]:
 
 def _title(solution: Answer, narrow: bool) -> str:
     text = re.sub(r"\d+\.\d{5,}", lambda digits: f"{float(digits[0]):.4g}", repr(solution.problem))
-    text = text if len(text) <= 70 else type(solution.problem).__name__
+    text = text if len(text) <= (40 if narrow else 70) else type(solution.problem).__name__
     between = "\n" if narrow else ": "
     if solution.has_answer:
         return f"{text}{between}relative $L_2$ error {solution.error():.1e}"

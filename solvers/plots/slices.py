@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,9 +42,18 @@ class Slice:
 
     @property
     def label(self) -> str:
-        """Values of the coordinates that do not vary, as ``t = 0.5, z = 0``."""
-        names = self.problem.domain.names
-        return ", ".join(f"{names[k]} = {value:.3g}" for k, value in sorted(self.fixed.items()))
+        """Values of the coordinates that do not vary, as ``t = 0.5, z = 0``; many equal ones as ``x3 = … = x10 = 0``."""
+        names, time = self.problem.domain.names, self.problem.domain.time_axis
+        parts = []
+        for (_, value), run in groupby(
+            sorted(self.fixed.items()), lambda item: (item[0] == time, f"{item[1]:.3g}")
+        ):
+            equal = [str(names[k]) for k, _ in run]
+            if len(equal) > 2:
+                parts.append(f"{equal[0]} = … = {equal[-1]} = {value}")
+            else:
+                parts += [f"{name} = {value}" for name in equal]
+        return ", ".join(parts)
 
     @property
     def limits(self) -> list[tuple[float, float]]:

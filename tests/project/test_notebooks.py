@@ -1,4 +1,4 @@
-"""Notebooks are scripts: each pair says the same, without outputs, and every script runs to its end."""
+"""Notebooks are scripts: each pair says the same, with outputs, and every script runs to its end."""
 
 from __future__ import annotations
 
@@ -16,9 +16,24 @@ from sciml import nn, pdes
 from tests.cases import ROOT
 
 SCRIPTS = sorted((ROOT / "notebooks").glob("*.py"))
+# those that check what they find run in full, the others with a few steps a solve
+FULL = {
+    "a_new_right_hand_side",
+    "inverse",
+    "race_the_optimisers",
+    "solve_your_first_pde",
+    "what_gradient_descent_reaches",
+}
 SHOW = """
 import sys, warnings
-warnings.simplefilter("error")
+if sys.argv[2] == "quick":
+    import sciml
+    solve = sciml.solve
+    def briefly(*arguments, max_time=None, max_steps=None, **options):
+        return solve(*arguments, max_steps=2, **options)
+    vars(sciml)["solve"] = briefly
+else:
+    warnings.simplefilter("error")
 from IPython.core.interactiveshell import InteractiveShell
 import jupytext
 shell = InteractiveShell.instance()
@@ -47,11 +62,15 @@ def test_a_pair_says_the_same(script):
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.stem)
-def test_outputs_are_stripped(script):
-    notebook = json.loads(script.with_suffix(".ipynb").read_text(encoding="utf-8"))
-    for cell in notebook["cells"]:
-        assert cell.get("outputs", []) == []
-        assert cell.get("execution_count") is None
+def test_outputs_are_kept(script):
+    """Pictures and texts, as ``docs/run_notebooks.py`` writes them; neither errors nor progress."""
+    path = script.with_suffix(".ipynb")
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+    assert all(output.get("name") != "stderr" and output["output_type"] != "error" for output in outputs)
+    assert all(cell.get("execution_count") is None for cell in cells)
+    assert path.stat().st_size < 800_000
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.stem)
@@ -61,7 +80,7 @@ def test_a_notebook_runs(script, tmp_path):
     pytest.importorskip("jupytext")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg", "IPYTHONDIR": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-c", SHOW, str(script)],
+        [sys.executable, "-c", SHOW, str(script), "full" if script.stem in FULL else "quick"],
         cwd=tmp_path,
         env=environment,
         capture_output=True,
@@ -85,4 +104,4 @@ def test_the_first_page_runs(tmp_path, monkeypatch):
         exec(compile(block, "docs/first_pde.md", "exec"), names)
     assert {p.name for p in tmp_path.iterdir()} == {"poisson.h5", "plate.h5", "run.h5", "profiles.pdf"}
     for picture in re.findall(r"\]\((images/.*?)\)", text):
-        assert (ROOT / "docs" / picture).stat().st_size < 100_000
+        assert (ROOT / "docs" / picture).stat().st_size < 200_000

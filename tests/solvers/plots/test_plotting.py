@@ -21,7 +21,7 @@ from sciml.ansatz import Trial
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.problem import Reference
 from sciml.solvers.plots.plotting import KINDS, plot
-from sciml.solvers.plots.slices import choose_slices
+from sciml.solvers.plots.slices import Slice, choose_slices
 from sciml.solvers.report import Report
 from tests.cases import ROOT
 
@@ -542,3 +542,13 @@ def test_pyplot_is_not_needed():
 def test_a_figure_shows_itself_in_a_notebook():
     figure = solved(Known(SQUARE)).plot(resolution=5)
     assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_many_equal_coordinates_are_named_by_their_ends():
+    problem = pdes.AllenCahnBall()
+    fixed = {0: 0.5, **dict.fromkeys(range(3, 11), 0.0)}
+    assert Slice(problem, (1, 2), fixed).label == "t = 0.5, x3 = … = x10 = 0"
+    assert (
+        Slice(problem, (1, 2), fixed | {5: 0.25}).label
+        == "t = 0.5, x3 = 0, x4 = 0, x5 = 0.25, x6 = … = x10 = 0"
+    )
