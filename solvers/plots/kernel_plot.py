@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sciml.jacobian.tangent import TangentKernel
 from sciml.solvers.plots.panels import LINES
+from sciml.solvers.plots.plotting import Picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,9 +25,7 @@ def draw_kernel(kernel: TangentKernel, losses: Tensor | None = None) -> Figure:
         kernel: What is drawn.
         losses: Of a measured descent, before the first step and after each, ``(steps + 1,)``.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(12, 3.6), layout="constrained")
+    figure = Picture(figsize=(12, 3.6), layout="constrained")
     spectrum, share, loss = figure.subplots(1, 3)
     values = kernel.eigenvalues.numpy()
     index = np.arange(1, len(values) + 1)
