@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import torch
 
-from sciml.adapters import AdapterConfig, get_config
+from sciml.adapters import PlainConfig, get_config
 from sciml.ansatz import Ansatz, Trial
 from sciml.arguments import one_of
 from sciml.errors import ArgumentError, FileFormatError
@@ -77,7 +77,7 @@ class FamilyResult(Generic[A]):
 def finetune_family(
     base: Answer,
     members: Mapping[str, PDE],
-    adapter: str | AdapterConfig = "lotra",
+    adapter: str | PlainConfig = "lotra",
     *,
     folder: Any = None,
     backend: str = "serial",
@@ -132,7 +132,7 @@ class FamilyRun:
 
     base: Answer
     members: dict[str, PDE]
-    config: AdapterConfig
+    config: PlainConfig
     options: dict[str, Any]
     place: Path | None
     on_error: str
@@ -247,12 +247,12 @@ class FamilyRun:
 
 
 def _train(
-    base: Answer, problem: PDE, config: AdapterConfig, name: str, options: dict[str, Any]
+    base: Answer, problem: PDE, config: PlainConfig, name: str, options: dict[str, Any]
 ) -> AdaptedAnswer:
     return finetune(base, problem, config, name=name, **{"progress": False, **options})
 
 
-def _remote(shared: Any, problem: PDE, config: AdapterConfig, name: str, options: dict[str, Any]) -> Any:
+def _remote(shared: Any, problem: PDE, config: PlainConfig, name: str, options: dict[str, Any]) -> Any:
     """Runs in a worker: only the base's problem and network travel, and only the adapter comes back."""
     torch.set_num_threads(1)
     base_problem, network, scale, penalties, weights = shared

@@ -27,6 +27,9 @@ NETWORKS = [
     nn.SlimKAN.from_kan(nn.KAN([2, 6, 1], grid=[4, 7]), 40),
     nn.SlimKAN([2, 9, 1], r=100).refine(9),
     nn.SlimKAN([2, 9, 1], r=3, grid=[3, 6]).insert(0, 0.1),
+    nn.Combination(
+        [nn.MLP([2, 5, 1], fourier=3), nn.KAN([2, 3, 1], grid=[2, 4]), nn.SlimKAN([2, 3, 1], r=2)]
+    ),
 ]
 
 
