@@ -158,7 +158,7 @@ class Solution(Verbs):
         return self._keep(AdaptedSolution.of(tuned))
 
     def finetune_family(
-        self, members: Mapping[str, PDE], adapter: str | PlainConfig = "lotra", **options: Any
+        self, members: Mapping[str, PDE], adapter: str | PlainConfig = AUTO, **options: Any
     ) -> FamilyResult[AdaptedSolution]:
         """Fine-tune to every member of a family; see ``sciml.solvers.family.finetune_family``."""
         return finetune_family(self.base, members, adapter, **options).map(AdaptedSolution.of)
