@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
@@ -64,7 +65,10 @@ class FamilyResult(Generic[A]):
             raise ArgumentError("surrogate needs a family of adapter='auto', got one of single adapters.")
 
         def make(problem: PDE) -> AdaptedAnswer:
-            return greedy.spanned("surrogate", problem, greedy.span(problem))
+            began = time.perf_counter()
+            answer = greedy.spanned("surrogate", problem, greedy.span(problem))
+            answer.stats.seconds = time.perf_counter() - began
+            return answer
 
         return Surrogate(greedy.base.problem, make, greedy.goal)
 

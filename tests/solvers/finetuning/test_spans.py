@@ -162,6 +162,15 @@ def test_files_of_spans_belong_to_their_members(clean, tmp_path):
         other.load_adapter(path, problem=Reaction(0.95))
 
 
+@pytest.mark.parametrize("prints", [None, [], ["ab"] * 2, [1, 2]])
+def test_forged_fingerprints_of_members_are_refused(clean, tmp_path, prints):
+    tuned = clean.finetune(Reaction(0.95), "span", name="next", progress=False)
+    tuned.adapter.prints = prints
+    tuned.save_adapter(tmp_path / "next.h5")
+    with pytest.raises(FileFormatError, match="its members need a fingerprint each"):
+        clean.load_adapter(tmp_path / "next.h5", name="again", problem=Reaction(0.95))
+
+
 def test_an_untrained_span_is_the_base(clean):
     fresh = clean.add_adapter("span", "fresh")
     x = Reaction(1).domain.sample(9)
