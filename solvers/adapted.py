@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from sciml.adapters import Adapter, AdapterConfig, normalised_spectra
+from sciml.adapters import Adapter, PlainConfig, SpanAdapter, normalised_spectra
 from sciml.ansatz import Trial
 from sciml.problem import PDE
 from sciml.solvers.answer import Answer
@@ -14,7 +14,7 @@ from sciml.solvers.report import Report
 if TYPE_CHECKING:
     import numpy as np
 
-REPORTED = ("outcome", "seconds", "steps", "residual", "start")
+REPORTED = ("outcome", "seconds", "steps", "residual", "start", "error_estimate")
 
 
 class AdaptedAnswer(Answer):
@@ -32,7 +32,7 @@ class AdaptedAnswer(Answer):
         self,
         base: Answer,
         problem: PDE,
-        adapter: Adapter,
+        adapter: Adapter | SpanAdapter,
         name: str,
         history: list[dict[str, float]] | None = None,
         stats: Report | None = None,
@@ -46,11 +46,11 @@ class AdaptedAnswer(Answer):
     def trial(self) -> Trial:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The trial function with the difference added, built when first needed."""
         if self._built is None:
-            self._built = self.base.trial.like(self.problem, self.adapter.merge(self.base.network))
+            self._built = self.base.trial.like(self.problem, self.adapter.network(self.base.network))
         return self._built
 
     @property
-    def config(self) -> AdapterConfig:
+    def config(self) -> PlainConfig:
         """The adapter's configuration, with the ranks that a search found."""
         return self.adapter.config
 
@@ -71,6 +71,8 @@ class AdaptedAnswer(Answer):
             **{k: self.stats[k] for k in REPORTED if k in self.stats},
             "gain": self._gain(),
         }
+        if self.stats.attempts:
+            out["stages"] = list(self.stats.attempts)
         if self.has_answer:
             out["error"] = self.error()
         return out
@@ -78,7 +80,7 @@ class AdaptedAnswer(Answer):
     def ranks(self) -> dict[str, Any]:
         """Rank of each adapted parameter; empty for kinds without ranks."""
         rank = getattr(self.config, "rank", None)
-        if rank is None:
+        if rank is None or isinstance(self.adapter, SpanAdapter):
             return {}
         out = {}
         for name, parameter in self.adapter.adapted.items():

@@ -4,80 +4,38 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import torch
 
-from sciml.adapters import AdapterConfig, get_config
+from sciml.adapters import Adapter, PlainConfig, get_config
 from sciml.ansatz import Ansatz, Trial
 from sciml.arguments import one_of
-from sciml.errors import ArgumentError, FileFormatError
+from sciml.errors import ArgumentError, FileFormatError, SciMLError
 from sciml.problem import PDE
 from sciml.solvers.adapted import AdaptedAnswer
 from sciml.solvers.answer import Answer
 from sciml.solvers.files import adapter_file
-from sciml.solvers.finetune import finetune
+from sciml.solvers.finetune import AUTO, finetune
+from sciml.solvers.finetuning.greedy import SHARPER, Greedy
+from sciml.solvers.finetuning.result import FamilyResult
 from sciml.solvers.report import Report
 from sciml.solvers.training.interrupt import Interruption
+from sciml.solvers.training.settings import Settings
 
 BACKENDS = ("serial", "ray")
 ON_ERROR = ("raise", "skip")
 WORTH_WORKERS = 10.0  # seconds of work left below which starting workers costs more than it saves
-COLUMNS = ("member", "outcome", "seconds", "steps", "residual", "error", "trained")
 COSMETIC = ("progress", "callbacks")  # options that do not change what comes out
-
-A = TypeVar("A", bound=AdaptedAnswer)
-B = TypeVar("B", bound=AdaptedAnswer)
-
-
-@dataclass
-class FamilyResult(Generic[A]):
-    """What became of every member.
-
-    Attributes:
-        solutions: Member -> adapted solution.
-        failures: Member -> what went wrong (``on_error="skip"``).
-        resumed: Members that were read from the folder instead of trained.
-        notes: Decisions taken, such as serial instead of ray.
-    """
-
-    solutions: dict[str, A] = field(default_factory=dict)
-    failures: dict[str, str] = field(default_factory=dict)
-    resumed: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def map(self, function: Callable[[A], B]) -> FamilyResult[B]:
-        """The same with every solution passed through a function."""
-        solutions = {name: function(tuned) for name, tuned in self.solutions.items()}
-        return FamilyResult(solutions, self.failures, self.resumed, self.notes)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """One row of plain data a member."""
-        out = []
-        for name, tuned in self.solutions.items():
-            report = tuned.report
-            out.append({"member": name, **{k: report[k] for k in COLUMNS[1:] if k in report}})
-        return [*out, *({"member": name, "outcome": f"failed: {why}"} for name, why in self.failures.items())]
-
-    def table(self) -> str:
-        """The rows as aligned text."""
-        cells = [list(COLUMNS)] + [[_cell(row.get(c, "")) for c in COLUMNS] for row in self.rows()]
-        widths = [max(len(row[k]) for row in cells) for k in range(len(COLUMNS))]
-        return "\n".join(
-            "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells
-        )
-
-    def __repr__(self) -> str:
-        return self.table()
 
 
 def finetune_family(
     base: Answer,
     members: Mapping[str, PDE],
-    adapter: str | AdapterConfig = "lotra",
+    adapter: str | PlainConfig = AUTO,
     *,
     folder: Any = None,
     backend: str = "serial",
@@ -87,12 +45,17 @@ def finetune_family(
 ) -> FamilyResult[AdaptedAnswer]:
     """Fine-tune ``base`` to every member; what is finished is never done twice.
 
+    With ``"auto"`` few members are solved, one after the other where the span of those before errs most, until the estimated
+    error of every span is within ``accuracy`` (twice the base's own unless given); all others are spans of these. What the
+    estimates rest on is ``sciml.solvers.finetuning.greedy``.
+
     Args:
         base: A solved problem.
         members: Name -> problem, for instance from ``PDE.family``.
-        adapter: Configuration or name of a kind.
-        folder: Where to keep one adapter file a member. A second call with the same folder reads what is there and
-            trains the rest. A file of another base, member, configuration or other ``options`` is trained anew.
+        adapter: ``"auto"``, or a configuration or name of a kind that every member is trained with.
+        folder: Where to keep one adapter file for each member that was trained. A second call with the same folder reads
+            what is there and trains the rest; spans are made anew. A file of another base, member, configuration or other
+            ``options`` is trained anew.
         backend: ``"serial"``, or ``"ray"`` (an optional extra) for one task a member on one machine or a cluster. A
             family that the first member shows to be a matter of seconds stays serial, and ``notes`` says so.
         on_error: ``"raise"`` stops at the first failure (finished members are kept), ``"skip"`` notes it and goes on.
@@ -106,10 +69,13 @@ def finetune_family(
     place = Path(folder) if folder is not None else None
     if place is not None:
         place.mkdir(parents=True, exist_ok=True)
-    run = FamilyRun(base, dict(members), get_config(adapter), options, place, on_error)
+    config = None if adapter == AUTO else get_config(adapter)
+    run = FamilyRun(base, dict(members), config, options, place, on_error)
     todo = [name for name in members if not run.take_up(name)]
     with Interruption() as run.interruption, _bar(progress, len(todo)) as bar:
-        if backend == "ray" and todo:
+        if config is None:
+            run.greedily(backend == "ray", bar)
+        elif backend == "ray" and todo:
             run.parallel(todo, bar)
         else:
             run.serial(todo, bar)
@@ -123,27 +89,32 @@ class FamilyRun:
     """The fine-tuning of a family in progress.
 
     Attributes:
-        base, members, config, options: As in ``finetune_family``.
+        base, members, options: As in ``finetune_family``.
+        config: What every member is trained with; None where few are solved and the others are spans.
         place: Folder of the members' files, or None.
         on_error: ``"raise"`` or ``"skip"``.
         result: What is done so far.
         interruption: Tells when somebody asked to stop.
+        starts: What training starts from, where that is another member.
+        sharper: Options of training that differ from what was asked of the family.
     """
 
     base: Answer
     members: dict[str, PDE]
-    config: AdapterConfig
+    config: PlainConfig | None
     options: dict[str, Any]
     place: Path | None
     on_error: str
     result: FamilyResult[AdaptedAnswer] = field(default_factory=FamilyResult[AdaptedAnswer])
     interruption: Interruption = field(default_factory=Interruption)
+    starts: dict[str, Adapter | None] = field(default_factory=dict)
+    sharper: dict[str, Any] = field(default_factory=dict)
 
     @property
     def request(self) -> dict[str, Any]:
         """What is asked of every member, as plain data: a file that was asked for otherwise is not taken up."""
         options = {name: repr(value) for name, value in sorted(self.options.items()) if name not in COSMETIC}
-        return {"adapter": self.config.to_dict(), "options": options}
+        return {"adapter": AUTO if self.config is None else self.config.to_dict(), "options": options}
 
     def take_up(self, name: str) -> bool:
         """Read a member that an earlier call finished; False where there is none that was asked for alike."""
@@ -162,6 +133,42 @@ class FamilyRun:
         self.result.resumed.append(name)
         return True
 
+    def adapter(self, name: str) -> str | PlainConfig | Adapter:
+        """What a member is trained with."""
+        return self.config or self.starts.get(name) or AUTO
+
+    def greedily(self, apart: bool, bar: Any) -> None:
+        """Solve members until the spans of the others are good; ``apart``: several at a time, by ray."""
+        known = {
+            k: v for k, v in self.options.items() if k in Settings.__dataclass_fields__ and k not in COSMETIC
+        }
+        settings = Settings(self.base.problem, **known, progress=False)
+        greedy = Greedy(self.base, self.members, settings, self.result.solutions)
+        self.sharper = {"accuracy": SHARPER * greedy.goal}
+        most = _ray_cpus() if apart else 1
+        while not self.interruption.asked:
+            self.starts = greedy.round(most)
+            for name, error in greedy.failures.items():
+                if self.on_error == "raise":
+                    raise error
+                self.result.failures.setdefault(name, _reason(error))
+            names = [name for name in self.starts if name not in self.result.failures]
+            if not names:
+                break
+            (self.parallel if len(names) > 1 else self.serial)(names, bar)
+            greedy.failures.update({n: SciMLError(why) for n, why in self.result.failures.items()})
+        self.result.solved = list(self.result.solutions)
+        self.result.greedy = greedy
+        greedy.solved = dict(self.result.solutions)
+        for name in self.members:
+            if (
+                name in greedy.spans
+                and name not in self.result.solutions
+                and name not in self.result.failures
+            ):
+                self.result.solutions[name] = greedy.answer(name)
+                bar.update()
+
     def serial(self, names: list[str], bar: Any) -> None:
         """Train members one after the other."""
         for name in names:
@@ -171,7 +178,15 @@ class FamilyRun:
                 )
                 return
             try:
-                self._keep(_train(self.base, self.members[name], self.config, name, self.options))
+                self._keep(
+                    _train(
+                        self.base,
+                        self.members[name],
+                        self.adapter(name),
+                        name,
+                        {**self.options, **self.sharper},
+                    )
+                )
             except Exception as error:
                 if self.on_error == "raise":
                     raise
@@ -207,7 +222,10 @@ class FamilyRun:
         )
         task = ray.remote(max_retries=1)(_remote)  # a killed worker's member is tried once more
         waiting = {
-            task.remote(shared, self.members[name], self.config, name, self.options): name for name in rest
+            task.remote(
+                shared, self.members[name], self.adapter(name), name, {**self.options, **self.sharper}
+            ): name
+            for name in rest
         }
         try:
             self._collect(ray, waiting, bar)
@@ -247,18 +265,20 @@ class FamilyRun:
 
 
 def _train(
-    base: Answer, problem: PDE, config: AdapterConfig, name: str, options: dict[str, Any]
+    base: Answer, problem: PDE, adapter: str | PlainConfig | Adapter, name: str, options: dict[str, Any]
 ) -> AdaptedAnswer:
-    return finetune(base, problem, config, name=name, **{"progress": False, **options})
+    return finetune(base, problem, adapter, name=name, **{"progress": False, **options})
 
 
-def _remote(shared: Any, problem: PDE, config: AdapterConfig, name: str, options: dict[str, Any]) -> Any:
+def _remote(
+    shared: Any, problem: PDE, adapter: str | PlainConfig | Adapter, name: str, options: dict[str, Any]
+) -> Any:
     """Runs in a worker: only the base's problem and network travel, and only the adapter comes back."""
     torch.set_num_threads(1)
     base_problem, network, scale, penalties, weights = shared
     trial = Trial(base_problem, network, Ansatz(base_problem, penalties), scale)
     base = Answer(base_problem, trial, [], Report(weights=weights))
-    tuned = _train(base, problem, config, name, options)
+    tuned = _train(base, problem, adapter, name, options)
     return tuned.adapter, tuned.history, tuned.stats
 
 
@@ -301,11 +321,15 @@ def _ray() -> Any:
     return ray
 
 
+def _ray_cpus() -> int:
+    """How many members are solved at a time."""
+    ray = _ray()
+    if not ray.is_initialized():
+        ray.init(log_to_driver=False, include_dashboard=False)
+    return max(2, int(ray.available_resources().get("CPU", 2)))
+
+
 def _bar(progress: bool, total: int) -> Any:
     from tqdm.auto import tqdm
 
     return tqdm(total=total, disable=not progress, desc="family")
-
-
-def _cell(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import time
+from collections.abc import Mapping
 from typing import Any
 
-from torch import nn
-
-from sciml.adapters import Adapter, AdapterConfig, check_searchable
-from sciml.adapters.low_rank import LowRank
+from sciml.adapters import Adapter, PlainConfig, Span, check_searchable, get_config
 from sciml.ansatz.march import Chain
 from sciml.checks.findings import findings
 from sciml.derivatives import recording_gradients
@@ -18,20 +15,22 @@ from sciml.optim.threads import few_threads
 from sciml.problem import PDE
 from sciml.solvers.adapted import AdaptedAnswer
 from sciml.solvers.answer import Answer
+from sciml.solvers.finetuning.ground import phases_of, train
+from sciml.solvers.finetuning.road import Road, span_answer
 from sciml.solvers.training.adapted_system import check_compatible
 from sciml.solvers.training.interrupt import Interruption
-from sciml.solvers.training.phases import Phases
-from sciml.solvers.training.settings import Settings, held_out_system, training_system
+from sciml.solvers.training.settings import Settings
 
-POINTS_PER_UNKNOWN = 3  # of a linear least-squares solve, which cannot ask for more points on the way
+AUTO = "auto"
 
 
 def finetune(
     base: Answer,
     problem: PDE,
-    adapter: str | AdapterConfig | Adapter = "lotra",
+    adapter: str | PlainConfig | Adapter = AUTO,
     *,
     name: str = "adapter",
+    members: Mapping[str, AdaptedAnswer] | None = None,
     optimizer: Any = "auto",
     points: int | None = None,
     max_time: float | None = None,
@@ -42,25 +41,32 @@ def finetune(
     callbacks: Any = (),
     progress: bool = True,
 ) -> AdaptedAnswer:
-    """Train an adapter of ``base`` for ``problem``; the base stays as it is.
+    """Solve ``problem`` with what is known from ``base``, which stays as it is.
 
-    Gauss-Newton works on the adapter's numbers alone, so its systems are small: that, the warm start, and the closed
-    form below are where the speed comes from. A step of a first-order method costs what it costs without an adapter.
+    ``"auto"`` goes a road: a span of the adapters that the base has already, the last layer in closed form where the
+    equation is linear, a low-rank adapter, everything. A stage is entered only if the estimated error of the one before
+    is above the goal, and the stage with the smallest estimated error is kept; ``report["stages"]`` has a line for each.
+    The goal is ``accuracy``, or the residual ``tol``, or else an estimated error of twice the base's.
 
-    Where the equation is linear in the trained numbers (a linear equation and ``"head"``), the answer is one linear
-    least-squares solve, and no optimiser runs.
+    Gauss-Newton works on an adapter's numbers alone, so its systems are small: that, the warm start, spans and the closed
+    form are where the speed comes from. A step of a first-order method costs what it costs without an adapter.
 
     Args:
         base: A solved problem.
         problem: Over the same coordinates and unknowns.
-        adapter: A configuration, a kind's name (``"lotra"``, ``"lora"``, ``"svd"``, ``"head"``, ``"full"``), or an adapter
-            whose factors are the start. A configuration with ``rank_budget`` is trained, cut, and trained on
-            (``rank_schedule="cut"``), or trained while the budget falls (``"joint"``).
+        adapter: ``"auto"``, a configuration, a kind's name (``"span"``, ``"head"``, ``"lora"``, ``"lotra"``, ``"svd"``,
+            ``"full"``), or an adapter whose factors are the start. A configuration with ``rank_budget`` is trained, cut, and
+            trained on (``rank_schedule="cut"``), or trained while the budget falls (``"joint"``).
         name: To call it by.
+        members: Other adapters of the base, by name, of which a span is made.
         optimizer, points, max_time, max_steps, tol, accuracy, seed, callbacks, progress: As in ``sciml.solve``.
 
     Returns:
         The answer to ``problem``; its ``report`` says what it cost and gave.
+
+    Raises:
+        ArgumentError: A problem over other coordinates, an adapter that does not fit, members that are missing or whose
+            exact conditions hold on other places.
     """
     if isinstance(base.trial, Chain):
         raise ArgumentError(
@@ -68,36 +74,22 @@ def finetune(
             f"{len(base.trial.windows)}: solve the new problem with windows=... again."
         )
     settings = Settings(problem, points, max_time, max_steps, tol, accuracy, seed, callbacks, progress)
+    config = None if adapter == AUTO or isinstance(adapter, Adapter) else get_config(adapter)
+    known = members or {}
     with Interruption() as interruption, recording_gradients():
         notes = findings(problem)
         check_compatible(base.problem, problem)
-        started = time.perf_counter()
-        own = adapter.copy() if isinstance(adapter, Adapter) else Adapter(adapter, base.network)
-        check_searchable(own)
-        trial = base.trial.like(problem, copy.deepcopy(base.network))
-        flat = nn.utils.parameters_to_vector([p.reshape(-1) for p in base.network.parameters()]).detach()
-        with few_threads(flat.numel(), torch_too=True):
-            closed = optimizer == "auto" and own.config.kind == "head"
-            # a closed form cannot ask for more points on the way
-            least = POINTS_PER_UNKNOWN * own.size if closed else 0
-            # like the unknowns' scale, the equations' weights are the base's: a step from it is measured in its units
-            inner = training_system(
-                settings, trial, notes, least, weights=base.stats.weights, check=not closed
-            )
-            outer = held_out_system(settings, inner)
-            phases = Phases(settings, inner, outer, flat, optimizer, interruption)
-            own = _train(phases, own)
+        began = time.perf_counter()
+        with few_threads(sum(p.numel() for p in base.network.parameters()), torch_too=True):
+            if isinstance(config, Span):
+                return span_answer(base, known, config, settings, notes, name, began)
+            if config is None and not isinstance(adapter, Adapter):
+                return Road(base, known, settings, notes, optimizer, interruption, began).answer(name)
+            own = adapter.copy() if isinstance(adapter, Adapter) else Adapter(config, base.network)  # type: ignore[arg-type]
+            check_searchable(own)
+            closed = own.size if optimizer == "auto" and own.config.kind == "head" else 0
+            phases = phases_of(base, settings, notes, optimizer, interruption, began, closed)
+            own = train(phases, own)
     assert phases.stats is not None
-    phases.stats.seconds = time.perf_counter() - started
+    phases.stats.seconds = time.perf_counter() - began
     return AdaptedAnswer(base, problem, own, name, phases.history, phases.stats)
-
-
-def _train(phases: Phases, adapter: Adapter) -> Adapter:
-    """Train in one run, or with a choice of ranks; the trained adapter."""
-    config = adapter.config
-    if not isinstance(config, LowRank) or config.rank_budget is None:
-        phases.train(adapter)
-        return adapter
-    if config.rank_schedule == "joint":
-        return phases.joint(adapter, config.rank_budget, config.rank_search)
-    return phases.cut(adapter)

@@ -39,7 +39,8 @@ class Report(Mapping[str, Any]):
         noise: Label of measurements -> their standard deviation, as given or as estimated, where it counts.
         weights: Term -> weight in the loss.
         hard: Labels of the conditions that hold exactly.
-        attempts: What was tried, with its outcome and estimated error, where the first attempt stalled.
+        attempts: What was tried, with its outcome and estimated error, where the first attempt stalled; the stages of a
+            fine-tuning.
         notes: What a user should know.
         seed, dtype, threads: Of the computation.
     """

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from sciml.adapters import Adapter, AdapterConfig, fingerprint
+from sciml.adapters import Adapter, PlainConfig, Span, SpanAdapter, fingerprint, get_config
 from sciml.ansatz import Trial
 from sciml.ansatz.march import Chain
 from sciml.errors import ArgumentError
@@ -21,7 +21,8 @@ from sciml.solvers.adapted import AdaptedAnswer
 from sciml.solvers.answer import Answer
 from sciml.solvers.family import FamilyResult, finetune_family
 from sciml.solvers.files import adapter_file, solution_file
-from sciml.solvers.finetune import finetune
+from sciml.solvers.finetune import AUTO, finetune
+from sciml.solvers.finetuning.snapshots import SnapshotSpace, chosen
 from sciml.solvers.posterior.posterior import Posterior
 from sciml.solvers.posterior.randomised import Randomised
 from sciml.solvers.report import Report
@@ -159,41 +160,49 @@ class Solution(Verbs):
     def finetune(
         self,
         problem: PDE,
-        adapter: str | AdapterConfig | Adapter = "lotra",
+        adapter: str | PlainConfig | Adapter = AUTO,
         *,
         name: str | None = None,
         **options: Any,
     ) -> AdaptedSolution:
-        """Train a small difference for another problem; see ``sciml.solvers.finetune.finetune``."""
+        """Solve another problem with what is known from this one and from its adapters; see
+        ``sciml.solvers.finetune.finetune``.
+        """
+        options = {"members": self._adapters, **options}
         tuned = finetune(self.base, problem, adapter, name=self._free_name(name), **options)
         return self._keep(AdaptedSolution.of(tuned))
 
     def finetune_family(
-        self, members: Mapping[str, PDE], adapter: str | AdapterConfig = "lotra", **options: Any
+        self, members: Mapping[str, PDE], adapter: str | PlainConfig = AUTO, **options: Any
     ) -> FamilyResult[AdaptedSolution]:
         """Fine-tune to every member of a family; see ``sciml.solvers.family.finetune_family``."""
         return finetune_family(self.base, members, adapter, **options).map(AdaptedSolution.of)
 
     def add_adapter(
-        self, adapter: str | AdapterConfig, name: str, problem: PDE | None = None
+        self, adapter: str | PlainConfig, name: str, problem: PDE | None = None
     ) -> AdaptedSolution:
         """An adapter at its start (difference zero), not trained yet."""
         problem = problem or self.base.problem
         check_compatible(self.base.problem, problem)
-        built = Adapter(adapter, self.base.network)
+        config = get_config(adapter)
+        if isinstance(config, Span):
+            space = SnapshotSpace(self.base, chosen(config, self._adapters, self.base))
+            built: Adapter | SpanAdapter = space.adapter(config.r)
+        else:
+            built = Adapter(config, self.base.network)
         return self._keep(AdaptedSolution(self.base, problem, built, self._free_name(name)))
 
     def load_adapter(
         self, path: Any, *, name: str | None = None, problem: PDE | None = None
     ) -> AdaptedSolution:
-        """Read an adapter's file; refused when it was made for another base.
+        """Read an adapter's file; refused when it was made for another base, or for members that are not here.
 
         Args:
             path: The file.
             name: To keep it under; the name in the file unless given.
             problem: The problem it solves, where the file cannot hold it (a Python function of the user's).
         """
-        loaded = AdaptedSolution.of(adapter_file.load(self.base, path, problem))
+        loaded = AdaptedSolution.of(adapter_file.load(self.base, path, problem, self._adapters))
         loaded.name = self._free_name(name or loaded.name)
         return self._keep(loaded)
 

@@ -1,7 +1,7 @@
 """Fine-tuning: small differences from a solved network, trained for the next problem."""
 
 from sciml.adapters.adapter import Adapter
-from sciml.adapters.base import AdapterConfig, from_dict, get_config
+from sciml.adapters.base import AdapterConfig, PlainConfig, from_dict, get_config
 from sciml.adapters.changes import change_spectra, normalised_spectra
 from sciml.adapters.fingerprint import fingerprint
 from sciml.adapters.full import Full
@@ -9,6 +9,7 @@ from sciml.adapters.head import Head
 from sciml.adapters.lora import LoRA
 from sciml.adapters.lotra import LoTRA
 from sciml.adapters.search import Gates, check_searchable, choose, search_ranks
+from sciml.adapters.span import Span, SpanAdapter, member_network, member_print
 from sciml.adapters.svd import SVD
 from sciml.jacobian.factors import AdaptedProblem, ChangeOfVariables
 from sciml.tensors import hosvd, spectra
@@ -24,6 +25,9 @@ __all__ = [
     "Head",
     "LoRA",
     "LoTRA",
+    "PlainConfig",
+    "Span",
+    "SpanAdapter",
     "change_spectra",
     "check_searchable",
     "choose",
@@ -31,6 +35,8 @@ __all__ = [
     "from_dict",
     "get_config",
     "hosvd",
+    "member_network",
+    "member_print",
     "normalised_spectra",
     "search_ranks",
     "spectra",

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sciml.adapters.base import AdapterConfig, Factors, get_config
+from sciml.adapters.base import AdapterConfig, Factors, PlainConfig, get_config
 from sciml.adapters.full import Full
 from sciml.adapters.low_rank import LowRank
 from sciml.adapters.parameters import AdaptedParameter, named, resolve
@@ -42,8 +42,13 @@ class Adapter:
             not fit.
     """
 
-    def __init__(self, config: str | AdapterConfig, base: Base):
-        self.config = get_config(config)
+    def __init__(self, config: str | PlainConfig, base: Base):
+        found = get_config(config)
+        if not isinstance(found, AdapterConfig):
+            raise ArgumentError(
+                f"config needs a kind that is a difference of parameters, got {found.kind!r}."
+            )
+        self.config = found
         parameters = named(base)
         self.shapes = {name: tuple(p.shape) for name, p in parameters.items()}
         saved = resolve(self.config.modules_to_save, parameters, "modules_to_save")
@@ -165,6 +170,10 @@ class Adapter:
     def call(self, module: nn.Module, *args: Any, theta: Tensor | None = None) -> Any:
         """``module(*args)`` with the adapter in place."""
         return torch.func.functional_call(module, self.apply(module, theta), args)
+
+    def network(self, base: nn.Module) -> nn.Module:
+        """The network that answers: see ``merge``."""
+        return self.merge(base)
 
     def merge(self, module: nn.Module) -> nn.Module:
         """A copy of the module with the differences added to its parameters."""

@@ -22,12 +22,29 @@ from sciml.errors import ArgumentError, ArgumentTypeError
 
 Factors = dict[str, Tensor]
 
-KINDS: dict[str, type[AdapterConfig]] = {}
+KINDS: dict[str, type[PlainConfig]] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdapterConfig(abc.ABC):
-    """Base of the adapters' configurations.
+class PlainConfig:
+    """Plain data that makes an adapter, registered by its kind."""
+
+    kind: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.kind:
+            KINDS[cls.kind] = cls
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able data that ``from_dict`` builds the same configuration from."""
+        fields = {f.name: _to_json(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        return {"kind": self.kind, **fields}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdapterConfig(PlainConfig, abc.ABC):
+    """Base of the configurations of differences of parameters.
 
     Args:
         target_modules: Parameters that get a difference of this kind: names of parameters or layers,
@@ -36,16 +53,9 @@ class AdapterConfig(abc.ABC):
         seed: Of the random factors.
     """
 
-    kind: ClassVar[str] = ""
-
     target_modules: tuple[str, ...] = ("*",)
     modules_to_save: tuple[str, ...] = ()
     seed: int = 0
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if cls.kind:
-            KINDS[cls.kind] = cls
 
     def __post_init__(self) -> None:
         for argument in ("target_modules", "modules_to_save"):
@@ -86,15 +96,8 @@ class AdapterConfig(abc.ABC):
         """The factors after a training step, moved to where they are allowed to be."""
         return factors
 
-    # data
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-able data that ``from_dict`` builds the same configuration from."""
-        fields = {f.name: _to_json(getattr(self, f.name)) for f in dataclasses.fields(self)}
-        return {"kind": self.kind, **fields}
-
-
-def from_dict(data: Mapping[str, Any]) -> AdapterConfig:
+def from_dict(data: Mapping[str, Any]) -> PlainConfig:
     """Build the configuration that ``to_dict`` described.
 
     Raises:
@@ -111,9 +114,9 @@ def from_dict(data: Mapping[str, Any]) -> AdapterConfig:
     return KINDS[kind](**fields)
 
 
-def get_config(adapter: str | AdapterConfig) -> AdapterConfig:
+def get_config(adapter: str | PlainConfig) -> PlainConfig:
     """A configuration as it is, or the default one of a kind given by name."""
-    if isinstance(adapter, AdapterConfig):
+    if isinstance(adapter, PlainConfig):
         return adapter
     if not isinstance(adapter, str):
         raise ArgumentTypeError(f"adapter needs a configuration or a name, got {type(adapter).__name__}.")

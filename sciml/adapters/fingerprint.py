@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+from torch import nn
+
 from sciml.adapters.adapter import Base
 from sciml.adapters.parameters import named
 from sciml.nn.splines import SplineNetwork
@@ -16,8 +18,11 @@ def fingerprint(base: Base) -> str:
     are another network.
     """
     tensors = named(base)
-    if isinstance(base, SplineNetwork):
-        tensors |= base.moved_knots()
+    if isinstance(base, nn.Module):
+        for prefix, part in base.named_modules():
+            if isinstance(part, SplineNetwork):
+                own = f"{prefix}." if prefix else ""
+                tensors |= {f"{own}{name}": knots for name, knots in part.moved_knots().items()}
     digest = hashlib.sha256()
     for name, p in tensors.items():
         digest.update(f"{name} {tuple(p.shape)} {p.dtype};".encode())

@@ -31,10 +31,13 @@ class LoRA(LowRank):
         r: Rank of every target, cut to what its shape allows; 0 is allowed.
         alpha: Scale of the difference, ``alpha / r``; None for the scale 1. A rank search does not change the
             scale.
+
+    Biases are trained in full unless ``modules_to_save`` says otherwise: without them the last digit is out of reach.
     """
 
     kind: ClassVar[str] = "lora"
 
+    modules_to_save: tuple[str, ...] = ("bias",)
     r: int = 4
     alpha: float | None = None
 

@@ -1,4 +1,4 @@
-"""Networks: ``KAN``, ``SlimKAN`` and ``MLP`` offer jets.
+"""Networks: ``KAN``, ``SlimKAN``, ``MLP`` and weighted sums of them offer jets.
 
 Any other ``torch.nn.Module`` works as a model through autograd.
 """
@@ -11,6 +11,7 @@ from sciml.arguments import one_of
 from sciml.errors import ArgumentError
 from sciml.nn.activation import Activation, FourierFeatures
 from sciml.nn.base import JetLayer, JetNetwork, Record
+from sciml.nn.combination import Combination
 from sciml.nn.kan import KAN, KANLayer
 from sciml.nn.linear import Linear
 from sciml.nn.mlp import MLP
@@ -20,6 +21,7 @@ __all__ = [
     "KAN",
     "MLP",
     "Activation",
+    "Combination",
     "FourierFeatures",
     "JetLayer",
     "JetNetwork",
@@ -31,7 +33,7 @@ __all__ = [
     "from_config",
 ]
 
-KINDS: dict[str, type[JetNetwork]] = {"KAN": KAN, "MLP": MLP, "SlimKAN": SlimKAN}
+KINDS: dict[str, type[JetNetwork]] = {"KAN": KAN, "MLP": MLP, "SlimKAN": SlimKAN, "Combination": Combination}
 
 
 def from_config(config: dict[str, Any]) -> JetNetwork:
@@ -44,6 +46,8 @@ def from_config(config: dict[str, Any]) -> JetNetwork:
     kind = arguments.pop("kind", None)
     one_of("network kind", kind, KINDS)
     try:
+        if kind == "Combination":
+            arguments["members"] = [from_config(member) for member in arguments["members"]]
         return KINDS[kind](**arguments)
-    except TypeError as error:
+    except (TypeError, KeyError) as error:
         raise ArgumentError(f"config needs the arguments of {kind}, got others: {error}") from error

@@ -142,7 +142,7 @@ def _add_finetune(commands: Any, file: str | None) -> None:
     )
     _add_options(parser, options)
     parser.add_argument(
-        "--adapter", metavar="KIND", default="lotra", help="lotra, lora, svd, head or full (lotra)"
+        "--adapter", metavar="KIND", default="auto", help="auto, lotra, lora, svd, head or full (auto)"
     )
     parser.add_argument("--save-adapter", metavar="FILE", help="write the adapter alone, some kB")
     _training(parser)

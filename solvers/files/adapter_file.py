@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 
-from sciml.adapters import Adapter, fingerprint, from_dict
+from sciml.adapters import (
+    Adapter,
+    Span,
+    SpanAdapter,
+    fingerprint,
+    from_dict,
+    member_network,
+    member_print,
+)
 from sciml.adapters.parameters import named
 from sciml.errors import ArgumentError, FileFormatError
 from sciml.problem import PDE
@@ -35,7 +44,18 @@ KIND = "adapter"
 PROBE = "probe.equation"
 POINTS, VALUES = "probe.points", "probe.values"  # of the adapted solution; version 0.1.0 did not write them
 NAME = "1 to 200 printable characters that are no path to elsewhere"
-KEPT = ("outcome", "seconds", "steps", "residual", "start", "optimizer", "points")
+KEPT = (
+    "outcome",
+    "seconds",
+    "steps",
+    "residual",
+    "start",
+    "optimizer",
+    "points",
+    "error_estimate",
+    "error_drop",
+    "attempts",
+)
 
 
 def save(tuned: AdaptedAnswer, path: str | os.PathLike, request: dict[str, Any] | None = None) -> None:
@@ -70,6 +90,8 @@ def save(tuned: AdaptedAnswer, path: str | os.PathLike, request: dict[str, Any] 
         "stats": {k: stats[k] for k in KEPT if k in stats},
         "allow_nan": [PROBE],
     }
+    if isinstance(tuned.adapter, SpanAdapter):
+        config["prints"] = tuned.adapter.prints
     if request is not None:
         config["request"] = request
     container.write(path, KIND, config, arrays, pack=True)
@@ -90,23 +112,30 @@ def read_request(path: str | os.PathLike) -> Any:
     return request
 
 
-def load(base: Answer, path: str | os.PathLike, problem: PDE | None = None) -> AdaptedAnswer:
+def load(
+    base: Answer,
+    path: str | os.PathLike,
+    problem: PDE | None = None,
+    members: Mapping[str, AdaptedAnswer] | None = None,
+) -> AdaptedAnswer:
     """Read an adapter for this very base.
 
     Args:
         base: What it differs from.
         path: The file.
         problem: The problem it solves, where the file cannot hold it.
+        members: Other adapters of the base, by name, which a span needs.
 
     Raises:
-        FileFormatError: A damaged file, another base (structure or weights), or factors that do not fit.
+        FileFormatError: A damaged file, another base (structure or weights), a member that is missing or another, or factors
+            that do not fit.
         ArgumentError: ``problem`` is needed, or is not the one of the file.
     """
 
     config, arrays = container.read(path, KIND, _expected(base))
     file = shown(path)
     try:
-        adapter = Adapter(from_dict(config["adapter"]), base.network)
+        adapter = _started(config, base, members or {})
         with torch.no_grad():
             for name, factors in adapter.factors.items():
                 for key, factor in factors.items():
@@ -144,6 +173,11 @@ def _expected(base: Answer) -> Any:
             raise ValueError(f"its request is no dictionary: {config['request']!r:.80}")
         if type(config["terms"]) is not int or config["terms"] < 1:
             raise ValueError(f"its terms need a whole number of at least 1, got {config['terms']!r:.80}")
+        if config["adapter"].get("kind") == Span.kind:
+            count = len(config["adapter"]["members"])
+            prints = config["prints"]
+            if not isinstance(prints, list) or len(prints) != count or not all(map(_is_digest, prints)):
+                raise ValueError(f"its members need a fingerprint each, got {prints!r:.80}")
         dtype = next(base.network.parameters()).detach().cpu().numpy().dtype
         shapes = factor_shapes(from_dict(config["adapter"]), base.network)
         expected: dict[str, Any] = {name: (shape, dtype) for name, shape in shapes.items()}
@@ -159,10 +193,36 @@ def _expected(base: Answer) -> Any:
     return expect
 
 
+def _started(
+    config: dict[str, Any], base: Answer, members: Mapping[str, AdaptedAnswer]
+) -> Adapter | SpanAdapter:
+    """The adapter that a file describes, before its factors are read.
+
+    Raises:
+        FileFormatError: A span whose members are not here.
+    """
+    found = from_dict(config["adapter"])
+    if not isinstance(found, Span):
+        return Adapter(found, base.network)
+    names, prints, networks = list(found.members or ()), config["prints"], [base.network]
+    for name, saved in zip(names, prints, strict=True):
+        member = members.get(name)
+        if member is None:
+            raise FileFormatError(f"it is a span that needs the member {name!r:.80}, which is not here")
+        if not isinstance(member.adapter, Adapter) or member_print(member.adapter, base.network) != saved:  # type: ignore[arg-type]
+            raise FileFormatError(f"it is a span of another member {name!r:.80} than the one that is here")
+        networks.append(member_network(member.adapter, base.network))  # type: ignore[arg-type]
+    return SpanAdapter(found, networks, prints)  # type: ignore[arg-type]
+
+
 def _digests(base: Answer, config: dict[str, Any]) -> set[str]:
     """What a file may say of this base. Version 0.1.0, which kept no values, left the knots out."""
     now = fingerprint(base.network)
     return {now} if "values" in config else {now, fingerprint(named(base.network))}
+
+
+def _is_digest(text: Any) -> bool:
+    return isinstance(text, str) and len(text) == 64 and set(text) <= set("0123456789abcdef")
 
 
 def _probe(problem: PDE) -> np.ndarray:
@@ -174,7 +234,7 @@ def _values(tuned: AdaptedAnswer) -> dict[str, np.ndarray]:
     """The adapted solution at a few points: what notices a changed scale, which no shape shows."""
     x = tuned.problem.sample(PROBES, seed=PROBE_SEED).double().cpu()
     # of the factors as they are now
-    trial = tuned.base.trial.like(tuned.problem, tuned.adapter.merge(tuned.base.network))
+    trial = tuned.base.trial.like(tuned.problem, tuned.adapter.network(tuned.base.network))
     return {POINTS: x.contiguous().numpy(), VALUES: value_probe(trial, x)}
 
 

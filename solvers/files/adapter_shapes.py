@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from sciml.adapters import SVD, AdapterConfig, Full, Head, LoRA, LoTRA
+from sciml.adapters import SVD, AdapterConfig, Full, Head, LoRA, LoTRA, PlainConfig, Span
 from sciml.adapters.lora import matrix_shape
 from sciml.adapters.parameters import AdaptedParameter, named, resolve
 from sciml.solvers.files.limits import MAX_PATTERNS
@@ -13,13 +13,16 @@ from sciml.solvers.files.limits import MAX_PATTERNS
 MAX_NAME = 200
 
 
-def factor_shapes(config: AdapterConfig, base: nn.Module) -> dict[str, tuple[int, ...]]:
-    """``"parameter:factor"`` -> shape for every factor of ``sciml.adapters.Adapter(config, base)``.
+def factor_shapes(config: PlainConfig, base: nn.Module) -> dict[str, tuple[int, ...]]:
+    """``"parameter:factor"`` -> shape for every factor of an adapter of that configuration.
 
     Raises:
         ArgumentError: A name that matches nothing, or a rank that does not fit.
         ValueError: Too many names.
     """
+    if isinstance(config, Span):
+        return {"span:coefficients": (1 + len(config.members or ()),)}
+    assert isinstance(config, AdapterConfig)
     patterns = (*config.target_modules, *config.modules_to_save)
     if len(patterns) > MAX_PATTERNS or any(len(p) > MAX_NAME for p in patterns):
         raise ValueError(f"an adapter needs at most {MAX_PATTERNS} names of {MAX_NAME} characters")

@@ -33,29 +33,64 @@ def check_cost(config: Mapping[str, Any]) -> None:
     Raises:
         ValueError: Beyond a limit of ``sciml.solvers.files.limits``.
     """
+    parts = [_costs(member) for member in _members(config)]
+    limits = {
+        "layers": MAX_LAYERS,
+        "numbers": MAX_NUMBERS,
+        "edges in a layer": MAX_EDGES,
+        "entries in its tables": MAX_TABLE,
+    }
+    for what, most in limits.items():
+        sizes = [part[what] for part in parts]
+        size = max(sizes) if what == "edges in a layer" else sum(sizes)
+        if size > most:
+            raise ValueError(
+                f"its network has {size} {what}; a file alone may ask for at most {most}. "
+                "Build the network and give it as model=..."
+            )
+
+
+def _members(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The networks that a configuration is made of: its own, or those of a weighted sum."""
+    if config["kind"] != "Combination":
+        return [config]
+    members = config["members"]
+    if not isinstance(members, list) or not 1 <= len(members) <= MAX_LAYERS:
+        raise ValueError(f"members needs a list of 1 to {MAX_LAYERS} networks")
+    for member in members:
+        if (
+            not isinstance(member, dict)
+            or member.get("kind") not in SHAPES
+            or member["kind"] == "Combination"
+        ):
+            raise ValueError(f"members needs networks of a known kind, no sums, got {member!r:.80}")
+    return members
+
+
+def _costs(config: Mapping[str, Any]) -> dict[str, int]:
+    """What one network, which is no sum, asks for."""
     widths = _widths(config)
     layers = list(pairwise(widths))
     spline = config["kind"] != "MLP"
     rows = (
         [g + _whole(config, "degree") for g in _grids(config, len(layers))] if spline else [1] * len(layers)
     )
-    # beyond the tensors: what a Slim KAN multiplies out
-    numbers = sum(a * b * m for (a, b), m in zip(layers, rows, strict=True))
-    costs = {
-        "layers": (len(layers), MAX_LAYERS),
-        "numbers": (numbers, MAX_NUMBERS),
-        "edges in a layer": (max(a * b for a, b in layers) if spline else 0, MAX_EDGES),
-        "entries in its tables": (
-            sum(a * m * m for (a, _), m in zip(layers, rows, strict=True)) if spline else 0,
-            MAX_TABLE,
-        ),
+    return {
+        "layers": len(layers),
+        # beyond the tensors: what a Slim KAN multiplies out
+        "numbers": sum(a * b * m for (a, b), m in zip(layers, rows, strict=True)),
+        "edges in a layer": max(a * b for a, b in layers) if spline else 0,
+        "entries in its tables": sum(a * m * m for (a, _), m in zip(layers, rows, strict=True)) * spline,
     }
-    for what, (size, most) in costs.items():
-        if size > most:
-            raise ValueError(
-                f"its network has {size} {what}; a file alone may ask for at most {most}. "
-                "Build the network and give it as model=..."
-            )
+
+
+def _combination(config: Mapping[str, Any]) -> Shapes:
+    members = _members(config)
+    shapes: Shapes = {"layers.1.coefficients": (len(members),)}
+    for k, member in enumerate(members):
+        own = SHAPES[member["kind"]](member)
+        shapes |= {f"layers.0.networks.{k}.{name}": shape for name, shape in own.items()}
+    return shapes
 
 
 def _kan(config: Mapping[str, Any]) -> Shapes:
@@ -104,7 +139,12 @@ def _mlp(config: Mapping[str, Any]) -> Shapes:
     return shapes
 
 
-SHAPES: dict[str, Callable[[Mapping[str, Any]], Shapes]] = {"KAN": _kan, "MLP": _mlp, "SlimKAN": _slim_kan}
+SHAPES: dict[str, Callable[[Mapping[str, Any]], Shapes]] = {
+    "KAN": _kan,
+    "MLP": _mlp,
+    "SlimKAN": _slim_kan,
+    "Combination": _combination,
+}
 
 
 def _widths(config: Mapping[str, Any]) -> list[int]:

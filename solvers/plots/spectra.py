@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
+from sciml.adapters import Adapter
 from sciml.adapters.changes import changes, normalised_spectra
 from sciml.adapters.lora import matrix_shape
 from sciml.adapters.parameters import AdaptedParameter, named
@@ -123,9 +124,10 @@ def _lines(
 def _cuts(solution: Answer, name: str) -> dict[str, int]:
     """Largest rank of each unfolding that an adapter's configuration allows."""
     assert isinstance(solution, AdaptedAnswer)
-    parameter, rank = solution.adapter.adapted[name], solution.ranks().get(name)
-    if rank is None:
+    rank = solution.ranks().get(name)
+    if rank is None or not isinstance(solution.adapter, Adapter):
         return {}
+    parameter = solution.adapter.adapted[name]
     if isinstance(rank, int):  # a product of two matrices: the unfolding that they make up
         return {_lone_mode(parameter): rank}
     return dict(zip([mode for mode in ("in", "out", "basis") if mode in parameter.roles], rank, strict=True))

@@ -30,11 +30,12 @@ class Phases:
     """Training of one fine-tuning, in one run or in several that share its limits.
 
     Args:
-        settings: With the limits of all runs together; time is wall time since this was built.
+        settings: With the limits of all runs together; time is wall time since ``began``.
         inner, outer: Residual systems of the base's copy, to train on and to look at.
         base: The base's parameters as one vector ``(P,)``.
         optimizer: As in ``sciml.solve``.
         interruption: Tells when somebody asked to stop.
+        began: Moment of ``time.perf_counter`` from which time counts; now unless given.
 
     Attributes:
         history: Of all runs, steps and seconds counted through.
@@ -50,6 +51,7 @@ class Phases:
         base: Tensor,
         optimizer: Any,
         interruption: Interruption,
+        began: float | None = None,
     ):
         self.settings, self.inner, self.outer = settings, inner, outer
         self.base, self.optimizer, self.interruption = base, optimizer, interruption
@@ -57,11 +59,21 @@ class Phases:
         self.stats: Report | None = None
         self.stopped = False
         self._draws, self._state = 0, None
-        self._began = time.perf_counter()
+        self._aged = False  # whether what went before the first run counts
+        self._began = time.perf_counter() if began is None else began
 
     def train(self, adapter: Adapter, until: float = 1.0) -> None:
         """Train until a share of the limits is used up; at the end the factors are the best of this run."""
         self._run(adapter, self.settings.shortened(until), last=until >= 1.0)
+
+    def stage(self, adapter: Adapter, steps: int | None = None) -> Report:
+        """Train another adapter, for so many steps at most and within the limits of all runs; how it ended."""
+        done, limits = self._report.steps or 0, self.settings.limits
+        most = limits.max_steps if steps is None else min(done + steps, limits.max_steps or done + steps)
+        self._state = None  # a damping of other numbers
+        self._aged = True
+        self._run(adapter, replace(self.settings, max_steps=most))
+        return self._report
 
     def cut(self, adapter: Adapter) -> Adapter:
         """Train at full rank, cut to the budget, train on what is left; the smaller adapter."""
@@ -131,6 +143,7 @@ class Phases:
         before = self.stats
         if before is not None:
             run.counters = replace(run.counters, step=before.steps or 0, draws=self._draws)
+        if before is not None or self._aged:
             run.seconds_before = time.perf_counter() - self._began
         start = run.relative(held_out.value(theta)) if before is None else before.start
         if isinstance(method, GaussNewtonMethod) and self._state is not None:

@@ -274,5 +274,10 @@ def test_ray_itself_and_a_worker_that_is_killed(base, tmp_path, monkeypatch):
         assert all(why.startswith("WorkerCrashedError") for why in left.failures.values())
         resumed = base.finetune_family(MEMBERS, "lora", **options)
         assert resumed.resumed == ["k=0.1"] and list(resumed.solutions) == list(MEMBERS)
+        # few are solved, by workers where several are wanted at a time; the others are spanned here
+        many = {f"k={k}": shifted(k) for k in (0.1, 0.2, 0.3, 0.5, 2.0)}
+        spanned = base.finetune_family(many, accuracy=1e-2, backend="ray", max_steps=30)
+        assert list(spanned.solutions) == list(many) and 1 <= len(spanned.solved) < len(many)
+        assert all(tuned.error() < 1e-2 for tuned in spanned.solutions.values())
     finally:
         ray.shutdown()

@@ -137,8 +137,10 @@ def test_targets_are_parameters_layers_wildcards_and_groups():
 
 
 def test_low_rank_kinds_pass_over_vectors_unless_told_to_save_them():
+    """LoRA is told so by default."""
     net = MLP([2, 4, 4, 1])
-    plain = Adapter(LoRA(r=2), net)
+    assert list(Adapter(LoRA(r=2), net).adapted) == list(dict(net.named_parameters()))
+    plain = Adapter(LoRA(r=2, modules_to_save=()), net)
     assert list(plain.adapted) == ["layers.0.weight", "layers.2.weight", "layers.4.weight"]
     saved = Adapter(LoRA(r=2, modules_to_save=["bias", "head"]), net)
     assert list(saved.adapted) == list(dict(net.named_parameters()))
@@ -156,11 +158,11 @@ def test_low_rank_kinds_pass_over_vectors_unless_told_to_save_them():
         ),
         (LoRA(modules_to_save="haed"), r"modules_to_save needs names .*, got 'haed', which matches nothing"),
         (
-            LoRA(target_modules="layers.0.bias"),
+            LoRA(target_modules="layers.0.bias", modules_to_save=()),
             r"needs parameters with 2 or 3 axes for 'lora', got 'layers\.0\.bias'",
         ),
-        (LoRA(target_modules="*.bias"), "need to leave something to train"),
-        (LoRA(target_modules=()), "need to leave something to train"),
+        (LoRA(target_modules="*.bias", modules_to_save=()), "need to leave something to train"),
+        (LoRA(target_modules=(), modules_to_save=()), "need to leave something to train"),
         (LoRA(rank_pattern={"layers.8.weight": 1}), "rank_pattern needs names among the targets"),
         (LoRA(rank_pattern={"layers.4.weight": 2}), r"needs a rank <= 1 for shape \(1, 4\), got 2"),
         (LoTRA(rank_pattern={"layers.0.weight": (3, 1, 1)}), r"needs a rank <= 2 for shape \(4, 2\), got 3"),
@@ -180,8 +182,8 @@ def test_any_module_will_do():
     adapter = Adapter(LoTRA(r=2, modules_to_save="*.bias"), net)
     assert list(adapter.adapted) == ["0.weight", "0.bias", "2.weight", "2.bias"]
     single = Adapter(LoRA(r=1), nn.Linear(3, 4))
-    assert list(single.adapted) == ["weight"]
-    assert repr(single) == "Adapter(lora, 7 of 16 parameters, 43.8 %)"
+    assert list(single.adapted) == ["weight", "bias"]
+    assert repr(single) == "Adapter(lora, 11 of 16 parameters, 68.8 %)"
 
 
 def test_fingerprint_tells_structure_and_every_bit_of_the_weights():

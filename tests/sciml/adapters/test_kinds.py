@@ -115,7 +115,11 @@ def test_the_same_seed_gives_the_same_factors(network, config):
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize(
     "config",
-    [LoTRA(r=99), LoRA(r=99), LoRA(r=99, alpha=3.0)],
+    [
+        LoTRA(r=99),
+        LoRA(r=99, modules_to_save=()),
+        LoRA(r=99, alpha=3.0, modules_to_save=()),
+    ],
     ids=["lotra", "lora", "lora alpha"],
 )
 def test_full_ranks_represent_any_change_exactly(network, config):

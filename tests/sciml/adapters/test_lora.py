@@ -24,7 +24,7 @@ def rank_one(shape: tuple[int, ...], seed: int) -> torch.Tensor:
 @pytest.mark.parametrize("strength", [0.0, 1e-30, 1.0])
 def test_dead_components_keep_a_left_vector_of_length_one(net, strength):
     changes = {n: strength * rank_one(p.shape, 4) for n, p in net.named_parameters() if p.ndim > 1}
-    fitted = Adapter.fit(LoRA(r=3), net, changes)
+    fitted = Adapter.fit(LoRA(r=3, modules_to_save=()), net, changes)
     for adapter in (fitted, Gates(fitted).adapter):
         for name, factors in adapter.factors.items():
             lengths = factors["left"].detach().norm(dim=0)
@@ -36,7 +36,7 @@ def test_dead_components_keep_a_left_vector_of_length_one(net, strength):
 def test_a_silenced_component_grows_again_in_one_step():
     net = MLP([2, 4, 1])
     changes = {"layers.0.weight": rank_one((4, 2), 1)}
-    adapter = Adapter.fit(LoRA(r=2, target_modules="layers.0.weight"), net, changes)
+    adapter = Adapter.fit(LoRA(r=2, target_modules="layers.0.weight", modules_to_save=()), net, changes)
     gates = Gates(adapter)
     silenced = gates.silence(torch.tensor([False, False]))
     left, right = silenced.parameters()

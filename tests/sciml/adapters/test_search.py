@@ -70,7 +70,7 @@ def test_pruned_and_silenced_adapters_are_the_gated_difference(config):
 
 def test_untrained_components_stay_alive_through_a_search():
     net = MLP([2, 4, 4, 1])
-    adapter = Adapter(LoRA(r=2, rank_budget=3), net)
+    adapter = Adapter(LoRA(r=2, rank_budget=3, modules_to_save=()), net)
     found = search_ranks(adapter, Fit(net), flat(net))
     found.call(net, Fit(net).x).square().sum().backward()
     assert sum(found.config.rank_pattern.values()) == 3
@@ -91,7 +91,7 @@ def test_the_search_finds_the_components_that_matter(curvature):
         s = torch.full((min(shape),), 1e-4, dtype=F64)
         s[:strong] = 1.0
         changes[name] = (u * s) @ vh
-    adapter = Adapter.fit(LoRA(r=3, rank_budget=2), net, changes)
+    adapter = Adapter.fit(LoRA(r=3, rank_budget=2, modules_to_save=()), net, changes)
     with torch.no_grad():
         problem.y = adapter.call(net, problem.x)  # the difference is the answer: every component helps
     found = search_ranks(adapter, problem, flat(net), curvature=curvature)

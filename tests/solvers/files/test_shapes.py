@@ -27,6 +27,9 @@ NETWORKS = [
     nn.SlimKAN.from_kan(nn.KAN([2, 6, 1], grid=[4, 7]), 40),
     nn.SlimKAN([2, 9, 1], r=100).refine(9),
     nn.SlimKAN([2, 9, 1], r=3, grid=[3, 6]).insert(0, 0.1),
+    nn.Combination(
+        [nn.MLP([2, 5, 1], fourier=3), nn.KAN([2, 3, 1], grid=[2, 4]), nn.SlimKAN([2, 3, 1], r=2)]
+    ),
 ]
 
 
@@ -95,12 +98,24 @@ MLP = {"kind": "MLP", "widths": [2, 1], "fourier": 0}
         {**MLP, "fourier": "3"},
         {**KAN, "kind": "SlimKAN", "r": [1, 2]},
         {**KAN, "kind": "SlimKAN", "r": "4"},
+        {"kind": "Combination", "members": []},
+        {"kind": "Combination", "members": MLP},
+        {"kind": "Combination", "members": [MLP, 3]},
+        {"kind": "Combination", "members": [MLP, {"kind": "Combination", "members": [MLP]}]},
+        {"kind": "Combination", "members": [MLP] * (limits.MAX_LAYERS + 1)},
     ],
     ids=str,
 )
 def test_sizes_that_are_none(config):
     with pytest.raises(ValueError, match="needs"):
         state_shapes(config)
+
+
+def test_a_sum_of_networks_is_limited_as_a_whole():
+    half = {**MLP, "widths": [2] + [1] * (limits.MAX_LAYERS // 2)}
+    check_cost({"kind": "Combination", "members": [half, half]})
+    with pytest.raises(ValueError, match="its network has 201 layers"):
+        check_cost({"kind": "Combination", "members": [half, half, MLP]})
 
 
 @pytest.mark.parametrize("name", ["kind", "widths", "grid", "degree", "base"])
