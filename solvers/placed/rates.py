@@ -146,7 +146,8 @@ def _roots(a: np.ndarray) -> np.ndarray:
     left, right = np.eye(m * order, k=m, dtype=complex), np.eye(m * order, dtype=complex)
     left[-m:] = -np.concatenate(a[:order], axis=1)
     right[-m:, -m:] = a[order]
-    alpha, beta = eigvals(left, right, homogeneous_eigvals=True)
+    pairs = np.asarray(eigvals(left, right, homogeneous_eigvals=True))
+    alpha, beta = pairs[0], pairs[1]
     size = np.abs(alpha).max() + np.abs(beta).max()
     finite = np.abs(beta) > NEGLIGIBLE * size
     return alpha[finite] / beta[finite]
