@@ -42,8 +42,8 @@ def placed_attempt(
         notes += thin_sides(problem)
         return None
     with few_threads(1, torch_too=True):
-        until = began + SHARE * settings.limits.max_time
-        trial, fit = solved(problem, place, settings.seed, settings.limits.tol, until)
+        seconds = SHARE * settings.limits.max_time
+        trial, fit = solved(problem, place, settings.seed, settings.limits.tol, seconds)
         least = POINTS * (len(fit.ends) - 1)
         enough = replace(settings, points=max(settings.points or 0, least))
         system = training_system(enough, trial, [*notes, place.note(problem)], check=False)

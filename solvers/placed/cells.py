@@ -26,6 +26,11 @@ STAYS, SEEN, OUT = (
     4.0,
 )  # of a jump: what is left of it closely looked at, of the largest residual, of usual steps
 MOST_JUMPS = 32
+FOOT, FEET = (
+    0.05,
+    5.0,
+)  # of a peak's height: where it begins; its width there in standard deviations of a Gaussian
+NARROW = 0.06  # of the domain: peaks above that are ordinary functions
 
 
 class Layer(NamedTuple):
@@ -81,16 +86,9 @@ def graded(found: Sequence[Layer], jumps: Sequence[float]) -> Tensor:
 
 def jumps_of(equation: Equation) -> list[float]:
     """Places in [-1, 1], increasing, at which the residual of a smooth field jumps in one coordinate."""
-    domain = equation.problem.domain
-    low, high = float(domain.lower[0]), float(domain.upper[0])
-
-    def rows(z: Tensor) -> Tensor:
-        x = (low + (high - low) * (z + 1) / 2)[:, None]
-        return torch.nan_to_num(equation.rows(equation.waves(x), x), posinf=0.0, neginf=0.0)
-
-    z = torch.linspace(-1 + 1e-9, 1 - 1e-9, STEPS + 1, dtype=torch.float64)
+    z = _line()
     try:
-        values = rows(z)
+        values = _rows(equation, z)
         size = values.abs().amax(0).clamp(min=1e-300)
         steps = values.diff(dim=0).abs()
         out = (steps > OUT * steps.median(0).values) & (steps > SEEN * size)
@@ -102,10 +100,10 @@ def jumps_of(equation: Equation) -> list[float]:
             return []
         a, b, first = z[k], z[k + 1], steps[k, column]
         pick = torch.arange(len(k))
-        fa, fb = rows(a)[pick, column], rows(b)[pick, column]
+        fa, fb = _rows(equation, a)[pick, column], _rows(equation, b)[pick, column]
         for _ in range(BISECTIONS):
             m = (a + b) / 2
-            fm = rows(m)[pick, column]
+            fm = _rows(equation, m)[pick, column]
             left = (fm - fa).abs() > (fb - fm).abs()
             a, b = torch.where(left, a, m), torch.where(left, m, b)
             fa, fb = torch.where(left, fa, fm), torch.where(left, fm, fb)
@@ -115,3 +113,34 @@ def jumps_of(equation: Equation) -> list[float]:
     places = sorted(set(b[stays].tolist()))
     apart = [p for i, p in enumerate(places) if i == 0 or p - places[i - 1] > 1e-9]
     return apart if len(apart) <= MOST_JUMPS else []
+
+
+def peaks_of(equation: Equation) -> list[Layer]:
+    """Narrow places of [-1, 1] at which the residual of a smooth field stands out: a localised source or coefficient."""
+    try:
+        values = _rows(equation, _line())
+    except SciMLError:
+        return []
+    found: list[Layer] = []
+    for column in values.T:
+        off = (column - column.median()).abs()
+        high = off > FOOT * off.max()
+        if not 0 < int(high.sum()) <= NARROW * STEPS or float(off.median()) > 0.1 * FOOT * float(off.max()):
+            continue
+        edges = torch.cat([torch.zeros(1), high.double(), torch.zeros(1)]).diff()
+        starts, ends = (edges > 0).nonzero()[:, 0].tolist(), (edges < 0).nonzero()[:, 0].tolist()
+        for a, b in zip(starts, ends, strict=True):
+            found.append(Layer(-1 + (a + b - 1) / STEPS, max(2 * (b - a) / STEPS / FEET, 1 / STEPS)))
+    return found if len(found) <= MOST_JUMPS else []
+
+
+def _line() -> Tensor:
+    return torch.linspace(-1 + 1e-9, 1 - 1e-9, STEPS + 1, dtype=torch.float64)
+
+
+def _rows(equation: Equation, z: Tensor) -> Tensor:
+    """The residual of a smooth field at ``z (n,)`` in [-1, 1], ``(n, C)``."""
+    domain = equation.problem.domain
+    low, high = float(domain.lower[0]), float(domain.upper[0])
+    x = (low + (high - low) * (z + 1) / 2)[:, None]
+    return torch.nan_to_num(equation.rows(equation.waves(x), x), posinf=0.0, neginf=0.0)

@@ -1,13 +1,14 @@
 """Which problems place the knots of a spline themselves, and the spline that solves them.
 
 Problems on a line without time, periods and unknown coefficients, of as many equations as unknowns, whose rates make
-layers or whose coefficients jump. Where Gauss-Newton does not get there from the conditions alone, a scalar equation of
-second order is solved with more viscosity first, which then falls.
+layers, or whose coefficients jump or have narrow peaks. Where Gauss-Newton does not get there from the conditions alone, a
+scalar equation of second order is solved with more viscosity first, which then falls.
 """
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,9 +20,10 @@ from sciml.checks.equation import Equation
 from sciml.conditions import Data, Interface
 from sciml.derivatives import AutogradSource
 from sciml.problem import PDE
-from sciml.solvers.placed.cells import THINNEST, Layer, graded, jumps_of, layers
+from sciml.solvers.placed.cells import THINNEST, Layer, graded, jumps_of, layers, peaks_of
 from sciml.solvers.placed.rates import Rates, coefficients, order_along, rates_along, start
 from sciml.solvers.placed.spline import Fit, carried, spline
+from sciml.solvers.training.residual_system import ResidualSystem
 
 LOOKS = 401  # points at which rates are taken
 HIGHEST = 4  # order of derivatives
@@ -55,7 +57,7 @@ class Placed:
     def note(self, problem: PDE) -> str:
         """What a user should know."""
         half = float(problem.domain.upper[0] - problem.domain.lower[0]) / 2
-        parts = [f"a layer of width {half * w:.1e} at {_place(problem, p)}" for p, w in self.layers]
+        parts = [f"a layer or peak of width {half * w:.1e} at {_place(problem, p)}" for p, w in self.layers]
         parts += [
             f"a jump at {_place(problem, p)}" for p in self.jumps if all(p != q for q, _ in self.layers)
         ]
@@ -87,6 +89,7 @@ def placed_of(problem: PDE) -> Placed | None:
     crossed = sorted({z for c in problem.interfaces for z in _crossings(problem, c)})
     jumps = sorted({*crossed, *(z for z in jumps_of(equation) if all(abs(z - c) > 1e-6 for c in crossed))})
     places = layers(_looks(), rates, jumps)
+    places += peaks_of(equation)
     if not places and not jumps:
         return None
     thinnest = min(places, key=lambda layer: layer.width, default=None)
@@ -99,10 +102,13 @@ def placed_of(problem: PDE) -> Placed | None:
     return Placed(jumps, places, 0 if crossed else order - 1, order)
 
 
-def solved(problem: PDE, placed: Placed, seed: int, tol: float, deadline: float) -> tuple[Trial, Fit]:
-    """The trial function around the spline, trained, and how that went."""
+def solved(problem: PDE, placed: Placed, seed: int, tol: float, seconds: float) -> tuple[Trial, Fit]:
+    """The trial function around the spline, trained for so long, and how that went."""
     ends = graded(placed.layers, placed.jumps)
     trial = Trial(problem, spline(problem, ends, placed.jumps, placed.smooth))
+    first = ResidualSystem(problem, trial, len(ends), 1, check=False)
+    first.linearize(first.theta)  # kernels are compiled before the clock starts
+    deadline = time.perf_counter() + seconds
     fit = Fit(trial, ends, seed, tol, deadline)
     if fit.relative <= ARRIVED or problem.outputs > 1 or placed.order != 2 or fit.linear:
         return trial, fit

@@ -160,6 +160,22 @@ def pair(eps):
     )
 
 
+def peaked(width, c=0.3):
+    """``-u'' = exp(-(x - c)^2 / (2 width^2)) / width``: a source that few points see."""
+
+    def twice(x):  # its second derivative is the source
+        t = (x - c) / (width * math.sqrt(2))
+        bell = width * math.sqrt(2 / math.pi) * torch.exp(-t * t)
+        return math.sqrt(math.pi / 2) * ((x - c) * torch.erf(t) + bell)
+
+    a, b = (float(twice(torch.full((1, 1), e, dtype=torch.float64))) for e in (0.0, 1.0))
+    return stated(
+        lambda u, x: u.d("x", "x") + torch.exp(-((x - c) ** 2) / (2 * width**2)) / width,
+        ENDS,
+        lambda x: a + (b - a) * x - twice(x),
+    )
+
+
 def bent(eps, a=0.5, b=1.5):
     """``eps u'' + u u' - u = 0``: nonlinear, with a layer at the left end."""
     return stated(

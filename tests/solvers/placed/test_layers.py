@@ -20,6 +20,7 @@ from tests.solvers.placed.cases import (
     materials,
     outflow,
     pair,
+    peaked,
     reaction,
     rod,
     sloped,
@@ -37,12 +38,14 @@ BARS = {
     "reaction": (reaction(1e-3), 1e-8),
     "turning": (turning(1e-5), 1e-9),
     "sloped": (sloped(1e-3), 1e-8),
-    "clamped": (clamped(2e-2), 1e-8),
+    "clamped": (clamped(3e-2), 1e-8),
     "switched": (switched(1e-3), 1e-8),
     "materials": (materials(), 1e-9),
     "rod": (rod(0.4), 1e-9),
     "rod of four": (rod(0.1, 0.35, 0.351), 1e-9),
     "pair": (pair(1e-2), 1e-8),
+    "peak 1e-2": (peaked(1e-2), 1e-8),
+    "peak 1e-3": (peaked(1e-3), 1e-8),
 }
 
 
