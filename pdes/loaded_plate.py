@@ -30,7 +30,7 @@ class LoadedPlate(PDE):
 
     The reference is a Galerkin series in polynomials that are clamped on all sides. In the corners its fourth
     derivatives do not converge, so it is no ``exact``. Source: Timoshenko and
-        Woinowsky-Krieger (1959), Theory of Plates and Shells, table 35.
+    Woinowsky-Krieger (1959), Theory of Plates and Shells, table 35.
     """
 
     registry_name: ClassVar[str] = "loaded-plate"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sciml.problem import PDE
     from sciml.solvers.solution import Solution, load
     from sciml.solvers.solve import solve
+    from sciml.solvers.tangent.kernel import tangent_kernel
     from sciml.unknown import Unknown
 
 __version__ = "0.1.0"
@@ -59,6 +60,8 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
     "grad",
     "laplacian",
     "Spline",
+    # diagnose
+    "tangent_kernel",
     # what can go wrong
     "ArgumentError",
     "ArgumentTypeError",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from torch import nn
 
 from sciml.adapters import Adapter, AdapterConfig, fingerprint
 from sciml.ansatz import Trial
+from sciml.ansatz.march import Chain
 from sciml.errors import ArgumentError
 from sciml.problem import PDE
 from sciml.solvers.adapted import AdaptedAnswer
@@ -25,7 +27,9 @@ from sciml.solvers.posterior.randomised import Randomised
 from sciml.solvers.report import Report
 from sciml.solvers.spelling import encodable
 from sciml.solvers.superposition import Superposition, superpose
+from sciml.solvers.tangent.kernel import ProblemKernel, kernel_of
 from sciml.solvers.training.adapted_system import check_compatible
+from sciml.solvers.training.settings import Settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,6 +47,17 @@ class Verbs(Answer):
     def save(self, path: Any) -> None:
         """Write one HDF5 file; see ``sciml.solvers.files.solution_file.save``."""
         solution_file.save(self, path)
+
+    def kernel(self, points: int | None = None, seed: int = 0) -> ProblemKernel:
+        """The tangent kernel at the solved parameters; see ``sciml.tangent_kernel``.
+
+        Raises:
+            ArgumentError: A solution in windows of time, whose networks have a kernel each.
+        """
+        if isinstance(self.trial, Chain):
+            raise ArgumentError("kernel needs a solution with one network, got one in windows of time.")
+        trial = self.trial.like(self.problem, copy.deepcopy(self.trial.network))
+        return kernel_of(Settings(self.problem, points=points, seed=seed), trial)
 
     def _repr_html_(self) -> str:
         from sciml.solvers.plots.html import solution_table

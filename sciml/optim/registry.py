@@ -14,6 +14,7 @@ from sciml import arguments
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.optim.methods.arc import CubicMethod
 from sciml.optim.methods.gauss_newton import GaussNewtonMethod
+from sciml.optim.methods.gradient_descent import GradientDescentMethod
 from sciml.optim.methods.lbfgs import LBFGSMethod
 from sciml.optim.methods.quasi_newton import QuasiNewtonMethod
 from sciml.optim.methods.torch_class import TorchMethod
@@ -47,6 +48,7 @@ METHODS: dict[str, Callable[..., StepMethod]] = {
     "ssbfgs": _preset(QuasiNewtonMethod, update="ssbfgs"),
     "bfgs": _preset(QuasiNewtonMethod, update="bfgs"),
     "adam": _adam,
+    "gd": GradientDescentMethod,
 }
 
 # former names, which named a linear solver

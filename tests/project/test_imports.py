@@ -39,6 +39,7 @@ WINGS = {
     "superposition": {"answer"},
     "training": {"comparison", "report", "estimate", "files", "terms"},  # files: checkpoints
     "windows": {"training", "estimate", "report"},
+    "tangent": {"training", "plots"},
     "files": RESULTS,
     "plots": RESULTS,
 }
@@ -51,6 +52,7 @@ LATE = {
     "kernels/per_sample.py": "numba compiles on first use",
     "sciml/nn/kan.py": "Matplotlib and SymPy are imported by the method that needs them",
     "solvers/solution.py": "figures, files and fine-tuning are imported by the method that needs them",
+    "solvers/tangent/kernel.py": "Matplotlib is imported with the first picture",
     "solvers/plots/html.py": "Matplotlib's panels are imported with the first picture",
     "solvers/cli/__init__.py": "--help answers at once",
     "solvers/cli/arguments.py": "--help answers at once",

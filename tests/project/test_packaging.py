@@ -266,7 +266,7 @@ def test_sdist_is_enough_to_test_and_to_read(built):
         "Makefile",
         "constraints.txt",
     }
-    assert wanted | {"tests/conftest.py", "solvers/__init__.py", "docs/index.md", "mkdocs.yml"} <= names
+    assert wanted | {"tests/conftest.py", "solvers/__init__.py", "docs/index.md", "docs/conf.py"} <= names
 
 
 def test_installed_wheel_from_elsewhere_and_in_spawned_processes(installed, tmp_path):

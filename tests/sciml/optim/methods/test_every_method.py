@@ -24,7 +24,7 @@ QUASI = ("lbfgs", "ssbroyden", "ssbfgs", "bfgs")
 
 
 def test_the_registry_is_covered():
-    assert {*GAUSS_NEWTON, *CUBIC, *QUASI, "adam"} == set(METHODS)
+    assert {*GAUSS_NEWTON, *CUBIC, *QUASI, "adam", "gd"} == set(METHODS)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -33,6 +33,8 @@ def test_quadratic_against_its_closed_form(name):
     options, steps = {}, 60
     if name == "adam":
         options, steps = {"lr": 0.1}, 800
+    if name == "gd":
+        steps = 800
     if name in ("cr", "crm"):
         options = {"sigma": 0.05}
     theta, state = walk(optim.method(name, **options), problem, torch.zeros_like(exact), steps)
@@ -112,7 +114,7 @@ def test_refresh_takes_the_new_problem(name):
     state = method.refresh(second, theta, state)
     assert state.loss == pytest.approx(second.value(theta))
     assert state.rejections == 0
-    for _ in range(800 if name == "adam" else 60):
+    for _ in range(800 if name in ("adam", "gd") else 60):
         theta, state = method.step(second, theta, state)
     assert float((theta - exact).abs().max()) <= 1e-5
 

@@ -1,0 +1,1 @@
+"""Tangent kernels of problems: what gradient descent will do, before it is tried."""
