@@ -1,11 +1,11 @@
-"""KANs with knots where the solution needs them, beside KANs with even knots and MLPs.
+"""KANs beside MLPs of as many numbers on twelve problems, and how exactly a KAN's grids change.
 
-    python -m benchmarks.kan --json [--seeds 3] [--budget 6] [--only rod]
+    python -m benchmarks.kan --json [--seeds 3] [--budget 6] [--only layer]
 
-``exact``: how far refining, inserting, extending and moving the grids changes a solved network. ``solve``: a rod whose
-coefficient jumps from 1 to 10 and boundary layers of width eps, by ``sciml.solve`` as it comes; CPU seconds of one thread at
-which the relative L2 error first fell below each mark, the best error, and the error where a run ended by itself. The
-problems are those of docs/kans.md. Points are the same for all models of one problem.
+``exact``: how far refining, inserting, extending and moving the grids changes a solved network. ``solve``: one of the
+problems of ``benchmarks/kan_cases.py``, by a KAN and by an MLP of at least as many numbers; CPU seconds of one thread at
+which the relative L2 error first fell below each mark, the best error, and the error where a run ended by itself. On a line
+with layers or jumps the KAN is the spline that ``sciml.solve`` places by itself, with points of its own.
 """
 
 from __future__ import annotations
@@ -18,115 +18,17 @@ import time
 from collections.abc import Callable
 from typing import Any, cast
 
-import torch
-from torch import Tensor
-
 import sciml
 from benchmarks._common import machine, median_seconds, one_thread, show
+from benchmarks.kan_cases import CASES, mlp_of
 from sciml import nn, pdes
 
-MARKS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
-JUMP = 0.4
-
-Make = Callable[[int], nn.JetNetwork | None]
+MARKS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10)
 
 
-class Rod(sciml.PDE):
-    """``a u' = q, -q' = pi^2 sin(pi x)`` with ``a = 1`` left of the jump and 10 right of it; ``u = 0`` at both ends."""
-
-    unknowns = ("u", "q")
-    domain = sciml.Interval(0, 1)
-    conditions = (sciml.Dirichlet(0.0, component="u"),)
-
-    def residual(self, u: Any, x: Tensor) -> dict[str, Tensor]:
-        """Both equations of first order."""
-        a = torch.where(x < JUMP, 1.0, 10.0)
-        return {
-            "flux": a * u["u"].d("x") - u["q"].value,
-            "balance": -u["q"].d("x") - math.pi**2 * torch.sin(math.pi * x),
-        }
-
-    def exact(self, x: Tensor) -> Tensor:
-        """``u`` and ``q``, (n, 2)."""
-        s = math.sin(math.pi * JUMP)
-        c = -0.9 * s / (JUMP + (1 - JUMP) / 10)
-        left = c * x + torch.sin(math.pi * x)
-        right = c * JUMP + s + (c * (x - JUMP) + torch.sin(math.pi * x) - s) / 10
-        return torch.cat([torch.where(x < JUMP, left, right), c + math.pi * torch.cos(math.pi * x)], 1)
-
-
-class Layer(sciml.PDE):
-    """``-eps u'' + u' = 1``, ``u = 0`` at both ends: a layer of width eps at the right one."""
-
-    domain = sciml.Interval(0, 1)
-    conditions = (sciml.Dirichlet(0.0),)
-
-    def __init__(self, eps: float):
-        self.eps = eps
-
-    def residual(self, u: Any, x: Tensor) -> Tensor:
-        """Left minus right side."""
-        return -self.eps * u.d("x", "x") + u.d("x") - 1.0
-
-    def exact(self, x: Tensor) -> Tensor:
-        """The solution, (n, 1)."""
-        layer = torch.exp((x - 1) / self.eps) - math.exp(-1 / self.eps)
-        return x - layer / (1 - math.exp(-1 / self.eps))
-
-
-def graded(eps: float, ratio: float = 0.2) -> list[float]:
-    """Knots on [-1, 1] whose cells grow in proportion to eps plus the distance from the right end."""
-    count = math.ceil(math.log1p(0.7 / eps) / ratio)
-    return [1 - 2 * eps * math.expm1(ratio * j) for j in range(count)]
-
-
-def layered(eps: float) -> nn.KAN:
-    """One spline of degree 7 on graded knots; full knots at the ends, so that no cell outside takes part."""
-    network = nn.KAN([1, 1], grid=1, degree=7, base=False)
-    return network.insert(0, graded(eps)).insert(0, [-1.0, 1.0], multiplicity=7)
-
-
-def rod_case() -> dict[str, Make]:
-    """By degree and cells."""
-
-    def even(degree: int, grid: int) -> nn.KAN:
-        return nn.KAN([1, 2], grid=grid, degree=degree, base=False)
-
-    def kinked(degree: int, grid: int) -> nn.KAN:
-        return even(degree, grid).insert(0, 2 * JUMP - 1, multiplicity=degree)
-
-    return {
-        "kan, even, degree 5, grid 16": lambda seed: even(5, 16),
-        "kan, full knot, degree 4, grid 8": lambda seed: kinked(4, 8),
-        "kan, full knot, degree 5, grid 16": lambda seed: kinked(5, 16),
-        "kan, full knot, degree 7, grid 16": lambda seed: kinked(7, 16),
-        "mlp [1, 8, 8, 2]": lambda seed: nn.MLP([1, 8, 8, 2], "tanh", seed=seed),
-        "default": lambda seed: None,
-    }
-
-
-def layer_case(eps: float) -> dict[str, Make]:
-    """One layer's width."""
-    return {
-        "kan, even, degree 5, grid 50": lambda seed: nn.KAN([1, 1], grid=50, degree=5, base=False),
-        "kan, graded, degree 7": lambda seed: layered(eps),
-        "mlp [1, 8, 8, 1]": lambda seed: nn.MLP([1, 8, 8, 1], "tanh", seed=seed),
-        "default": lambda seed: None,
-    }
-
-
-# problem, models, points
-CASES: dict[str, tuple[sciml.PDE, dict[str, Make], int]] = {
-    "rod": (Rod(), rod_case(), 400),
-    "layer 1e-2": (Layer(1e-2), layer_case(1e-2), 2000),
-    "layer 1e-3": (Layer(1e-3), layer_case(1e-3), 20_000),
-    "layer 1e-4": (Layer(1e-4), layer_case(1e-4), 40_000),
-}
-
-
-def solve(name: str, model: str, seed: int, budget: float) -> dict[str, Any]:
-    """One solve with its marks."""
-    problem, makes, points = CASES[name]
+def solve(name: str, model: str, seed: int, budget: float, numbers: int = 0) -> dict[str, Any]:
+    """One solve with its marks; an MLP gets ``numbers`` parameters at least."""
+    case = CASES[name]
     reached: dict[str, tuple[float, int]] = {}
     best, began = math.inf, time.process_time()
 
@@ -139,11 +41,15 @@ def solve(name: str, model: str, seed: int, budget: float) -> dict[str, Any]:
                 reached.setdefault(f"{mark:.0e}", (round(used, 3), event.step))
         return used > budget
 
-    network = makes[model](seed)
+    placed = model == "kan" and case.kan is None
+    make = case.kan or (lambda seed: None)
+    network = make(seed) if model == "kan" else mlp_of(case, numbers, seed)
+    points = None if placed else case.points
     limits: dict[str, Any] = {"max_time": 1e6, "points": points, "seed": seed, "callbacks": [watch]}
-    solution = sciml.solve(problem, network, progress=False, **limits)
+    solution = sciml.solve(case.problem, network, progress=False, **limits)
     kept = {key: solution.stats[key] for key in ("steps", "parameters", "points", "outcome")}
-    return {**kept, "error": solution.error(), "reached": reached, "best": best}
+    kind = type(solution.network).__name__
+    return {**kept, "network": kind, "error": solution.error(), "reached": reached, "best": best}
 
 
 def exactness() -> list[dict[str, Any]]:
@@ -180,25 +86,30 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="JSON lines")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--budget", type=float, default=6.0, help="CPU seconds a solve")
-    parser.add_argument("--only", default="", help="cases whose name begins so")
+    parser.add_argument(
+        "--only", default="", help="cases whose name begins so; exact for the changes of grids"
+    )
     options = parser.parse_args()
     one_thread()
     show(machine(), options.json)
-    for record in exactness() if not options.only else []:
+    for record in exactness() if "exact".startswith(options.only) else []:
         show(record, options.json)
-    for name, (_, makes, _) in CASES.items():
+    for name in CASES:
         if not name.startswith(options.only):
             continue
-        for model in makes:
-            solve(name, model, 0, 0.0)  # compiles what is compiled once
+        numbers = 0
+        for model in ("kan", "mlp"):
+            solve(name, model, 0, 0.0, numbers)  # compiles what is compiled once
             runs = []
             for seed in range(options.seeds):
-                runs.append(solve(name, model, seed, options.budget))
+                runs.append(solve(name, model, seed, options.budget, numbers))
                 show(
                     {"record": "solve", "case": name, "model": model, "seed": seed, **runs[-1]}, options.json
                 )
+            numbers = numbers or max(run["parameters"] for run in runs)
             best = statistics.median(run["best"] for run in runs)
-            median = {"best": best, **median_seconds(runs, MARKS)}
+            kept = {key: runs[0][key] for key in ("parameters", "network")}
+            median = {"best": best, **median_seconds(runs, MARKS), **kept}
             show({"record": "median", "case": name, "model": model, **median}, options.json)
 
 

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from sciml.kernels.errors import ArgumentError, ArgumentTypeError, SciMLError
 
-__all__ = ["ArgumentError", "ArgumentTypeError", "FileFormatError", "FileWriteError", "SciMLError"]
+__all__ = [
+    "ArgumentError",
+    "ArgumentTypeError",
+    "FileFormatError",
+    "FileWriteError",
+    "MissingPackageError",
+    "SciMLError",
+]
 
 
 class FileFormatError(SciMLError, ValueError):
     """A file is refused; the message names the file and the reason."""
+
+
+class MissingPackageError(SciMLError, ImportError):
+    """Something was asked for that takes a package which is not installed; the message names both."""
 
 
 class FileWriteError(SciMLError, OSError):

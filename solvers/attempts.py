@@ -8,7 +8,7 @@ do not compare. Our own design.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from sciml.conditions import Periodic
@@ -94,6 +94,7 @@ def other_attempts(
     settings: Settings,
     own_model: bool,
     make: Callable[[Variant, Settings, float], Attempt],
+    before: Sequence[Attempt] = (),
 ) -> Attempt:
     """The best attempt, after others have been made where the first one stalled.
 
@@ -102,11 +103,12 @@ def other_attempts(
         settings: Of the solve.
         own_model: Whether the network is the user's.
         make: Carries out a variant, with settings that hold its limits, at an age of the solve in seconds.
+        before: What was tried before the first; it may be that one itself.
     """
-    made, best = [first], first
-    if first.stats.outcome not in ("stalled", "diverged"):
-        return first
-    todo = list(changes(first, own_model))
+    made = [*(a for a in before if a is not first), first]
+    best = min(made, key=lambda attempt: attempt.rank)
+    failed = first.stats.outcome in ("stalled", "diverged")
+    todo = list(changes(first, own_model)) if failed else []
     limits = settings.limits
     for k, change in enumerate(todo):
         if best.good(settings.accuracy) or made[-1].stats.outcome == "interrupted":

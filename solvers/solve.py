@@ -18,6 +18,7 @@ from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.optim.threads import few_threads
 from sciml.problem import PDE
 from sciml.solvers.attempts import RESTART, STEEPER, WIDER, Attempt, Variant, other_attempts
+from sciml.solvers.placed.attempt import placed_attempt
 from sciml.solvers.posterior.conclude import conclude
 from sciml.solvers.solution import Solution
 from sciml.solvers.training.defaults import default_network
@@ -62,7 +63,8 @@ def solve(
     Args:
         problem: From ``sciml.pdes`` or a subclass of ``sciml.PDE``.
         model: ``nn.KAN``, ``nn.MLP`` or any module that maps ``(n, problem.inputs)`` to ``(n, problem.outputs)``; a
-            copy of it is trained, so it stays as it is. None takes a small sine or tanh MLP made for the problem.
+            copy of it is trained, so it stays as it is. None takes a small sine or tanh MLP made for the problem, or on a
+            line with thin layers or jumping coefficients a spline on knots that follow from these.
         optimizer: ``"auto"``, a name (see ``sciml.optim.method``), a step method, or a ``torch.optim`` class.
         points: Interior points to begin with; fixed unless None, else more are added when the held-out residual parts
             from the training residual.
@@ -146,10 +148,15 @@ def solve(
                     saver.finish(outcome)
                 return Attempt(variant, run, report_of(run, outcome, optimizer, parameters))
 
-        best = attempt(Variant(), settings)
+        plain = model is None and optimizer == "auto" and dtype == torch.float64 and device is None
+        suits = plain and not coefficients and resume is None and checkpoint is None
+        best = placed_attempt(problem, settings, notes, interruption) if suits else None
+        before = [] if best is None else [best]
+        if best is None or not (best.good(settings.accuracy) or interruption.asked):
+            best = attempt(Variant(), settings, 0.0 if best is None else best.run.seconds_before)
         measured = bool(coefficients) or best.run.system.points.measured
         if not measured and resume is None and checkpoint is None:
-            best = other_attempts(best, settings, model is not None, attempt)
+            best = other_attempts(best, settings, model is not None, attempt, before)
         run, stats, trial = best.run, best.stats, best.run.system.trial
         found = {c.name: c.number for c in coefficients}
         if coefficients:

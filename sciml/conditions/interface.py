@@ -18,6 +18,7 @@ from sciml.expressions.parts import Parts, parts_of
 from sciml.field import Field
 
 APART = 1e-8  # of the domain's size: distance of the two sides' points from the interface
+APART_PLANE = 1e-12  # the same for a plane, whose place is known to rounding
 NEWTON, REACHED = 12, 1e-9  # steps towards the interface, and the distance from it that counts as on it
 DRAWN = 8  # points that are moved to the interface for each one that is kept
 
@@ -111,7 +112,8 @@ class Interface(BaseCondition):
                     f"{self.label}: where needs an interface inside the domain, got one that no point of it leads to."
                 )
         x = found[:pairs]
-        away = APART * domain._size * self.normal(domain, x)
+        apart = APART_PLANE if isinstance(self.where, str) else APART
+        away = apart * domain._size * self.normal(domain, x)
         return torch.stack([x - away, x + away], 1).reshape(-1, domain.dim)
 
     def normal(self, domain: Domain, x: Tensor) -> Tensor:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from sciml import kernels
+from sciml.arguments import number, positive
+from sciml.errors import ArgumentError
 from sciml.kernels.orders import Weights
 from sciml.nn.base import generator
+from sciml.nn.seeing.edges import inputs_of, passes, pruned, shares_of
 from sciml.nn.splines import SplineLayer, SplineNetwork, layer_grids, with_parameter
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from sciml.nn.seeing.formulas import Formula
 
 
 class KANLayer(SplineLayer):
@@ -111,6 +120,85 @@ class KAN(SplineNetwork):
         if tape is not None:
             return super().jets(z, weights, tape)
         return kernels.kan_jets(z, [layer.arguments() for layer in self._kan_layers()], weights)
+
+    def shares(self, x: Tensor | None = None) -> list[Tensor]:
+        """The share of the output that each edge carries: ``(n_in, n_out)`` a layer, which adds up to 1.
+
+        Backwards from the outputs, a unit's share is divided among its edges by their standard deviations over ``x`` (the
+        edge scores of KAN 2.0, Liu et al. 2024, made to add up).
+
+        Args:
+            x: Inputs, ``(n, n_0)``, finite, ``n >= 2``; None for 2000 even ones over the grid's interval, which are those of
+                a solved problem on a box.
+
+        Raises:
+            ArgumentError, ArgumentTypeError: Inputs of another shape or kind.
+        """
+        return shares_of(passes(self, inputs_of(self, x)))
+
+    def plot(
+        self,
+        x: Tensor | None = None,
+        *,
+        inputs: Sequence[str] | None = None,
+        outputs: Sequence[str] | None = None,
+    ) -> Figure:
+        """A Matplotlib figure: the function of every edge over the values that reach it, inked by its share of the output.
+
+        Args:
+            x: As for ``shares``.
+            inputs, outputs: Their names, one each.
+
+        Raises:
+            ArgumentError, ArgumentTypeError: Inputs of another shape or kind, or another number of names.
+        """
+        from sciml.nn.seeing.drawing import draw
+
+        return draw(self, x, inputs, outputs)
+
+    def prune(self, share: float = 0.01, x: Tensor | None = None) -> KAN:
+        """A smaller network without the hidden units and edges that carry less than ``share`` of the output.
+
+        What is left out is put back as its mean over ``x``. Units are gone for good; an edge that is zero is trained like
+        any other when the network is solved with again.
+
+        Args:
+            share: From 0 to below 1.
+            x: As for ``shares``.
+
+        Returns:
+            A new network; this one stays as it is. Every layer keeps one unit at least, every unit one edge.
+
+        Raises:
+            ArgumentError, ArgumentTypeError: A share out of range, inputs of another shape or kind.
+        """
+        share = number("share", share, 0)
+        if not share < 1:
+            raise ArgumentError(f"share needs a number from 0 to below 1, got {share!r}.")
+        return pruned(self, share, x)
+
+    def symbolic(
+        self, x: Tensor | None = None, *, inputs: Sequence[Any] | None = None, within: float = 1e-3
+    ) -> Formula:
+        """Read the network as a formula: an elementary function for every edge, as ``c f(a z + b) + d``.
+
+        Args:
+            x: As for ``shares``.
+            inputs: What stands for each input: names, formulas such as ``"2*x - 1"``, or SymPy expressions.
+            within: Relative error of a fit, in the edge's standard deviation, from which the simplest function is taken;
+                where none is as near the nearest one is.
+
+        Returns:
+            ``expressions`` (SymPy, one an output), ``error`` (of the whole formula against the network) and ``edges`` (which
+            function stands for each, with its error and share).
+
+        Raises:
+            ArgumentError, ArgumentTypeError: Inputs of another shape or kind, or another number of names.
+            MissingPackageError: SymPy is not installed.
+        """
+        from sciml.nn.seeing.formulas import read
+
+        return read(self, x, inputs, positive("within", within))
 
     def config(self) -> dict:
         """Plain data that rebuilds the architecture (the knots are stored with the weights)."""

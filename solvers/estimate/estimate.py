@@ -29,11 +29,14 @@ from sciml.problem import PDE
 from sciml.solvers.estimate.features import Features
 from sciml.solvers.estimate.linearised import Rows, evaluated, rows_of
 from sciml.solvers.estimate.spectrum import dominant_waves
+from sciml.solvers.estimate.splines import SplineFeatures
 from sciml.solvers.terms.build import build_terms
+from sciml.solvers.terms.places import cells_of
 from sciml.solvers.terms.term import Term
 
 LEVELS = ((100, 500), (400, 2000), (700, 3500), (1000, 5000))  # features and points
 MOST = 1000  # columns, of all unknowns together
+POINTS_PER_SPLINE = 6
 FLOPS, JETS = 4e10, 4e-4  # multiplications and additions a second; seconds for the jets of a function
 AUTOGRAD_LEVELS = ((100, 300),)  # where a row of the Jacobian is a backward pass through nested derivatives
 ENOUGH = 0.3  # of the residual left: the estimate is right within some per cent
@@ -107,15 +110,18 @@ def estimate_error(
         for term in terms:
             term.record(trial, problem, like)
         levels = LEVELS if all(term.plan is not None for term in terms) else AUTOGRAD_LEVELS
+        own = None if cells_of(trial) is None else SplineFeatures(trial, MOST // problem.outputs)
+        if own is not None:
+            levels = ((own.count, POINTS_PER_SPLINE * own.count),)
         best: _Correction | None = None
         waves: Tensor | None = None
         done = 0.0
         for k, (count, points) in enumerate(levels):
             start = time.thread_time()
-            few = min(count, MOST // problem.outputs)
+            few = count if own is not None else min(count, MOST // problem.outputs)
             if best is not None:  # one level was not enough
                 waves = _waves(problem, trial, terms[0], weights or {}, SEED + seed)
-            found = _correct(problem, trial, terms, few, points, weights or {}, SEED + seed, waves)
+            found = _correct(problem, trial, terms, few, points, weights or {}, SEED + seed, waves, own)
             now = time.thread_time()
             best = found if best is None or found.drop < best.drop else best
             cost = level_work(problem, few, points)
@@ -143,7 +149,7 @@ def level_work(problem: PDE, features: int, points: int) -> float:
 
 @dataclass(frozen=True)
 class _Correction:
-    features: Features
+    features: Features | SplineFeatures
     w: Tensor  # (K, m)
     drop: float
     points: int
@@ -164,11 +170,12 @@ def _correct(
     weights: Mapping[str, float],
     seed: int,
     waves: Tensor | None,
+    own: SplineFeatures | None = None,
 ) -> _Correction:
     """The least-squares correction with so many features, its ridge chosen by the residual on other points."""
     like = next(trial.network.parameters()).detach()
     rng = torch.Generator().manual_seed(seed)
-    features = Features(trial, problem.sample(4 * count, seed=seed).to(like), count, rng, waves)
+    features = own or Features(trial, problem.sample(4 * count, seed=seed).to(like), count, rng, waves)
 
     def rows(n: int, offset: int) -> list[Rows]:
         out: list[Rows] = []

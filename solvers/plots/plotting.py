@@ -6,7 +6,6 @@ saved with ``figure.savefig("name.png")``.
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 
 from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.nn.seeing.picture import Picture
 from sciml.solvers.plots.panels import LINES, Curve, Scale, draw_curves, draw_history, draw_map
 from sciml.solvers.plots.sampled import SampledSolution
 from sciml.solvers.plots.slices import Slice, choose_slices
@@ -42,15 +42,6 @@ HEIGHT = 2.9  # of a panel, inches
 NARROW = 5.0  # inches, of a figure whose title takes two lines
 WIDEST = 14.0  # inches, of a figure of several columns
 MARGIN = 1.1  # of a panel beside its map, for the colour bar and the labels
-
-
-class Picture(Figure):
-    """A figure that notebooks show without pyplot."""
-
-    def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=96)
-        return buffer.getvalue()
 
 
 def plot(

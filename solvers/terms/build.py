@@ -23,6 +23,7 @@ from sciml.field import Field
 from sciml.jacobian.sums import DIFFERENCES, Sums
 from sciml.problem import PDE
 from sciml.solvers.terms.measured import sureness
+from sciml.solvers.terms.places import points_of
 from sciml.solvers.terms.term import Term
 
 
@@ -32,7 +33,7 @@ def build_terms(problem: PDE, trial: Trial, interior: int, boundary: int) -> lis
     def equation(u: Field, x: Tensor) -> Parts:
         return problem.residual_terms(u, x)
 
-    terms = [Term("residual", equation, problem.sample, interior, adaptive=True)]
+    terms = [Term("residual", equation, points_of(problem, trial), interior, adaptive=True)]
     labels: set[str] = set()
     for condition in trial.ansatz.soft:
         label, k = condition.label, 2

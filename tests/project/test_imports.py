@@ -50,6 +50,7 @@ LATE = {
     "kernels/cpu/machine.py": "numba compiles on first use",
     "kernels/cuda/machine.py": "the text of Triton's kernels is written on first use",
     "kernels/per_sample.py": "numba compiles on first use",
+    "sciml/nn/kan.py": "Matplotlib and SymPy are imported by the method that needs them",
     "solvers/solution.py": "figures, files and fine-tuning are imported by the method that needs them",
     "solvers/tangent/kernel.py": "Matplotlib is imported with the first picture",
     "solvers/plots/html.py": "Matplotlib's panels are imported with the first picture",

@@ -1,0 +1,146 @@
+"""Where knots go: cells of [-1, 1] that grow with the distance from every layer, with jumps at their ends."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from sciml.checks.equation import Equation
+from sciml.errors import SciMLError
+from sciml.solvers.placed.rates import Rates
+
+FAST = 15.0  # rates per half of the domain, from which a solution counts as having layers
+THINNEST = 1e-8  # of half the domain: in thinner layers rounding of the places would show
+GROWTH = 0.5  # of the distance from a layer plus its width: the largest cell there
+WIDEST = 0.5  # cells, of [-1, 1]
+STEPS = 2000  # along the domain in which jumps are looked for
+BISECTIONS = 60
+STAYS, SEEN, OUT = (
+    0.5,
+    1e-6,
+    4.0,
+)  # of a jump: what is left of it closely looked at, of the largest residual, of usual steps
+MOST_JUMPS = 32
+FOOT, FEET = (
+    0.05,
+    5.0,
+)  # of a peak's height: where it begins; its width there in standard deviations of a Gaussian
+NARROW = 0.06  # of the domain: peaks above that are ordinary functions
+
+
+class Layer(NamedTuple):
+    """A place in [-1, 1] and the width of the layer there."""
+
+    place: float
+    width: float
+
+
+def layers(z: Tensor, rates: Rates, jumps: Sequence[float]) -> list[Layer]:
+    """Where layers may be, from rates for coordinates in [-1, 1] at increasing ``z (n,)``.
+
+    At an end where a solution may decay fast into the domain, on both sides of a jump, and where the flow turns.
+    """
+    found = []
+
+    def at(place: float, rate: float) -> None:
+        if rate > FAST:
+            found.append(Layer(place, 1.0 / rate))
+
+    at(-1.0, float(rates.decay[0]))
+    at(1.0, float(rates.grow[-1]))
+    for jump in jumps:
+        k = int((z < jump).sum())
+        left, right = max(k - 1, 0), min(k, len(z) - 1)
+        at(jump, max(float(rates.grow[left]), float(rates.decay[right])))
+    drift, fast = rates.drift, torch.maximum(rates.grow, rates.decay) > FAST
+    turns = (drift[:-1] * drift[1:] < 0) | (drift[:-1] == 0)
+    turned = turns.nonzero()[:, 0].tolist()
+    bounds = [0, *turned, len(z)]
+    for n, k in enumerate(turned):
+        rise = float(drift[k + 1] - drift[k])
+        if rise == 0 or not bool(fast[bounds[n] : bounds[n + 2]].any()):
+            continue
+        place = float(z[k]) - float(drift[k]) / rise * float(z[k + 1] - z[k])
+        at(place, math.sqrt(abs(rise) / float(z[k + 1] - z[k])))
+    return found
+
+
+def graded(found: Sequence[Layer], jumps: Sequence[float]) -> Tensor:
+    """Ends of cells of [-1, 1], increasing: halved until each is small for its distance from every layer."""
+    ends = sorted({-1.0, 1.0, *jumps})
+    pending, out = list(itertools.pairwise(ends)), list(ends)
+    while pending:
+        a, b = pending.pop()
+        middle = (a + b) / 2
+        size = [GROWTH * (max(w, THINNEST) + max(a - p, p - b, 0.0)) for p, w in found]
+        if b - a > min([WIDEST, *size]) and a < middle < b:
+            out.append(middle)
+            pending += [(a, middle), (middle, b)]
+    return torch.tensor(sorted(out), dtype=torch.float64)
+
+
+def jumps_of(equation: Equation) -> list[float]:
+    """Places in [-1, 1], increasing, at which the residual of a smooth field jumps in one coordinate."""
+    z = _line()
+    try:
+        values = _rows(equation, z)
+        size = values.abs().amax(0).clamp(min=1e-300)
+        steps = values.diff(dim=0).abs()
+        out = (steps > OUT * steps.median(0).values) & (steps > SEEN * size)
+        peak = torch.ones_like(out)  # a slope is steep beside its steepest step, too
+        peak[1:] &= steps[1:] >= steps[:-1]
+        peak[:-1] &= steps[:-1] >= steps[1:]
+        k, column = (out & peak).nonzero().T
+        if not 0 < len(k) <= STEPS // 4:
+            return []
+        a, b, first = z[k], z[k + 1], steps[k, column]
+        pick = torch.arange(len(k))
+        fa, fb = _rows(equation, a)[pick, column], _rows(equation, b)[pick, column]
+        for _ in range(BISECTIONS):
+            m = (a + b) / 2
+            fm = _rows(equation, m)[pick, column]
+            left = (fm - fa).abs() > (fb - fm).abs()
+            a, b = torch.where(left, a, m), torch.where(left, m, b)
+            fa, fb = torch.where(left, fa, fm), torch.where(left, fm, fb)
+    except SciMLError:
+        return []
+    stays = (fb - fa).abs() > STAYS * first
+    places = sorted(set(b[stays].tolist()))
+    apart = [p for i, p in enumerate(places) if i == 0 or p - places[i - 1] > 1e-9]
+    return apart if len(apart) <= MOST_JUMPS else []
+
+
+def peaks_of(equation: Equation) -> list[Layer]:
+    """Narrow places of [-1, 1] at which the residual of a smooth field stands out: a localised source or coefficient."""
+    try:
+        values = _rows(equation, _line())
+    except SciMLError:
+        return []
+    found: list[Layer] = []
+    for column in values.T:
+        off = (column - column.median()).abs()
+        high = off > FOOT * off.max()
+        if not 0 < int(high.sum()) <= NARROW * STEPS or float(off.median()) > 0.1 * FOOT * float(off.max()):
+            continue
+        edges = torch.cat([torch.zeros(1), high.double(), torch.zeros(1)]).diff()
+        starts, ends = (edges > 0).nonzero()[:, 0].tolist(), (edges < 0).nonzero()[:, 0].tolist()
+        for a, b in zip(starts, ends, strict=True):
+            found.append(Layer(-1 + (a + b - 1) / STEPS, max(2 * (b - a) / STEPS / FEET, 1 / STEPS)))
+    return found if len(found) <= MOST_JUMPS else []
+
+
+def _line() -> Tensor:
+    return torch.linspace(-1 + 1e-9, 1 - 1e-9, STEPS + 1, dtype=torch.float64)
+
+
+def _rows(equation: Equation, z: Tensor) -> Tensor:
+    """The residual of a smooth field at ``z (n,)`` in [-1, 1], ``(n, C)``."""
+    domain = equation.problem.domain
+    low, high = float(domain.lower[0]), float(domain.upper[0])
+    x = (low + (high - low) * (z + 1) / 2)[:, None]
+    return torch.nan_to_num(equation.rows(equation.waves(x), x), posinf=0.0, neginf=0.0)
