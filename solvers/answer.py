@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -138,6 +139,8 @@ class Answer:
         if self._estimate is None or seconds > self._estimate[0]:
             make = estimate_chain if isinstance(self.trial, Chain) else estimate_error
             found = make(self.problem, self.trial, self.stats.weights, seconds=seconds)  # type: ignore[arg-type]
+            if found.value is None and self.stats.polished is not None:
+                found = replace(found, value=self.stats.error_estimate, reason=None)
             self._estimate = (seconds, found)
         return self._estimate[1]
 
@@ -245,6 +248,8 @@ class Answer:
             parts.append(f"relative L2 error {self.error():.1e}")
         if stats.error_estimate is not None:
             parts.append(f"estimated error {stats.error_estimate:.1e}")
+            if stats.polished is not None:
+                parts[-1] += f" (polished: {stats.polished:.0f} times less)"
         elif not self.has_answer and stats.residual is not None:
             parts.append(f"relative residual {stats.residual:.1e}")
         parts += [f"{name} = {found}" for name, found in stats.unknown.items()]

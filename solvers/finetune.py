@@ -73,6 +73,11 @@ def finetune(
             "finetune needs a solution without windows, got one of "
             f"{len(base.trial.windows)}: solve the new problem with windows=... again."
         )
+    if base.stats.polished is not None:
+        raise ArgumentError(
+            "finetune needs a solution that is not polished, got one that is: fine-tune the bare one, and polish "
+            "merge_and_unload() of what comes of it."
+        )
     settings = Settings(problem, points, max_time, max_steps, tol, accuracy, seed, callbacks, progress)
     config = None if adapter == AUTO or isinstance(adapter, Adapter) else get_config(adapter)
     known = members or {}

@@ -35,6 +35,7 @@ class Report(Mapping[str, Any]):
         start: The relative residual before the first step of a fine-tuning.
         error_estimate: Estimated relative L2 error (``sciml.solvers.estimate``); None where nothing is known.
         error_drop: Share of the residual that the estimate's correction leaves: near 0 it is sharp, near 1 a guess.
+        polished: How many times smaller a polish made the estimated error; None where there was none.
         unknown: Coefficient -> what was found, with its interval.
         noise: Label of measurements -> their standard deviation, as given or as estimated, where it counts.
         weights: Term -> weight in the loss.
@@ -57,6 +58,7 @@ class Report(Mapping[str, Any]):
     start: float | None = None
     error_estimate: float | None = None
     error_drop: float | None = None
+    polished: float | None = None
     unknown: dict[str, Found] = field(default_factory=dict)
     noise: dict[str, float] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)

@@ -23,6 +23,7 @@ from sciml.solvers.family import FamilyResult, finetune_family
 from sciml.solvers.files import adapter_file, solution_file
 from sciml.solvers.finetune import AUTO, finetune
 from sciml.solvers.finetuning.snapshots import SnapshotSpace, chosen
+from sciml.solvers.polish import polish
 from sciml.solvers.posterior.posterior import Posterior
 from sciml.solvers.posterior.randomised import Randomised
 from sciml.solvers.report import Report
@@ -154,6 +155,15 @@ class Solution(Verbs):
     @property
     def _shown(self) -> Answer:
         return self.base if self.active is None else self._adapters[self.active]
+
+    def polish(self) -> Solution:
+        """The same solution with the correction that its error estimate is made of; see ``sciml.solvers.polish``.
+
+        Returns:
+            A new solution; where a correction does not gain, with a note that says so. This one stays as it is.
+        """
+        trial, report = polish(self.statement, self.trial, self.stats)
+        return Solution(self.problem, trial, list(self.history), report, self.statement)
 
     # ---- making adapters
 

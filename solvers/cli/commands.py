@@ -67,6 +67,7 @@ def run_solve(options: argparse.Namespace) -> int:
         checkpoint=options.checkpoint,
         every=options.every,
         windows=int(options.windows) if (options.windows or "").isdigit() else options.windows,
+        polish=options.polish,
         **_training(options),
     )
     return _finish(solution, options)

@@ -113,7 +113,7 @@ def estimate_error(
         own = None if cells_of(trial) is None else SplineFeatures(trial, MOST // problem.outputs)
         if own is not None:
             levels = ((own.count, POINTS_PER_SPLINE * own.count),)
-        best: _Correction | None = None
+        best: Correction | None = None
         waves: Tensor | None = None
         done = 0.0
         for k, (count, points) in enumerate(levels):
@@ -121,7 +121,7 @@ def estimate_error(
             few = count if own is not None else min(count, MOST // problem.outputs)
             if best is not None:  # one level was not enough
                 waves = _waves(problem, trial, terms[0], weights or {}, SEED + seed)
-            found = _correct(problem, trial, terms, few, points, weights or {}, SEED + seed, waves, own)
+            found = correct(problem, trial, terms, few, points, weights or {}, SEED + seed, waves, own)
             now = time.thread_time()
             best = found if best is None or found.drop < best.drop else best
             cost = level_work(problem, few, points)
@@ -148,12 +148,21 @@ def level_work(problem: PDE, features: int, points: int) -> float:
 
 
 @dataclass(frozen=True)
-class _Correction:
+class Correction:
+    """``Phi w`` with what it leaves of the residual.
+
+    Attributes:
+        features, w: Phi, and ``w (K, m)``.
+        drop: Share of the residual that is left on points that it was not fitted to.
+        points: That it was fitted to.
+        exact: Whether the residual is rounding, of which a correction finds nothing.
+    """
+
     features: Features | SplineFeatures
-    w: Tensor  # (K, m)
+    w: Tensor
     drop: float
     points: int
-    exact: bool = False  # the residual is rounding, of which a correction finds nothing
+    exact: bool = False
 
 
 def _exact(problem: PDE, trial: Trial, terms: Sequence[Term], like: Tensor) -> bool:
@@ -161,7 +170,7 @@ def _exact(problem: PDE, trial: Trial, terms: Sequence[Term], like: Tensor) -> b
     return all(t.rounding(trial, problem, like) <= EXACT * torch.finfo(like.dtype).eps for t in terms)
 
 
-def _correct(
+def correct(
     problem: PDE,
     trial: Trial,
     terms: Sequence[Term],
@@ -170,9 +179,19 @@ def _correct(
     weights: Mapping[str, float],
     seed: int,
     waves: Tensor | None,
-    own: SplineFeatures | None = None,
-) -> _Correction:
-    """The least-squares correction with so many features, its ridge chosen by the residual on other points."""
+    own: Features | SplineFeatures | None = None,
+) -> Correction:
+    """The least-squares correction with so many features, its ridge chosen by the residual on other points.
+
+    Args:
+        problem, trial: What is solved, and by what.
+        terms: Recorded for them.
+        count, points: Features, and points of the equations.
+        weights: Of the equations; see ``estimate_error``.
+        seed: Of features and points.
+        waves: That the residual swings with.
+        own: The features, where they are chosen already.
+    """
     like = next(trial.network.parameters()).detach()
     rng = torch.Generator().manual_seed(seed)
     features = own or Features(trial, problem.sample(4 * count, seed=seed).to(like), count, rng, waves)
@@ -191,7 +210,7 @@ def _correct(
     Jv, rv = _stack(check, scales)
     size = float(rv.norm())
     if size == 0.0 or not bool(torch.isfinite(J).all() and torch.isfinite(r).all()):
-        return _Correction(
+        return Correction(
             features,
             J.new_zeros(features.count, problem.outputs).to(like),
             0.0 if size == 0.0 else 1.0,
@@ -208,8 +227,8 @@ def _correct(
     k = int(left.argmin())
     w = (candidates[:, k] / columns).reshape(problem.outputs, -1).T
     if float(left[k]) >= 1.0:
-        return _Correction(features, torch.zeros_like(w).to(like), 1.0, points)
-    return _Correction(features, w.to(like), float(left[k]), points)
+        return Correction(features, torch.zeros_like(w).to(like), 1.0, points)
+    return Correction(features, w.to(like), float(left[k]), points)
 
 
 def _waves(problem: PDE, trial: Trial, term: Term, weights: Mapping[str, float], seed: int) -> Tensor | None:
@@ -249,7 +268,7 @@ def _stack(rows: list[Rows], weights: Mapping[str, float]) -> tuple[Tensor, Tens
 
 
 def _judge(
-    problem: PDE, trial: Trial, found: _Correction, free: str | None, seconds: float, work: float
+    problem: PDE, trial: Trial, found: Correction, free: str | None, seconds: float, work: float
 ) -> ErrorEstimate:
     """The estimate that a correction stands for; none where ``free`` says why the solution is not the only one."""
 

@@ -95,14 +95,22 @@ class Features(nn.Module):
         count: How many, ``K``.
         rng: Of slopes and centres.
         waves: Wave vectors ``(i, w)`` that the residual swings with; a part of the features does, too. None for none.
+        plain: Whether all look at the inputs alone, so that they do not depend on the trial function's network.
     """
 
     def __init__(
-        self, trial: Trial, x: Tensor, count: int, rng: torch.Generator, waves: Tensor | None = None
+        self,
+        trial: Trial,
+        x: Tensor,
+        count: int,
+        rng: torch.Generator,
+        waves: Tensor | None = None,
+        plain: bool = False,
     ):
         super().__init__()
         network = trial.network if isinstance(trial.network, JetNetwork) else None
-        shares = SHARES if network is not None and len(network.layers) > 1 else {INPUTS: 1.0}
+        deep = not plain and network is not None and len(network.layers) > 1
+        shares = SHARES if deep else {INPUTS: 1.0}
         still = count if waves is None else count - round(SWINGING * count)
         self.inputs = trial.inputs_at
         self.parts = [
