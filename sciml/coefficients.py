@@ -53,6 +53,15 @@ def at_guess(problem: P) -> P:
     return with_values(problem, {name: unknown.guess for name, unknown in unknowns_of(problem).items()})
 
 
+def stated_at_guess(problem: P) -> P:
+    """As ``at_guess``, of a problem with numbers that are trained, too; without what is remembered of the one it was."""
+    plain: P | None = vars(problem).get("_plain")
+    if plain is not None:
+        return plain
+    unknowns = unknowns_of(problem)
+    return _substituted(problem, [(u, u.guess) for u in unknowns.values()]) if unknowns else problem
+
+
 def at_probe(problem: P) -> P:
     """As ``at_guess``, with another number for a guess of zero, which would hide what it is a factor of."""
     values = {}
@@ -69,6 +78,7 @@ def with_values(problem: P, values: Mapping[str, float]) -> P:
         return problem
     new = _substituted(problem, [(unknown, values[name]) for name, unknown in unknowns.items()])
     object.__setattr__(new, "_open", open_conditions(with_coefficients(problem)[0]))
+    object.__setattr__(new, "_corner_inputs", (id(new), problem.corner_inputs))
     return new
 
 
@@ -108,6 +118,7 @@ def with_coefficients(problem: P) -> tuple[P, list[Coefficient]]:
     coefficients = [Coefficient(name, unknown) for name, unknown in unknowns.items()]
     live = _substituted(problem, [(c.unknown, c) for c in coefficients])
     object.__setattr__(live, "_coefficients", coefficients)
+    object.__setattr__(live, "_corner_inputs", (id(live), problem.corner_inputs))
     object.__setattr__(
         live, "_plain", _substituted(problem, [(c.unknown, c.unknown.guess) for c in coefficients])
     )

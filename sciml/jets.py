@@ -105,6 +105,34 @@ class DerivativePlan:
         rest = a[:, 1:] * b0 + a0 * b[:, 1:]
         return torch.cat([a0 * b0, rest[:, :D], rest[:, D:] + cross], dim=1)
 
+    def pushed(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """As ``jet_of``, by forward mode: for functions with many outputs, each row of which has its own point.
+
+        Above second order it is ``jet_of``.
+        """
+        if isinstance(self.weights, ChannelWeights):
+            return self.jet_of(function, x)
+        x = x.detach()
+        value = function(x)
+        firsts, seconds = [], []
+        for direction in self.directions.to(x):
+            along = direction.expand_as(x)
+
+            def slope(y: Tensor, along: Tensor = along) -> Tensor:
+                return torch.func.jvp(function, (y,), (along,))[1]
+
+            if len(self.weights):
+                both = torch.func.jvp(slope, (x,), (along,))
+                first = both[0]
+                seconds.append(both[1])
+            else:
+                first = slope(x)
+            firsts.append(first)
+        parts = [value[:, None], *([torch.stack(firsts, 1)] if firsts else [])]
+        if seconds:
+            parts.append(torch.einsum("sk,nkm->nsm", self.weights.to(x), torch.stack(seconds, 1)))
+        return torch.cat(parts, 1).detach()
+
     @torch.enable_grad()
     def jet_of(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         """The jet of a plain function ``(n, d) -> (n, m)`` at ``x``, by nested reverse-mode autograd.

@@ -18,6 +18,8 @@ from torch import Tensor
 from sciml.checks.effect import check_source_counts
 from sciml.checks.findings import refuse
 from sciml.conditions import BaseCondition, Data, Initial, Interface, Periodic
+from sciml.corners.choose import corner_inputs
+from sciml.corners.functions import CornerInputs
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.expressions import evaluate_residual
 from sciml.expressions.parts import parts_of
@@ -214,8 +216,25 @@ class PDE:
 
     @property
     def inputs(self) -> int:
-        """Width of a network's first layer: the coordinates, one more for each periodic one and each interface."""
+        """Width of a network's first layer: the coordinates, one more for each periodic one and each interface, and the
+        functions of corners (``corner_inputs``).
+        """
+        return self.plain_inputs + self.corner_inputs.count
+
+    @property
+    def plain_inputs(self) -> int:
+        """As ``inputs``, without the functions of corners."""
         return self.domain.dim + len(self.periodic_axes) + len(self.interfaces)
+
+    @property
+    def corner_inputs(self) -> CornerInputs:
+        """The functions of the domain's corners that a network sees besides the coordinates, see ``sciml.corners``."""
+        # a copy of the problem carries what belongs to another one
+        owner, known = vars(self).get("_corner_inputs", (None, None))
+        if owner != id(self):
+            known = corner_inputs(self)
+            object.__setattr__(self, "_corner_inputs", (id(self), known))
+        return known  # type: ignore[return-value]
 
     @property
     def interfaces(self) -> list[Interface]:

@@ -13,6 +13,7 @@ from sciml.ansatz import Ansatz, Trial
 from sciml.ansatz.window import check_windows
 from sciml.checks.findings import findings
 from sciml.coefficients import with_coefficients, with_values
+from sciml.corners.functions import no_corners
 from sciml.derivatives import recording_gradients
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.optim.threads import few_threads
@@ -58,6 +59,7 @@ def solve(
     every: float = 30.0,
     windows: Any = None,
     polish: bool = False,
+    corners: bool = True,
 ) -> Solution:
     """Solve a problem.
 
@@ -91,6 +93,9 @@ def solve(
             once. It goes without ``resume`` and ``checkpoint``.
         polish: Whether to keep the correction that the error estimate is made of, where it gains: some seconds after the
             solve, in which smooth linear problems lose hundreds to thousands of times of their error.
+        corners: Whether the network sees the functions of corners that the problem asks for (``problem.corner_inputs``):
+            powers of the distance at re-entrant corners and where the kind of condition changes, the logarithm that a
+            source makes at a right angle. A ``model`` of width ``problem.plain_inputs`` goes without them.
 
     A solve that stalls at an estimated error above 1e-3 spends the time and the steps that are left on other attempts:
     conditions as penalties, even points and, unless ``model`` is given, steeper features, a wider network and another start.
@@ -110,6 +115,8 @@ def solve(
         raise ArgumentError(f"dtype needs torch.float32 or torch.float64, got {dtype!r}.")
     if model is not None and not isinstance(model, torch.nn.Module):
         raise ArgumentTypeError(f"model needs a torch.nn.Module or None, got {type(model).__name__}.")
+    if not isinstance(corners, bool):
+        raise ArgumentTypeError(f"corners needs True or False, got {corners!r}.")
     if windows is not None:
         return _march(settings, model, optimizer, dtype, device, windows, (resume, checkpoint))
     with Interruption() as interruption, recording_gradients():
@@ -124,9 +131,16 @@ def solve(
         def attempt(variant: Variant, settings: Settings, age: float = 0.0) -> Attempt:
             began = time.perf_counter()
             # a copy: what a user passes in stays as it is, and another solve may start from it
-            network = _default(problem, settings.seed, dtype, variant) if model is None else _copy(model)
+            network = (
+                _default(problem, settings.seed, dtype, variant, corners) if model is None else _copy(model)
+            )
             network.to(dtype=dtype, device=_device(device))
-            trial = Trial(live, network, Ansatz(live, variant.penalties))
+            trial = Trial(
+                live,
+                network,
+                Ansatz(live, variant.penalties),
+                corners=None if corners else no_corners(problem),
+            )
             parameters = sum(p.numel() for p in network.parameters() if p.requires_grad) + len(coefficients)
             with few_threads(parameters, torch_too=True):
                 system = training_system(settings, trial, notes, measure=True, coefficients=coefficients)
@@ -180,9 +194,9 @@ def _polished(solution: Solution, settings: Settings, wanted: bool) -> Solution:
     return better
 
 
-def _default(problem: PDE, seed: int, dtype: torch.dtype, variant: Variant) -> torch.nn.Module:
+def _default(problem: PDE, seed: int, dtype: torch.dtype, variant: Variant, corners: bool) -> torch.nn.Module:
     factor, steepness = WIDER if variant.wider else 1, STEEPER if variant.steeper else 1.0
-    return default_network(problem, seed + RESTART * variant.restart, dtype, factor, steepness)
+    return default_network(problem, seed + RESTART * variant.restart, dtype, factor, steepness, corners)
 
 
 def _march(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from sciml.ansatz.exact import Ansatz
 from sciml.conditions.interface import kinks
+from sciml.corners.functions import CornerInputs, no_corners
 from sciml.errors import ArgumentError
 from sciml.jets import DerivativePlan
 from sciml.nn.base import JetNetwork, Record
@@ -27,9 +28,12 @@ class Trial(nn.Module):
             jets, any other module goes through autograd.
         ansatz: The problem's, where it is known already.
         scale: Size of each unknown, ``(m,)``, by which the network's outputs are multiplied; None for 1.
+        corners: Functions of corners that the network sees; the problem's unless given, where the network's width has
+            room for them.
 
     Attributes:
         scale: ``(m,)``, or None.
+        corners: ``CornerInputs``, or None where the network sees none.
 
     Raises:
         ArgumentError: The network's widths do not fit the problem.
@@ -38,7 +42,12 @@ class Trial(nn.Module):
     scale: Tensor | None
 
     def __init__(
-        self, problem: PDE, network: nn.Module, ansatz: Ansatz | None = None, scale: Tensor | None = None
+        self,
+        problem: PDE,
+        network: nn.Module,
+        ansatz: Ansatz | None = None,
+        scale: Tensor | None = None,
+        corners: CornerInputs | None = None,
     ):
         super().__init__()
         self.problem = problem
@@ -49,12 +58,21 @@ class Trial(nn.Module):
         self.inputs = InputMap(domain.lower, domain.upper, problem.periodic_axes).to(reference)
         interfaces = problem.interfaces
         self._kinks = kinks(domain, interfaces) if interfaces else None
-        self._check_widths(reference)
+        self.corners = self._check_widths(reference, problem.corner_inputs if corners is None else corners)
         self.register_buffer("scale", None if scale is None else scale.to(reference), persistent=False)
 
     def like(self, problem: PDE, network: nn.Module) -> Trial:
         """The trial function of another problem or network with the same scale and the same way to hold conditions."""
-        return Trial(problem, network, Ansatz(problem, self.ansatz.penalties), self.scale)
+        corners = no_corners(problem) if self.corners is None else self.corners
+        return Trial(problem, network, Ansatz(problem, self.ansatz.penalties), self.scale, corners)
+
+    @property
+    def corner_notes(self) -> tuple[str, ...]:
+        """What a user should know about the functions of corners."""
+        if self.corners is not None:
+            return self.corners.notes
+        known = self.problem.corner_inputs
+        return known.notes if not known.functions else ()
 
     @property
     def offers_jets(self) -> bool:
@@ -71,7 +89,12 @@ class Trial(nn.Module):
     def inputs_at(self, x: Tensor) -> Tensor:
         """What the network sees at ``x (n, d)``: ``(n, problem.inputs)``."""
         seen = self.inputs.jet(x[:, None], x.new_zeros(0, 0))[:, 0]
-        return seen if self._kinks is None else torch.cat([seen, self._kinks(x)], 1)
+        return torch.cat([seen, *(extra(x) for extra in self._extras)], 1) if self._extras else seen
+
+    @property
+    def _extras(self) -> list[Callable[[Tensor], Tensor]]:
+        """What the network sees besides the coordinates."""
+        return [extra for extra in (self._kinks, self.corners) if extra is not None]
 
     def set_scale(self, scale: Tensor | None) -> None:
         """Take another size ``(m,)`` of each unknown; jets that were frozen before do not know of it."""
@@ -91,6 +114,8 @@ class Trial(nn.Module):
         seed = self.inputs.jet(plan.seed(x), weights)
         if self._kinks is not None:
             seed = torch.cat([seed, plan.jet_of(self._kinks, x)], 2)
+        if self.corners is not None:
+            seed = torch.cat([seed, plan.pushed(self.corners, x)], 2)
         if self.ansatz.trivial:
             nothing = x.new_zeros(0)
             return seed, nothing, nothing
@@ -118,12 +143,18 @@ class Trial(nn.Module):
         """Outputs of a network in the units of the unknowns."""
         return values if self.scale is None else values * self.scale
 
-    def _check_widths(self, reference: Tensor) -> None:
-        need_in, need_out = self.problem.inputs, self.problem.outputs
+    def _check_widths(self, reference: Tensor, corners: CornerInputs) -> CornerInputs | None:
+        """The functions of corners that the network has inputs for: all of them, or none."""
+        plain, need_out = self.problem.plain_inputs, self.problem.outputs
+        need_in = plain + corners.count
         widths = getattr(self.network, "widths", None)
         if isinstance(widths, Sequence):
             got_in, got_out = widths[0], widths[-1]
+            if got_in == plain:
+                need_in = plain
         else:
+            if corners.count and not self._takes(need_in, reference) and self._takes(plain, reference):
+                need_in = plain
             got_in = need_in
             try:
                 with torch.no_grad():
@@ -143,6 +174,7 @@ class Trial(nn.Module):
             periodic = [names[i] for i in self.problem.periodic_axes]
             why = f" (a periodic coordinate enters as cos and sin: {', '.join(periodic)})" if periodic else ""
             why += " (an interface adds one)" if self._kinks is not None else ""
+            why += f" (corners add {corners.count}, or none)" if corners.count else ""
             raise ArgumentError(
                 f"model needs {need_in} inputs for the coordinates {', '.join(names)}{why}, got width {got_in}."
             )
@@ -150,3 +182,13 @@ class Trial(nn.Module):
             raise ArgumentError(
                 f"model needs {need_out} outputs for {', '.join(self.problem.unknowns)}, got width {got_out}."
             )
+        return corners if need_in > plain else None
+
+    def _takes(self, width: int, reference: Tensor) -> bool:
+        """Whether the network runs on inputs of a width."""
+        try:
+            with torch.no_grad():
+                self.network(torch.zeros(2, width, dtype=reference.dtype, device=reference.device))
+        except RuntimeError:
+            return False
+        return True

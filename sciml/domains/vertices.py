@@ -24,8 +24,7 @@ def vertices(space: Domain) -> Tensor:
     pieces = space._pieces
     ends = [torch.zeros(0, space.dim, dtype=torch.float64)]
     for piece in pieces:
-        for row in _tracks(piece):
-            ends.append(_ends(piece, row))
+        ends += ends_of(piece)
     x = torch.cat(ends)
     if len(x) == 0:
         return x
@@ -38,10 +37,16 @@ def vertices(space: Domain) -> Tensor:
             sharp |= touching[i] & touching[j] & apart
     x = x[sharp & (space._depth(x).abs() <= TOUCH * space._size)]
     # each corner ends two pieces
-    return x[_first_of_each((x / space._size / (10 * TOUCH)).round())]
+    return x[first_of_each((x / space._size / (10 * TOUCH)).round())]
 
 
-def _first_of_each(keys: Tensor) -> Tensor:
+def ends_of(piece: Piece) -> list[Tensor]:
+    """Where the part of a piece that is kept begins and ends, along lines over it: ``(k, d)`` each."""
+    return [_ends(piece, row) for row in _tracks(piece)]
+
+
+def first_of_each(keys: Tensor) -> Tensor:
+    """Rows ``(k, d)`` in which a key stands for the first time."""
     seen: set[tuple[float, ...]] = set()
     rows = [i for i, key in enumerate(keys.tolist()) if not (tuple(key) in seen or seen.add(tuple(key)))]
     return torch.tensor(rows, dtype=torch.long)

@@ -21,7 +21,12 @@ LEAST_STEPS = 10  # Gauss-Newton steps below which a budget is better spent on g
 
 
 def default_network(
-    problem: PDE, seed: int, dtype: torch.dtype, factor: int = 1, steepness: float = 1.0
+    problem: PDE,
+    seed: int,
+    dtype: torch.dtype,
+    factor: int = 1,
+    steepness: float = 1.0,
+    corners: bool = True,
 ) -> JetNetwork:
     """A sine MLP sized by the number of coordinates; small, because Gauss-Newton makes much of few parameters.
 
@@ -30,6 +35,7 @@ def default_network(
         seed, dtype: Of the parameters.
         factor: Times as many hidden units.
         steepness: Factor on the first layer's weights; above 1 the units are tanh, which can be steep at one place.
+        corners: Whether it sees the functions of the problem's corners.
     """
     d = problem.domain.dim
     evolving = problem.domain.time_axis is not None
@@ -39,7 +45,8 @@ def default_network(
         hidden = [20, 20, 20]
     else:
         hidden = [32, 32, 32]
-    widths = [problem.inputs, *(factor * width for width in hidden), problem.outputs]
+    inputs = problem.inputs if corners else problem.plain_inputs
+    widths = [inputs, *(factor * width for width in hidden), problem.outputs]
     kind = "tanh" if evolving or steepness > 1.0 else "sine"
     return MLP(widths, kind, scale=steepness, seed=seed, dtype=dtype)
 

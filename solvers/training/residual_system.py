@@ -69,7 +69,7 @@ class ResidualSystem:
         for c in self.coefficients:
             c.raw.data = c.raw.data.to(self.parameters[0])
         self.parameters += [c.raw for c in self.coefficients]
-        self.notes = list(trial.ansatz.notes)
+        self.notes = [*trial.ansatz.notes, *trial.corner_notes]
         like = self.parameters[0].detach().new_zeros(0)
         self.deadline = math.inf
         self.points = Points(problem, trial, interior, boundary, seed, like)

@@ -1,0 +1,1 @@
+"""Corners and changes of condition: where they are, and what a network sees there besides the coordinates."""
