@@ -192,8 +192,9 @@ CASES: dict[str, Case] = {
     "two scales": Case(
         Manufactured(sciml.Interval(0, 1), two_scales),
         _kan([1, 4, 1], grid=50, degree=5),
-        scale=20.0,
-        points=1000,
+        "sine",
+        20.0,
+        1000,
     ),
     "Poisson": Case(pdes.Poisson(2), _kan([2, 5, 5, 1], grid=4, degree=5), "sine"),
     "Burgers": Case(pdes.Burgers(), _kan([2, 6, 6, 6, 1], grid=5, degree=4)),

@@ -115,7 +115,7 @@ def rates_along(found: dict[Axes, Tensor], axis: int, lengths: list[float]) -> R
     for axes, a in found.items():
         along = math.prod(1j * math.pi / lengths[i] for i in axes if i != axis)
         matrices[axes.count(axis)] += a.double().cpu().numpy() * along
-    real = _many_roots(matrices).real
+    real = np.real(_many_roots(matrices))
     return Rates(
         *(torch.from_numpy(a) for a in (real.max(1, initial=0.0), (-real).max(1, initial=0.0), real.sum(1)))
     )

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from sciml.nn.kan import KAN
 
 try:
-    import sympy
-except ImportError:  # pragma: no cover - torch brings it along today
-    sympy = None  # type: ignore[assignment]
+    import sympy as found_sympy
+except ImportError:  # PyTorch brings it along today
+    found_sympy = None
+sympy: Any = found_sympy
 
 Function = Callable[[np.ndarray], np.ndarray]
 POINTS = 400  # of an edge that are fitted
