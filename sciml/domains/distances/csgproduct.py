@@ -23,6 +23,7 @@ from sciml.domains.vertices import TOUCH, vertices
 
 LOOKS = 2048  # points in the domain at which the sign of a level is looked at
 ALONG = 512  # points on each piece of its boundary
+DIFFERENCE = 1e-5  # of the domain's size
 SIGN = 1e-8  # of the size: a level below has no sign
 ANGLE = 1e-5  # largest difference between angles that count as the same
 
@@ -145,8 +146,12 @@ def _rest(domain: Domain, tree: Tree) -> tuple[Level, bool]:
         x = vertices(domain)
         x = x[(value(a, x).abs() + value(b, x).abs()) <= 10 * TOUCH * domain._size]
         if len(x):
-            with torch.enable_grad():
-                one, two = _slope(a, x), _slope(b, x)
+            one, two = (
+                torch.nn.functional.normalize(
+                    _slope(lambda y, side=side: value(side, y), x, domain._size), dim=1
+                )
+                for side in (a, b)
+            )
             angle = math.pi + torch.acos((one * two).sum(1).clamp(-1, 1))
             if float(angle.max() - angle.min()) <= ANGLE and float(angle.max()) < 2 * math.pi - ANGLE:
                 same = float(angle.mean())
@@ -154,10 +159,10 @@ def _rest(domain: Domain, tree: Tree) -> tuple[Level, bool]:
     return (lambda y: value(tree, y)), False
 
 
-def _slope(tree: Tree, x: Tensor) -> Tensor:
-    x = x.detach().requires_grad_(True)
-    (slope,) = torch.autograd.grad(value(tree, x).sum(), x)
-    return torch.nn.functional.normalize(slope, dim=1)
+def _slope(level: Level, x: Tensor, size: float) -> Tensor:
+    """The gradient at ``x (n, d)`` by central differences: a domain may be asked first while it is being differentiated."""
+    steps = DIFFERENCE * size * torch.eye(x.shape[1], dtype=x.dtype)
+    return torch.stack([(level(x + h) - level(x - h)) / (2 * DIFFERENCE * size) for h in steps], 1)
 
 
 def _group(domain: Domain, found: list[Factor], edge: Tensor) -> None:
@@ -177,11 +182,12 @@ def _group(domain: Domain, found: list[Factor], edge: Tensor) -> None:
     for group in {factor.group for factor in found}:
         members = [factor for factor in found if factor.group == group]
         if len(members) > 1:
-            with torch.enable_grad():
-                x = edge.clone().requires_grad_(True)
-                whole = reduce(torch.mul, [factor.level(x) for factor in members])
-                (slope,) = torch.autograd.grad(whole.sum(), x)
-            on = whole.detach().abs() <= SIGN * domain._size
+
+            def whole(x: Tensor, members: list[Factor] = members) -> Tensor:
+                return reduce(torch.mul, [factor.level(x) for factor in members])
+
+            slope = _slope(whole, edge, domain._size)
+            on = whole(edge).abs() <= SIGN * domain._size
             for factor in members:
                 factor.slope = float(slope[on].norm(dim=1).mean())
 
