@@ -119,6 +119,7 @@ def solve(
         raise ArgumentTypeError(f"corners needs True or False, got {corners!r}.")
     if windows is not None:
         return _march(settings, model, optimizer, dtype, device, windows, (resume, checkpoint))
+    started = time.perf_counter()
     with Interruption() as interruption, recording_gradients():
         notes = findings(problem)
         live, coefficients = with_coefficients(problem)
@@ -129,7 +130,7 @@ def solve(
             )
 
         def attempt(variant: Variant, settings: Settings, age: float = 0.0) -> Attempt:
-            began = time.perf_counter()
+            began = time.perf_counter() if age > 0 else started  # the checks count, too
             # a copy: what a user passes in stays as it is, and another solve may start from it
             network = (
                 _default(problem, settings.seed, dtype, variant, corners) if model is None else _copy(model)

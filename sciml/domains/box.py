@@ -34,6 +34,13 @@ class _Face(Piece):
         self.low, self.high = box._low, box._high
         self.value = self.high[axis] if side else self.low[axis]
         self.others = [k for k in range(box.dim) if k != axis]
+        self._bounds = (
+            torch.tensor(
+                [[float(b[k]) for k in self.others] for b in (self.low, self.high)], dtype=torch.float64
+            )
+            if len(self.others) > MANY
+            else None
+        )
         self.name = f"{box.names[axis]}={self.value:.12g}"
         self.cube = box.dim - 1
         self.measure = volume([self.low[k] for k in self.others], [self.high[k] for k in self.others])
@@ -47,9 +54,9 @@ class _Face(Piece):
 
     def gap(self, x: Tensor) -> Tensor:
         square = (x[..., self.axis] - self.value) ** 2
-        if len(self.others) > MANY:
-            others = x[..., self.others]
-            low, high = (torch.as_tensor(bound).to(x)[self.others] for bound in (self.low, self.high))
+        if self._bounds is not None:
+            others = torch.cat([x[..., : self.axis], x[..., self.axis + 1 :]], -1)
+            low, high = self._bounds.to(x)
             return (square + (others - others.clamp(low, high)).square().sum(-1)).sqrt()
         for k in self.others:
             square = square + (x[..., k] - x[..., k].clamp(self.low[k], self.high[k])) ** 2
