@@ -55,9 +55,27 @@ def cases() -> str:
     return _table(("case", "how it ends", "outcome", "error", "estimated"), rows)
 
 
+def polish() -> str:
+    """What a polish gained, a row a solve that gained."""
+    rows = [
+        [
+            r["problem"],
+            r["steps"],
+            _number(r["error"]),
+            _number(r["error_after"]),
+            _number(r["estimate_after"]),
+            f"{r['times_less']:.0f}",
+            f"{r['polish_seconds']:.1f}",
+        ]
+        for r in records("polish", "polish")
+        if r["polished"]
+    ]
+    return _table(("problem", "steps", "error", "polished", "estimated", "times less", "CPU s"), rows)
+
+
 def drawn(text: str) -> str:
     """A page with its tables drawn anew, between their marks."""
-    for name, table in (("stages", stages()), ("cases", cases())):
+    for name, table in (("stages", stages()), ("cases", cases()), ("polish", polish())):
         start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
         before, _, rest = text.partition(start)
         text = before + start + "\n" + table + "\n" + rest[rest.index(end) :]
