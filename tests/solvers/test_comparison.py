@@ -82,7 +82,7 @@ def test_an_answer_of_another_kind_is_refused(answer):
 
 
 def test_an_answer_that_raises_is_named():
-    with pytest.raises(ArgumentError, match="exact of Stated needs .* raised ZeroDivisionError"):
+    with pytest.raises(ArgumentError, match=r"exact of Stated needs .* raised ZeroDivisionError"):
         known_at(problem(lambda x: 1 / 0), X)
 
 
