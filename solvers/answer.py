@@ -28,6 +28,7 @@ from sciml.solvers.comparison import (
     answer_follows_coefficients,
     comparison,
     has_answer,
+    known_at,
     relative_error,
 )
 from sciml.solvers.estimate.chain import estimate_chain
@@ -127,7 +128,7 @@ class Answer:
         if not self.problem.has_exact:
             raise ArgumentError("points: this problem has no exact solution to compare with at given points.")
         x = self._request((points,)).points
-        return relative_error(self.trial, x, self.problem.exact(x))
+        return relative_error(self.trial, x, known_at(self.problem, x))
 
     def error_estimate(self, seconds: float = 3.0) -> ErrorEstimate:
         """An estimate of the relative L2 error that needs no reference; see ``sciml.solvers.estimate``.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from sciml.ansatz import Trial
 from sciml.ansatz.march import Chain
 from sciml.coefficients import with_coefficients
-from sciml.errors import ArgumentError, SciMLError
+from sciml.errors import ArgumentError, ArgumentTypeError, SciMLError
 from sciml.problem import PDE
 
 CHUNK = 16384  # points evaluated at a time, so that memory does not grow with a request
@@ -40,17 +43,62 @@ def comparison(problem: PDE) -> tuple[Tensor, Tensor]:
 
     Raises:
         ArgumentError: The problem has neither an exact solution nor a reference.
+        ArgumentError, ArgumentTypeError: The known solution is no number for each point and unknown.
     """
     if problem.has_exact:
         x = problem.sample(TEST_POINTS, seed=TEST_SEED)
-        return x, problem.exact(x)
+        return x, known_at(problem, x)
     reference = problem.reference()
     if reference is None:
         raise ArgumentError(
             f"{type(problem).__name__} has no exact or reference solution to compare with. Give one with "
             "with_source(f, exact=...) or a method exact(self, x)."
         )
-    return reference.points, reference.values
+    return reference.points, _one_for_each(problem, "reference", reference.values, reference.points)
+
+
+def known_at(problem: PDE, x: Tensor) -> Tensor:
+    """The problem's exact solution at ``x (n, d)``, ``(n, m)``: arrays, ``(n,)`` for one unknown and constants are taken.
+
+    Raises:
+        ArgumentError, ArgumentTypeError: It raised, or what it returned is no number for each point and unknown. A column
+            too few would be compared with every unknown, a row with every point.
+    """
+    try:
+        values = problem.exact(x)
+    except SciMLError:
+        raise
+    except Exception as error:
+        try:
+            values = problem.exact(x.detach().cpu().numpy())  # type: ignore[arg-type]
+        except Exception:
+            values = None
+        if not isinstance(values, np.ndarray):
+            raise ArgumentError(
+                f"exact of {type(problem).__name__} needs a function of the coordinates x (n, {x.shape[1]}), got one that "
+                f"raised {type(error).__name__}: {error}"
+            ) from error
+    return _one_for_each(problem, "exact", values, x)
+
+
+def _one_for_each(problem: PDE, what: str, values: Any, x: Tensor) -> Tensor:
+    n, m = len(x), problem.outputs
+    if isinstance(values, (int, float, np.ndarray, np.generic)) and not isinstance(values, bool):
+        values = torch.as_tensor(np.asarray(values, dtype=np.float64), device=x.device)
+    where = f"{what} of {type(problem).__name__}"
+    if not isinstance(values, Tensor) or values.is_complex():
+        got = f"a tensor of {values.dtype}" if isinstance(values, Tensor) else type(values).__name__
+        raise ArgumentTypeError(f"{where} needs a tensor or an array of real numbers, got {got}.")
+    if values.ndim == 0 and m == 1:
+        return values.expand(n, 1)
+    if m == 1 and values.shape == (n,):
+        return values[:, None]
+    if values.shape != (n, m):
+        names = ", ".join(problem.unknowns)
+        raise ArgumentError(
+            f"{where} needs shape ({n}, {m}) for {n} points and the unknowns {names}, got {tuple(values.shape)}."
+        )
+    return values
 
 
 @torch.no_grad()

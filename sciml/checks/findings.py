@@ -9,6 +9,7 @@ from sciml.checks.definition import check_definition
 from sciml.checks.effect import idle_parameters
 from sciml.checks.equation import Equation
 from sciml.checks.jumps import jumps
+from sciml.checks.measured import measured_against
 from sciml.checks.sides import MISSING, bare_sides, check_determined, check_terms_use_unknowns
 from sciml.checks.starts import bare_starts
 from sciml.checks.trainable import check_attributes
@@ -33,7 +34,7 @@ def refuse(problem: PDE) -> tuple[Equation, list[Statement], list[str]]:
         check_definition(problem)
         check_attributes(problem)
         stated = statements(problem)
-        notes = check_values(problem, stated)
+        notes = check_values(problem, stated) + measured_against(problem, stated)
         equation = Equation(problem)
         notes += equation.notes
         assert equation.others is not None  # looked at where the equation itself cannot be, too

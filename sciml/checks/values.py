@@ -231,10 +231,14 @@ def _rim(piece: Piece) -> Tensor:
 
 
 def _periodic(problem: PDE, condition: Periodic, stated: list[Statement]) -> list[str]:
-    """Refuse values at the two ends that no periodic function has; note initial values that are not periodic."""
+    """Refuse values at the two ends that no periodic function has.
+
+    Returns:
+        Notes on initial values that are not periodic, and on conditions that hold at the ends as well.
+    """
     axis = problem.axis_of(condition)
     low, high = ends(problem, axis, ON_PART)
-    notes = []
+    notes = _crowded(problem, condition, stated, low, high)
     for a, b in itertools.product(stated, stated):
         if a.unknown != b.unknown:
             continue
@@ -247,6 +251,33 @@ def _periodic(problem: PDE, condition: Periodic, stated: list[Statement]) -> lis
         both = a.covers(low) & b.covers(high)
         if both.any():
             _compare(problem, a, b, low[both], high[both], mirrored=True)
+    return notes
+
+
+def _crowded(
+    problem: PDE, condition: Periodic, stated: list[Statement], low: Tensor, high: Tensor
+) -> list[str]:
+    """Conditions that hold at periodic ends: what is periodic there is determined without them."""
+    domain, axis, one = problem.domain, problem.axis_of(condition), condition.component
+    if (
+        axis == domain.time_axis or domain.dim == 1
+    ):  # on a line a value at an end may fix the constant that is free
+        return []
+    notes = []
+    for a in stated:
+        if isinstance(a.condition, Initial) or (one is not None and problem.unknowns[a.unknown] != one):
+            continue
+        if not bool((a.covers(low) | a.covers(high)).any()):
+            continue
+        rest = [k for k in domain.space_axes if k != axis]
+        sides = [
+            f"{domain.names[k]}={float(end[k]):.12g}" for k in rest for end in (domain.lower, domain.upper)
+        ]
+        hint = f" Where only other sides are meant, name them: on={sides}." if sides else ""
+        notes.append(
+            f"{a.label} holds at the ends of {domain.names[axis]}, too, where {condition.label} is all that a solution "
+            f"needs: with both there may be none.{hint}"
+        )
     return notes
 
 

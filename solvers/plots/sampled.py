@@ -10,6 +10,7 @@ import torch
 
 from sciml.errors import ArgumentError
 from sciml.problem import Reference
+from sciml.solvers.comparison import known_at
 from sciml.solvers.plots.panels import Samples
 from sciml.solvers.plots.slices import Slice
 
@@ -112,7 +113,7 @@ class SampledSolution:
                 values = np.linalg.norm(self.solution.residual(x), axis=1, keepdims=True)
             else:
                 with torch.no_grad():
-                    values = self.problem.exact(torch.from_numpy(x)).double().numpy()
+                    values = known_at(self.problem, torch.from_numpy(x)).double().numpy()
             self._cache[key] = values
         return self._cache[key]
 

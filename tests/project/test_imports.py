@@ -41,7 +41,7 @@ WINGS = {
     "windows": {"training", "estimate", "report"},
     "tangent": {"training", "plots"},
     "files": RESULTS,
-    "plots": RESULTS,
+    "plots": RESULTS | {"comparison"},
 }
 
 # Where a function may import a module of sciml when it is called, and the start-up time this saves.

@@ -242,3 +242,29 @@ def test_every_function_of_a_condition_is_called(key):
 )
 def test_flat_and_single_values_are_taken(value):
     stated(SQUARE, [Dirichlet(value)], poisson).validate()
+
+
+@pytest.mark.parametrize(
+    "condition", [Dirichlet(0.0), Neumann(0.0), Robin(1.0, 1.0, 0.0), Dirichlet(0.0, on="x=1")]
+)
+def test_a_condition_at_periodic_ends_is_noted(condition):
+    """The whole boundary includes the periodic ends: u = 0 there is another problem than a periodic one."""
+    found = [n for n in notes(SQUARE, [Periodic("x"), condition], poisson) if "ends of x, too" in n]
+    assert len(found) == 1 and "on=['y=0', 'y=1']" in found[0]
+
+
+@pytest.mark.parametrize(
+    "domain, conditions, residual",
+    [
+        (SQUARE, [Periodic("x"), Dirichlet(0.0, on=["y=0", "y=1"])], poisson),
+        (TIME_LINE, [Periodic("x"), Initial(0.0)], heat),
+        (TIME_LINE, [Periodic("t"), Dirichlet(0.0)], heat),
+        (
+            LINE,
+            [Periodic("x"), Dirichlet(0.0, on="x=0")],
+            lambda u, x: u.d("x", "x") + torch.sin(2 * math.pi * x),
+        ),
+    ],
+)
+def test_a_condition_elsewhere_is_not(domain, conditions, residual):
+    assert not any("too, where" in n for n in notes(domain, conditions, residual))
