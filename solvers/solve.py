@@ -12,6 +12,7 @@ import torch
 from sciml.ansatz import Ansatz, Trial
 from sciml.ansatz.window import check_windows
 from sciml.checks.findings import findings
+from sciml.checks.model import check_model
 from sciml.coefficients import with_coefficients, with_values
 from sciml.corners.functions import no_corners
 from sciml.derivatives import recording_gradients
@@ -142,6 +143,8 @@ def solve(
                 Ansatz(live, variant.penalties),
                 corners=None if corners else no_corners(problem),
             )
+            if model is not None and not trial.offers_jets:
+                check_model(live, network, trial.inputs_at)
             parameters = sum(p.numel() for p in network.parameters() if p.requires_grad) + len(coefficients)
             with few_threads(parameters, torch_too=True):
                 system = training_system(settings, trial, notes, measure=True, coefficients=coefficients)
@@ -218,7 +221,9 @@ def _march(
     with Interruption() as interruption, recording_gradients():
         notes = findings(problem)
         check_windows(problem)
-        start = None if model is None else _copy(model)
+        start = None if model is None else _copy(model).to(dtype=dtype, device=place)
+        if start is not None and not (first := Trial(problem, start)).offers_jets:
+            check_model(problem, start, first.inputs_at)
         march = March(settings, count, start, optimizer, dtype, place, interruption)
         with few_threads(march.parameters, torch_too=True):
             outcome = march.run()
