@@ -11,6 +11,7 @@ import torch
 
 from sciml.ansatz import Ansatz, Trial
 from sciml.ansatz.window import check_windows
+from sciml.arguments import number
 from sciml.checks.findings import findings
 from sciml.checks.model import check_model
 from sciml.coefficients import with_coefficients, with_values
@@ -116,8 +117,10 @@ def solve(
         raise ArgumentError(f"dtype needs torch.float32 or torch.float64, got {dtype!r}.")
     if model is not None and not isinstance(model, torch.nn.Module):
         raise ArgumentTypeError(f"model needs a torch.nn.Module or None, got {type(model).__name__}.")
-    if not isinstance(corners, bool):
-        raise ArgumentTypeError(f"corners needs True or False, got {corners!r}.")
+    for name, value in (("corners", corners), ("polish", polish)):
+        if not isinstance(value, bool):
+            raise ArgumentTypeError(f"{name} needs True or False, got {value!r}.")
+    every = number("every", every, least=0)
     if windows is not None:
         return _march(settings, model, optimizer, dtype, device, windows, (resume, checkpoint))
     with Interruption() as interruption, recording_gradients():
