@@ -37,6 +37,7 @@ from sciml.solvers.training.settings import (
     report_of,
     training_system,
 )
+from sciml.solvers.windows.advice import window_advice
 from sciml.solvers.windows.march import March, windows_of
 from sciml.solvers.windows.report import report_of as report_of_march
 
@@ -184,7 +185,9 @@ def solve(
         found = {c.name: c.number for c in coefficients}
         if coefficients:
             trial = trial.like(with_values(problem, found), trial.network)
-        if measured:
+        if not measured:
+            stats.notes += window_advice(problem, stats)
+        else:
             with few_threads(stats.parameters or 0, torch_too=True):
                 conclude(problem, trial, stats, found)
     return _polished(Solution(trial.problem, trial, run.history, stats, problem), settings, polish)
