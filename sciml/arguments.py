@@ -20,6 +20,8 @@ import torch
 
 from sciml.errors import ArgumentError, ArgumentTypeError
 
+LARGEST_SEED = 2**62  # of the 64 bits of torch's generators
+
 
 def number(argument: str, value: Any, least: float | None = None, most: float | None = None) -> float:
     """A finite float in ``[least, most]``, where bounds are given; NumPy's and torch's scalars are taken."""
@@ -128,8 +130,8 @@ def count(argument: str, value: Any) -> int:
 
 
 def seed_number(value: Any) -> int:
-    """A non-negative int."""
-    return integer("seed", value, least=0)
+    """An int that a generator takes, with room for what is added to it to make other seeds."""
+    return integer("seed", value, least=0, most=LARGEST_SEED)
 
 
 def one_of(argument: str, value: Any, known: Iterable[Any]) -> Any:

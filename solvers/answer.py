@@ -39,6 +39,7 @@ from sciml.solvers.posterior.posterior import Posterior
 from sciml.solvers.posterior.randomised import Randomised
 from sciml.solvers.report import Report
 
+UNKNOWN = "the error could not be estimated: "  # a note of the report, with the reason
 DERIVATIVE_CHUNK = CHUNK // 4  # points at a time where derivatives keep a graph
 
 
@@ -241,7 +242,7 @@ class Answer:
         return answer_follows_coefficients(self.statement)
 
     def summary(self) -> str:
-        """One line: outcome, time, error or residual."""
+        """One line: outcome, time, error or residual; where the error is unknown, why."""
         stats = self.stats
         seconds = math.nan if stats.seconds is None else stats.seconds
         parts = [self.outcome, f"{seconds:.3g} s", f"{stats.steps or 0} steps"]
@@ -253,6 +254,12 @@ class Answer:
                 parts[-1] += f" (polished: {stats.polished:.0f} times less)"
         elif not self.has_answer and stats.residual is not None:
             parts.append(f"relative residual {stats.residual:.1e}")
+        if stats.error_estimate is None:
+            parts += [
+                f"error unknown: {n.removeprefix(UNKNOWN).rstrip('.')}"
+                for n in stats.notes
+                if n.startswith(UNKNOWN)
+            ]
         parts += [f"{name} = {found}" for name, found in stats.unknown.items()]
         return ", ".join(parts)
 

@@ -11,6 +11,7 @@ import torch
 
 from sciml.ansatz import Ansatz, Trial
 from sciml.ansatz.window import check_windows
+from sciml.arguments import number
 from sciml.checks.findings import findings
 from sciml.checks.model import check_model
 from sciml.coefficients import with_coefficients, with_values
@@ -36,6 +37,7 @@ from sciml.solvers.training.settings import (
     report_of,
     training_system,
 )
+from sciml.solvers.windows.advice import window_advice
 from sciml.solvers.windows.march import March, windows_of
 from sciml.solvers.windows.report import report_of as report_of_march
 
@@ -116,8 +118,10 @@ def solve(
         raise ArgumentError(f"dtype needs torch.float32 or torch.float64, got {dtype!r}.")
     if model is not None and not isinstance(model, torch.nn.Module):
         raise ArgumentTypeError(f"model needs a torch.nn.Module or None, got {type(model).__name__}.")
-    if not isinstance(corners, bool):
-        raise ArgumentTypeError(f"corners needs True or False, got {corners!r}.")
+    for name, value in (("corners", corners), ("polish", polish)):
+        if not isinstance(value, bool):
+            raise ArgumentTypeError(f"{name} needs True or False, got {value!r}.")
+    every = number("every", every, least=0)
     if windows is not None:
         return _march(settings, model, optimizer, dtype, device, windows, (resume, checkpoint))
     started = time.perf_counter()
@@ -182,7 +186,9 @@ def solve(
         found = {c.name: c.number for c in coefficients}
         if coefficients:
             trial = trial.like(with_values(problem, found), trial.network)
-        if measured:
+        if not measured:
+            stats.notes += window_advice(problem, stats)
+        else:
             with few_threads(stats.parameters or 0, torch_too=True):
                 conclude(problem, trial, stats, found)
     return _polished(Solution(trial.problem, trial, run.history, stats, problem), settings, polish)

@@ -263,6 +263,14 @@ class Domain(ABC):
     def __and__(self, other: Domain) -> Domain:
         return self._combine("Intersection", other)
 
+    def __mul__(self, other: Any) -> Any:
+        if not isinstance(other, Domain) or other.time_axis is not None:
+            return NotImplemented  # what has time answers for itself
+        raise ArgumentError(
+            f"* needs a TimeInterval on its left, got {self!r} * {other!r}: a product of intervals in space is one "
+            "sciml.Box(lower, upper)."
+        )
+
     def _combine(self, kind: str, other: Domain) -> Domain:
         if not isinstance(other, Domain):
             return NotImplemented

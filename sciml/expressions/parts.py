@@ -22,7 +22,7 @@ def parts_of(what: str, out: Any, rows: int, single: str = "pde", several: str =
         single, several: Names of a part that comes alone, and of one of several, which its number follows.
 
     Raises:
-        ArgumentError, ArgumentTypeError: A part that is no tensor, has another number of rows, or is empty.
+        ArgumentError, ArgumentTypeError: A part that is no tensor of real numbers, has another number of rows, or is empty.
     """
     if isinstance(out, dict):
         parts = out
@@ -37,6 +37,11 @@ def parts_of(what: str, out: Any, rows: int, single: str = "pde", several: str =
         if not isinstance(part, Tensor):
             raise ArgumentTypeError(
                 f"{what} needs to return tensors, got {type(part).__name__} for {name!r}."
+            )
+        if part.is_complex():
+            raise ArgumentTypeError(
+                f"{what} needs to return real numbers, got {part.dtype} for {name!r}: write the real and the imaginary part "
+                "as two terms of two unknowns."
             )
         if part.ndim == 1:
             part = part[:, None]

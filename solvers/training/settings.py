@@ -11,7 +11,7 @@ import torch
 
 from sciml import optim
 from sciml.ansatz import Trial
-from sciml.arguments import integer, number, positive
+from sciml.arguments import integer, number, positive, seed_number
 from sciml.errors import ArgumentTypeError, SciMLError
 from sciml.problem import PDE
 from sciml.solvers.estimate.estimate import LEVELS, ErrorEstimate, level_work
@@ -68,7 +68,7 @@ class Settings:
                 object.__setattr__(self, name, number(name, value, least=0))
         if self.accuracy is not None:
             object.__setattr__(self, "accuracy", positive("accuracy", self.accuracy))
-        object.__setattr__(self, "seed", integer("seed", self.seed, least=0))
+        object.__setattr__(self, "seed", seed_number(self.seed))
         if callable(self.callbacks) or not all(callable(c) for c in self.callbacks):
             raise ArgumentTypeError(
                 f"callbacks needs a sequence of functions of one event, got {self.callbacks!r}."

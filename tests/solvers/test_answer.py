@@ -165,3 +165,11 @@ def test_a_report_is_a_mapping_of_what_is_known_and_goes_there_and_back():
     ):
         with pytest.raises(ValueError, match="statistics"):
             Report.from_dict(bad)
+
+
+def test_a_summary_says_why_an_error_is_unknown():
+    known = Answer(PLATE.problem, PLATE.trial, [], Report(outcome="converged", error_estimate=1e-6))
+    assert "unknown" not in known.summary()
+    notes = ["no condition on u at x=1.", "the error could not be estimated: no condition on u at x=1."]
+    open_ = Answer(PLATE.problem, PLATE.trial, [], Report(outcome="converged", notes=notes))
+    assert open_.summary().endswith("error unknown: no condition on u at x=1")

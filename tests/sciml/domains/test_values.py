@@ -155,6 +155,8 @@ def test_masks_and_lists():
         (lambda: TimeInterval(0, 1) * (TimeInterval(0, 1, "s") * BOX), "space needs a domain without time"),
         (lambda: TimeInterval(0, 1, "x") * BOX, "time needs a name that space does not use"),
         (lambda: BOX * TimeInterval(0, 1), "time comes first"),
+        (lambda: Interval(0, 1) * Interval(0, 2), r"is one sciml.Box\(lower, upper\)"),
+        (lambda: Disk((0, 0), 1) * Interval(0, 2), "needs a TimeInterval on its left"),
         (lambda: BOX - Ball([0, 0, 0], 1), r"b needs the coordinates of a \(x, y\), got x, y, z"),
         (lambda: BOX - Disk([0, 0], 1, names=("a", "b")), "b needs the coordinates of a"),
         (lambda: BOX - TimeInterval(0, 1) * BOX, "without time"),
