@@ -99,6 +99,7 @@ def _polished(trial: Trial, report: Report) -> tuple[Trial, Report] | str:
     found = correct(problem, trial, terms, count, POINTS * count, report.weights, SEED, None, features)
     if found.drop >= GAINS:
         return f"a correction in {count} functions leaves {100 * found.drop:.0f} % of the residual"
+    assert isinstance(trial.network, JetNetwork)
     better = trial.like(problem, Combination([trial.network, _network(features, found.w)], torch.ones(2)))
     left = _residual(better, terms, report.weights) / max(_residual(trial, terms, report.weights), 1e-300)
     if not left < GAINS:  # the equation is not linear so far from the solution
