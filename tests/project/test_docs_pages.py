@@ -30,6 +30,7 @@ def test_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(vars(sciml), "solve", functools.wraps(solve)(briefly))
     monkeypatch.setattr(sciml.Solution, "finetune", finetune_briefly(sciml.Solution.finetune))
+    monkeypatch.setattr(sciml.Solution, "finetune_family", family_briefly(sciml.Solution.finetune_family))
     names: dict = {"__name__": page.stem}
     for block in blocks(page):
         exec(compile(block, str(page), "exec"), names)
@@ -39,6 +40,15 @@ def finetune_briefly(finetune):
     @functools.wraps(finetune)
     def briefly(self, *arguments, **options):
         return finetune(self, *arguments, **{**options, "max_steps": 2, "progress": False})
+
+    return briefly
+
+
+def family_briefly(finetune_family):
+    @functools.wraps(finetune_family)
+    def briefly(self, members, *arguments, **options):
+        few = dict(list(members.items())[:2])
+        return finetune_family(self, few, *arguments, **{**options, "max_steps": 2})
 
     return briefly
 
