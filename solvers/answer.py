@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -141,8 +140,6 @@ class Answer:
         if self._estimate is None or seconds > self._estimate[0]:
             make = estimate_chain if isinstance(self.trial, Chain) else estimate_error
             found = make(self.problem, self.trial, self.stats.weights, seconds=seconds)  # type: ignore[arg-type]
-            if found.value is None and self.stats.polished is not None:
-                found = replace(found, value=self.stats.error_estimate, reason=None)
             self._estimate = (seconds, found)
         return self._estimate[1]
 

@@ -36,7 +36,6 @@ GAINS = 0.1  # of the residual left at most
 LESS = 0.5  # of the estimated error left at most
 CHECKED = 1000  # points at which the residual is compared
 SEED = 65_537  # the estimate's own features are others
-ROUNDING = 100 * torch.finfo(torch.float64).eps  # error that is claimed at least
 ENDED = ("diverged", "interrupted")
 
 
@@ -105,23 +104,16 @@ def _polished(trial: Trial, report: Report) -> tuple[Trial, Report] | str:
     if not left < GAINS:  # the equation is not linear so far from the solution
         return f"a correction by the linearised equation leaves {100 * left:.0f} % of the residual"
     after = estimate_error(problem, better, report.weights)
-    # what a correction leaves is rougher than what it takes, and weighs less in the solution
-    value = after.value if after.value is not None else max(before.value * found.drop, ROUNDING)
-    if value > LESS * before.value:
-        return f"a correction would take the estimated error from {before.value:.1e} to {value:.1e}"
-    notes = [*report.notes]
     if after.value is None:
-        notes.append(
-            "the estimated error is that before the polish times the share of the residual that it left: what is left is "
-            "too rough to be estimated anew."
-        )
+        return "the error that a correction leaves cannot be estimated"
+    if after.value > LESS * before.value:
+        return f"a correction would take the estimated error from {before.value:.1e} to {after.value:.1e}"
     return better, replace(
         report,
         residual=None if report.residual is None else left * report.residual,
-        error_estimate=value,
-        error_drop=after.drop if after.value is not None else found.drop,
-        polished=before.value / value,
-        notes=notes,
+        error_estimate=after.value,
+        error_drop=after.drop,
+        polished=before.value / after.value,
     )
 
 
