@@ -23,6 +23,7 @@ from torch import Tensor
 from sciml.derivatives import AutogradSource, Pairs, Sum
 from sciml.directions import Directions, Vector, channels, in_order, power
 from sciml.errors import ArgumentError
+from sciml.jacobian.forward import pushforward
 from sciml.kernels.compose import compose, multiply
 from sciml.kernels.orders import ChannelWeights, Weights
 
@@ -119,10 +120,10 @@ class DerivativePlan:
             along = direction.expand_as(x)
 
             def slope(y: Tensor, along: Tensor = along) -> Tensor:
-                return torch.func.jvp(function, (y,), (along,))[1]
+                return pushforward(function, (y,), (along,))[1]
 
             if len(self.weights):
-                both = torch.func.jvp(slope, (x,), (along,))
+                both = pushforward(slope, (x,), (along,))
                 first = both[0]
                 seconds.append(both[1])
             else:

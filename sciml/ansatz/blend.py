@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sciml.conditions import Dirichlet, Initial, Neumann, evaluate
 from sciml.domains import Boundary, Box, Domain
+from sciml.jacobian.forward import pushforward
 
 CORNER = 1e-30  # keeps the blend by distances defined where two parts of the boundary meet
 MOST_AXES = (
@@ -106,7 +107,7 @@ class Part:
         """``h_t`` at the first instant."""
         if not any(callable(side.condition.value) for side in self.sides):
             return torch.zeros_like(start[:, :1])
-        return torch.func.jvp(self.boundary_value, (start,), (still,))[1]
+        return pushforward(self.boundary_value, (start,), (still,))[1]
 
     def offset(self, x: Tensor) -> Tensor:
         """``A``, ``(n, d) -> (n, 1)``."""

@@ -20,6 +20,7 @@ from sciml.ansatz.trial import Trial
 from sciml.ansatz.window import LogTime, Span, WindowProblem, starts
 from sciml.conditions import BaseCondition, Initial
 from sciml.errors import ArgumentError
+from sciml.jacobian.forward import pushforward
 from sciml.jets import DerivativePlan
 from sciml.problem import PDE
 
@@ -139,10 +140,9 @@ class WindowTrial(Trial):
         if not velocity:
             return self(x), None
         if not isinstance(ansatz, WindowAnsatz):
-            u, v, *_ = torch.func.jvp(self.forward, (x,), (direction(x),))
-            return u, v
+            return pushforward(self.forward, (x,), (direction(x),))
         u0, v0 = ansatz.started(at_time(x, self.span.low))
-        out, slope, *_ = torch.func.jvp(self._reached, (x,), (direction(x),))
+        out, slope = pushforward(self._reached, (x,), (direction(x),))
         rows = [part.boundary_value(x) for part in ansatz._parts]
         for i, (part, order) in enumerate(zip(ansatz._parts, self.orders, strict=True)):
             if order:

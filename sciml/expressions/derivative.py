@@ -15,6 +15,7 @@ from torch import Tensor
 from sciml.errors import ArgumentError
 from sciml.expressions.rules import Tangents, rule_for
 from sciml.expressions.traced import Answer, Call, Cut, Points, Traced, is_traced, plain, tensors, traced
+from sciml.jacobian.forward import pushforward
 
 ADVICE = (
     "Write it with torch functions of x, as a sciml.Spline of a table, or give the derivative yourself: "
@@ -73,21 +74,21 @@ def _by_forward_mode(tensor: Traced, call: Call, tangents: Tangents) -> Tensor |
         out = call.function(*_replaced(call.args, known), **_replaced(call.kwargs, known))
         return out if call.part is None else out[call.part]
 
-    def pushforward(*flat: Tensor) -> Tensor:
+    def slope(*flat: Tensor) -> Tensor:
         half = len(flat) // 2
-        return torch.func.jvp(function, flat[:half], tuple(t.contiguous() for t in flat[half:]))[1]
+        return pushforward(function, flat[:half], [t.contiguous() for t in flat[half:]])[1]
 
     along = [tangents.get(id(a), torch.zeros_like(plain(a))) for a in inputs]
     args = (*inputs, *along)
     try:
-        values = pushforward(*(plain(a) for a in args))
+        values = slope(*(plain(a) for a in args))
     except (NotImplementedError, RuntimeError) as error:
         said = str(error).split("\n")[0].rstrip(".")
         name = getattr(call.function, "__name__", str(call.function))
         raise ArgumentError(
             f"the derivative of an expression needs operations that torch can differentiate, got {name}: {said}. {ADVICE}"
         ) from error
-    return traced(values, Call(call.trace, pushforward, args, {}, own=True))
+    return traced(values, Call(call.trace, slope, args, {}, own=True))
 
 
 def _sorted(expression: Traced) -> tuple[list[Traced], list[Traced]]:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from sciml.ansatz.march import Chain, WindowTrial, at_time, direction, next_window
 from sciml.derivatives import recording_gradients
+from sciml.jacobian.forward import pushforward
 from sciml.problem import PDE
 from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
 
@@ -40,8 +41,7 @@ class _Corrected:
         """As ``sciml.ansatz.march.End``."""
         x = at_time(x.to(next(self.trial.network.parameters()).dtype), self.trial.span.high)
         if velocity:
-            u, v, *_ = torch.func.jvp(self.values, (x,), (direction(x),))
-            return u, v
+            return pushforward(self.values, (x,), (direction(x),))
         return self.values(x), None
 
 
