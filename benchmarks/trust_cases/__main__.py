@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks._common import machine, one_thread, show
-from benchmarks.trust_cases import equations, exactness, sizes, statements
+from benchmarks.trust_cases import equations, exactness, kinds, sizes, statements
 
 ROUNDING = 1e-14
-CASES = (*exactness.CASES, *sizes.CASES, *statements.CASES, *equations.CASES)
+CASES = (*exactness.CASES, *sizes.CASES, *statements.CASES, *equations.CASES, *kinds.CASES)
 
 
 def summary(records: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -14,6 +15,12 @@ from benchmarks.trust import measure, snapshots
 from sciml.errors import SciMLError
 
 HONEST = 3.0  # an estimate of at least the error over this factor tells a wrong answer
+
+# how it was solved and how it ended is no word on why
+NO_WORD = re.compile(
+    "^(no more progress|stopped after|solved in units|solved by a spline|derivatives by nested|the network sees)"
+    "|attempts were made"
+)
 
 
 @dataclass(frozen=True)
@@ -108,8 +115,7 @@ def _head(case: Case | Call) -> dict[str, Any]:
 
 def _judged(error: float, bar: float, estimate: float | None, notes: Sequence[str]) -> tuple[str, str]:
     """The class of an answer: right, named in a note, told by its estimate, or wrong without a word."""
-    # how it ended is no word on why
-    words = [n for n in notes if not n.startswith(("no more progress", "stopped after", "solved in units"))]
+    words = [note for note in notes if not NO_WORD.search(note)]
     if error <= bar:
         return "right", words[0][:200] if words else ""
     if words:

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from sciml.checks.probe import NUDGES, Nudged, Question, Waves, call, sampled
 from sciml.checks.trainable import check_terms
-from sciml.conditions import Condition
-from sciml.conditions.places import BOUNDARY, INSIDE, POINTS
+from sciml.conditions import Condition, Dirichlet, Initial, Neumann, Robin
+from sciml.conditions.places import BOUNDARY, INSIDE, POINTS, START
 from sciml.derivatives import DerivativeSource, RecordingSource
 from sciml.errors import ArgumentError, ArgumentTypeError
 
@@ -193,11 +193,27 @@ class General:
         return table
 
     def _shares(self) -> dict[int, int]:
-        counts = dict.fromkeys(range(self._depends.shape[1]), 0)
+        """Each column counts for the unknown with the fewest conditions at this place so far."""
+        given = self._given()
+        counts = dict.fromkeys(given, 0)
         for row in self._depends[self._depends.sum(1).argsort()]:
             on = row.nonzero()[:, 0].tolist()
-            counts[min(on, key=lambda j: counts[j])] += 1
+            counts[min(on, key=lambda j: given[j] + counts[j])] += 1
         return counts
+
+    def _given(self) -> dict[int, int]:
+        """For each unknown, how many conditions with a name it has at this place."""
+        problem, kind = self.problem, self.place.kind
+        given = dict.fromkeys(range(len(problem.unknowns)), 0)
+        for c in problem.conditions:
+            if isinstance(c, Initial):
+                there = kind == START
+            elif isinstance(c, (Dirichlet, Neumann, Robin)) and kind == BOUNDARY:
+                there = bool(problem.domain.boundary(c.on).contains(self.points).any())
+            else:
+                continue
+            given[problem.component(c)] += there
+        return given
 
 
 class _Moved(Nudged):

@@ -27,6 +27,7 @@ from sciml.checks.findings import undetermined
 from sciml.derivatives import recording_gradients
 from sciml.problem import PDE
 from sciml.solvers.estimate.features import Features
+from sciml.solvers.estimate.free import free_shapes
 from sciml.solvers.estimate.linearised import Rows, evaluated, rows_of
 from sciml.solvers.estimate.spectrum import dominant_waves
 from sciml.solvers.estimate.splines import SplineFeatures
@@ -133,10 +134,29 @@ def estimate_error(
             if done + following > work or now - began + (now - start) * following / cost > seconds:
                 break
         assert best is not None
-        free = undetermined(problem)
+        free = undetermined(problem) or _free(problem, trial, best)
         if best.drop > BLIND and _exact(problem, trial, terms, like):
             best = replace(best, exact=True)
         return _judge(problem, trial, best, free, time.thread_time() - began, done)
+
+
+def _free(problem: PDE, trial: Trial, found: Correction) -> str | None:
+    """Why the residual does not tell the solution, as one sentence without its full stop."""
+    if found.factor is None:
+        return None
+    like = next(trial.network.parameters()).detach()
+    with torch.no_grad():
+        size = trial(problem.sample(TEST_POINTS, seed=SEED).to(like)).double().square().mean(0).sqrt()
+    if not bool((torch.isfinite(size) & (size > 0)).all()):
+        return None
+    count = free_shapes(problem, trial, found.features, found.factor, size)
+    if count == 0:
+        return None
+    shapes = "a shape" if count == 1 else f"{count} shapes"
+    return (
+        f"the equation leaves {shapes} of the solution free, as at a resonance: any multiple of it can be added, and the "
+        "residual stays as small"
+    )
 
 
 def level_work(problem: PDE, features: int, points: int) -> float:
@@ -156,6 +176,7 @@ class Correction:
         drop: Share of the residual that is left on points that it was not fitted to.
         points: That it was fitted to.
         exact: Whether the residual is rounding, of which a correction finds nothing.
+        factor: Triangular factor of ``J``; None where there was nothing to correct.
     """
 
     features: Features | SplineFeatures
@@ -163,6 +184,7 @@ class Correction:
     drop: float
     points: int
     exact: bool = False
+    factor: Tensor | None = None
 
 
 def _exact(problem: PDE, trial: Trial, terms: Sequence[Term], like: Tensor) -> bool:
@@ -226,9 +248,10 @@ def correct(
     left = (rv[:, None] + (Jv / columns) @ candidates).norm(dim=0) / size
     k = int(left.argmin())
     w = (candidates[:, k] / columns).reshape(problem.outputs, -1).T
+    factor = R[:, :-1] * columns
     if float(left[k]) >= 1.0:
-        return Correction(features, torch.zeros_like(w).to(like), 1.0, points)
-    return Correction(features, w.to(like), float(left[k]), points)
+        return Correction(features, torch.zeros_like(w).to(like), 1.0, points, factor=factor)
+    return Correction(features, w.to(like), float(left[k]), points, factor=factor)
 
 
 def _waves(problem: PDE, trial: Trial, term: Term, weights: Mapping[str, float], seed: int) -> Tensor | None:

@@ -268,3 +268,19 @@ def test_an_initial_condition_makes_periodicity_in_time_a_penalty():
     assert problem.periodic_axes == () and problem.inputs == 2
     (note,) = sciml.check(problem).notes
     assert "periodic:t is a penalty term" in note
+
+
+def product(u, x):
+    return u["m"] * u["v"] - 2.0
+
+
+@pytest.mark.parametrize("given", ["m", "v"])
+def test_a_condition_on_two_unknowns_counts_for_the_one_that_lacks_it(given):
+    growth = lambda u, x: (u["m"].d("t") - u["m"], u["v"].d("t") + u["v"])  # noqa: E731
+    conditions = [Initial(1.0, component=given), Condition("start", product)]
+    assert notes(sciml.TimeInterval(0, 1), conditions, growth, ("m", "v")) == []
+    line = lambda u, x: (u["m"].d("x") - u["m"], u["v"].d("x") + u["v"])  # noqa: E731
+    conditions = [Dirichlet(1.0, on="x=0", component=given), Condition("x=0", product)]
+    assert notes(sciml.Interval(0, 1), conditions, line, ("m", "v")) == []
+    with pytest.raises(sciml.ArgumentError, match="something that determines"):
+        notes(sciml.TimeInterval(0, 1), [Initial(1.0, component=given)], growth, ("m", "v"))
