@@ -118,13 +118,15 @@ def _polished(trial: Trial, report: Report) -> tuple[Trial, Report] | str:
 
 
 def _residual(trial: Trial, terms: Sequence[Term], weights: Mapping[str, float]) -> float:
-    """Root of the weighted mean square of the equations' residual."""
-    term = terms[0]
+    """Root of the weighted mean squares of all terms, conditions that are penalties included."""
     like = next(trial.network.parameters()).detach()
-    x = term.draw(CHECKED, SEED).to(like)
-    r = evaluated(trial.problem, trial, term, x).residual()
-    size = [weights.get(name, 1.0) for name, columns in term.parts.items() for _ in range(columns)]
-    return float((r.square().mean(0) @ r.new_tensor(size)).sqrt())
+    total = 0.0
+    for term in terms:
+        x = term.draw(CHECKED, SEED).to(like)
+        r = evaluated(trial.problem, trial, term, x).residual()
+        size = [weights.get(name, 1.0) for name, columns in term.parts.items() for _ in range(columns)]
+        total += float(r.square().mean(0) @ r.new_tensor(size))
+    return total**0.5
 
 
 def _network(features: Features, w: Tensor) -> MLP:

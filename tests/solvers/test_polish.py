@@ -10,6 +10,8 @@ import torch
 import sciml
 from sciml import nn, pdes
 from sciml.errors import ArgumentError
+from sciml.solvers import polish
+from sciml.solvers.terms.build import build_terms
 
 
 class Coupled(sciml.PDE):
@@ -127,3 +129,39 @@ def test_a_foreign_network_is_left_alone():
     model = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
     rough = short(pdes.Poisson(dim=2), model, max_steps=2)
     assert any("offers no jets" in note for note in rough.polish().stats.notes)
+
+
+class Soft(sciml.PDE):
+    """``-u'' = pi^2 sin(pi x)`` with its ends as penalties."""
+
+    domain = sciml.Interval(0, 1)
+    conditions = (sciml.Dirichlet(0.0, hard=False),)
+
+    def residual(self, u, x):
+        return -u.d("x", "x") - math.pi**2 * torch.sin(math.pi * x)
+
+    def exact(self, x):
+        return torch.sin(math.pi * x)
+
+
+def test_penalties_get_better_with_the_equation():
+    rough = short(Soft(), max_steps=4)
+    fine = rough.polish()
+    ends = torch.tensor([[0.0], [1.0]], dtype=torch.float64)
+    assert fine.stats.polished is not None
+    assert float(fine(ends).abs().max()) <= float(rough(ends).abs().max())
+    assert fine.error() < 0.5 * rough.error()
+
+
+def test_a_residual_counts_every_term():
+    """A correction that spoilt the ends would not be kept, whatever it does to the equation."""
+    rough = short(Soft(), max_steps=4)
+    terms = build_terms(rough.problem, rough.trial, 8, 8)
+    like = next(rough.network.parameters()).detach()
+    for term in terms:
+        term.record(rough.trial, rough.problem, like)
+    weights = rough.stats.weights
+    before = polish._residual(rough.trial, terms, weights)
+    with torch.no_grad():
+        rough.network.layers[-1].bias += 1.0  # the equation does not see a constant
+    assert polish._residual(rough.trial, terms, weights) > 2 * before
