@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from sciml.kernels.autograd import build
+from sciml.kernels.channels import as_row, channels_of
 from sciml.kernels.cpu import machine
 from sciml.kernels.cpu.fields import FIELD
 from sciml.kernels.cpu.network import CPUNetwork, run_parts
 from sciml.kernels.cpu.plan import cpu_plan
 from sciml.kernels.errors import ArgumentError
 from sciml.kernels.jets import check_layers, choose, fused_call, kan_jets
-from sciml.kernels.orders import ChannelWeights, Weights
+from sciml.kernels.orders import Weights
 from sciml.kernels.protocols import Network
 from sciml.kernels.reference import LayerWeights, jet_order, silu_derivatives
 from sciml.kernels.taylor import in_cells, jet_features, layer_jet, taylor_powers
@@ -84,7 +85,7 @@ def kan_layer_jacobian(
     check_layers(z, [layer], W)
     usable = machine.missing_numba() is None and z.device.type == "cpu" and z.element_size() in (4, 8)
     usable = usable and not torch._C._are_functorch_transforms_active()
-    if usable and not isinstance(W, ChannelWeights) and backend not in ("torch", "reference"):
+    if usable and backend not in ("torch", "reference"):
         _compiled_rows(z.detach(), cot.detach(), layer, base, W, out)
     else:
         _torch_rows(z.detach(), cot.detach(), layer, base, W, out)
@@ -92,17 +93,18 @@ def kan_layer_jacobian(
 
 
 def _compiled_rows(
-    z: Tensor, cot: Tensor, layer: LayerWeights, base: bool, W: Tensor | None, out: Tensor
+    z: Tensor, cot: Tensor, layer: LayerWeights, base: bool, W: Weights | None, out: Tensor
 ) -> None:
     from sciml.kernels.cpu.compiled import loop_kernels
 
     n, C, i = z.shape
     _, m, o = layer.coef.shape
-    W = z.new_zeros(0, C - 1) if W is None else W.to(z)
+    W = z.new_zeros(0, C - 1) if W is None else W
+    jet = channels_of(W)
     table = spline_table(layer.knots, i, layer.degree, z.dtype)
     kernels = machine.loops(z.element_size() * 8)
-    plan = cpu_plan(kernels, (table,), (i, o), W.shape[1], W.shape[0])
-    network = CPUNetwork(plan, z, W, [z.new_zeros(i, m, o)], [None], -1)
+    plan = cpu_plan(kernels, (table,), (i, o), jet)
+    network = CPUNetwork(plan, z, as_row(W, z), [z.new_zeros(i, m, o)], [None], -1)
     points, weights, g = network.z, network.W, cot.contiguous().numpy()
     like = points.dtype.type(1)
     jacobian = loop_kernels().jacobian

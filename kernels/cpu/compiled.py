@@ -10,18 +10,15 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
-
+from sciml.kernels.channels import Channels
 from sciml.kernels.cpu.cache_folder import cache_folder
-from sciml.kernels.cpu.fields import FIELDS
 from sciml.kernels.cpu.simd import vectors
 from sciml.kernels.cpu.simd.parts import Shape
 from sciml.kernels.cpu.simd.source import jets_source, values_source
 from sciml.kernels.generated import run_text
 
 _LOCK = threading.Lock()
-_EMPTY = np.zeros((0, len(FIELDS)), np.int64)  # a network without layers: calls compile and do nothing
-_PASSES = {"forward": (_EMPTY, 0, 0, 0, 0), "backward": (_EMPTY, 0, 0, 0, 0, 1)}
+_CALLED = ("make_tables", "return_tables", "forward", "backward", "pack", "unpack")  # all else is called by these
 
 
 def _stamp(*texts: str) -> str:
@@ -46,49 +43,44 @@ def _announcer(what: str, folder: Path | None) -> Callable[[], None]:
     return announce
 
 
-def _keep(module: ModuleType, names: Iterable[str], stamp: str, what: str) -> bool:
-    """Give functions of a module a cache on disk. Returns whether all of them are there already."""
+def _keep(module: ModuleType, names: Iterable[str], stamp: str, what: str) -> None:
+    """Give functions of a module a cache on disk; each is compiled when it is first called."""
     from sciml.kernels.cpu.kernel_cache import KernelCache
 
     folder = cache_folder()
     announce = _announcer(what, folder)
-    caches = [KernelCache(getattr(module, name), folder, stamp, announce) for name in names]
-    for known in caches:
-        known.function._cache = known
-    return all(known.any() for known in caches)
+    for name in names:
+        function = getattr(module, name)
+        function._cache = KernelCache(function, folder, stamp, announce)
 
 
-def _load(name: str, text: str, calls: dict[str, tuple], what: str) -> ModuleType:
-    """The module of generated text. Its functions are compiled by ``calls``, or wait on disk for their use."""
+def _load(name: str, text: str, what: str) -> ModuleType:
+    """The module of generated text."""
     module = run_text(name, text)
     stamp = f"{name}-{_stamp(text, Path(vectors.__file__).read_text(encoding='utf-8'))}"
-    if not _keep(module, calls, stamp, what):
-        for function, arguments in calls.items():
-            module.__dict__[function](*arguments)
+    _keep(module, [function for function in _CALLED if hasattr(module, function)], stamp, what)
     return module
 
 
 @cache
 def _values(shape: Shape) -> ModuleType:
-    calls = {"make_tables": (_EMPTY,), "return_tables": (_EMPTY,)}
-    calls |= dict.fromkeys(("pack", "unpack"), (0, 0, 0, 1, 1)) | _PASSES
     what = f"a kernel for values, degree {shape.degree}, float{shape.bits}"
-    return _load(f"values_k{shape.degree}_f{shape.bits}", values_source(shape), calls, what)
+    return _load(f"values_k{shape.degree}_f{shape.bits}", values_source(shape), what)
 
 
 @cache
 def _jets(shape: Shape) -> ModuleType:
-    name = f"jets_D{shape.D}_S{shape.S}_k{shape.degree}_f{shape.bits}"
+    name = f"jets_{shape.channels}_k{shape.degree}_f{shape.bits}"
     name += "_local" if shape.local else ""
-    what = f"a kernel for jets with D={shape.D}, S={shape.S}, degree {shape.degree}, float{shape.bits}"
+    what = f"a kernel for jets of order {shape.channels.order}, degree {shape.degree}, float{shape.bits}"
     what += ", fine grids" if shape.local else ""
-    return _load(name, jets_source(shape), _PASSES, what)
+    return _load(name, jets_source(shape), what)
 
 
 def simd_kernels(shape: Shape) -> tuple[ModuleType, ModuleType]:
     """The module with tables and copies, which serves all jets, and the one with ``forward`` and ``backward``."""
     with _LOCK:
-        values = shape._replace(D=0, S=0, local=False)
+        values = shape._replace(channels=Channels((), ()), local=False)
         return _values(values), _values(values) if shape == values else _jets(shape)
 
 
@@ -98,8 +90,7 @@ def _loops() -> ModuleType:
 
     # numbers of fields are constants of the compiled code
     texts = [Path(str(module.__file__)).read_text(encoding="utf-8") for module in (fields, loops, point)]
-    names = ("make_tables", "return_tables", "forward", "backward", "jacobian", "copy")
-    _keep(loops, names, f"loops-{_stamp(*texts)}", "the loops")
+    _keep(loops, (*_CALLED[:4], "jacobian", "copy"), f"loops-{_stamp(*texts)}", "the loops")
     return loops
 
 

@@ -54,12 +54,6 @@ class KernelCache:
         types = hashlib.sha256(repr(signature).encode()).hexdigest()[:8]
         return folder / f"{self._prefix(target)}{types}.kernel"
 
-    def any(self) -> bool:
-        """Whether there is a file for this processor; what is in it shows when it is loaded."""
-        if self.folder is None:
-            return False
-        return next(self.folder.glob(self._prefix(self.function.targetctx) + "*.kernel"), None) is not None
-
     def load_overload(self, signature: Any, target: Any) -> CompileResult | None:
         """The version for a signature, or None: then Numba compiles it."""
         target.refresh()  # before code can be loaded, Numba has to know of all that was registered

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from sciml.kernels.channels import Channels
 from sciml.kernels.cpu.plan import Kernels
 
 
@@ -51,12 +52,12 @@ def narrow_outputs(bits: int) -> int:
 
 
 @cache
-def simd(D: int, S: int, degree: int, base: bool, bits: int, local: bool = False) -> Kernels:
-    """The SIMD kernels for one shape of jet, compiled on first use; ``local`` as in ``Shape``."""
+def simd(channels: Channels, degree: int, base: bool, bits: int, local: bool = False) -> Kernels:
+    """The SIMD kernels for the channels of a jet, compiled on first use; ``local`` as in ``Shape``."""
     from sciml.kernels.cpu.compiled import simd_kernels
     from sciml.kernels.cpu.simd.parts import Shape, scratch_size
 
-    shape = Shape(D, S, degree, base, bits, vector_bytes() * 8 // bits, local)
+    shape = Shape(channels, degree, base, bits, vector_bytes() * 8 // bits, local)
     tables, jets = simd_kernels(shape)
     size = scratch_size(shape)
     copies = (tables.pack, tables.unpack)

@@ -3,15 +3,21 @@
 For one point, with ``e_p = t^p / p!`` from the centre of the cell, silu's derivatives ``b_r``, its weights
 ``w`` and the Taylor table ``T`` (both vectors over the layer's outputs), every edge of the network needs:
 
-    f = sum_p e_p T_p + b_0 w      f1 = sum_p e_(p-1) T_p + b_1 w      f2, f3 alike
+    f = sum_p e_p T_p + b_0 w      f1 = sum_p e_(p-1) T_p + b_1 w      f2, f3, ... alike
 
-    forward    y_0 += f    y_d += x_d f1    y_s += x_s f1 + q_s f2,       q_s = sum_d W[s, d] x_d^2
-    backward   P = sum_d x_d g_d + sum_s x_s g_s,  Q = sum_s q_s g_s
-               dT_p += e_p g_0 + e_(p-1) P + e_(p-2) Q,                   dw likewise with b
-               h_0 = f1 g_0 + f2 P + f3 Q,  h_s = f1 g_s,  h_d = f1 g_d + 2 x_d sum_s W[s, d] f2 g_s
+With ``B_qj`` the Bell polynomials of the jet along a direction (``sciml.kernels.orders``) and ``q_jc`` their weighted sums
+for channel ``c`` of order ``q``,
 
-where ``h`` is summed over the outputs. ``jets_source`` writes this down for given ``D``, ``S`` and degree. A row of
-the table holds, for each vector of outputs, ``T_0 .. T_k`` one after the other.
+    forward    y_0 += f    y_c += x_c f1 + sum_(j >= 2) q_jc fj
+    backward   P1 = sum_c x_c g_c,  Pj = sum_c q_jc g_c
+               dT_p += e_p g_0 + sum_j e_(p-j) Pj,                        dw likewise with b
+               h_0 = f1 g_0 + sum_j f(j+1) Pj,  h_c = f1 g_c for a sum, and for order m along direction k
+               h_c = f1 g_c + sum_(q > m) C(q, m) sum_j B_(q-m),j  f(j+1) g_qk
+
+where ``h`` is summed over the outputs, and ``g_qk`` is what direction ``k`` gave to order ``q``, by its weights. Up to
+second order that is ``q_s = sum_d W[s, d] x_d^2`` and ``h_d = f1 g_d + 2 x_d sum_s W[s, d] f2 g_s``. ``jets_source`` writes
+this down for given channels and degree. A row of the table holds, for each vector of outputs, ``T_0 .. T_k`` one after the
+other.
 """
 
 from __future__ import annotations
