@@ -134,7 +134,7 @@ def _why_not_unrolled(z: Tensor, layers: Sequence[LayerWeights], W: Weights | No
     return "layers differ in degree" if len({layer[3] for layer in layers}) > 1 else None
 
 
-def _why_not_simd(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None) -> str | None:
+def why_not_simd(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None) -> str | None:
     """Why a call cannot run in SIMD kernels, or None."""
     if reason := _why_not_numba(z, layers, W) or _why_not_unrolled(z, layers, W):
         return reason
@@ -161,7 +161,7 @@ _SIMD, _LOOPS = Fused(_simd_plan, CPUNetwork), Fused(_loops_plan, CPUNetwork)
 _TRITON = Fused(_triton_plan, CUDANetwork)
 
 BACKENDS: dict[str, Backend] = {  # in order of preference; the reference takes every call, so it comes last
-    "simd": Backend(_runner(_SIMD), machine.missing_simd, _why_not_simd, _SIMD),
+    "simd": Backend(_runner(_SIMD), machine.missing_simd, why_not_simd, _SIMD),
     "numba": Backend(_runner(_LOOPS), machine.missing_numba, _why_not_numba, _LOOPS),
     "triton": Backend(_runner(_TRITON), missing_triton, _why_not_triton, _TRITON),
     "torch": Backend(torch_jets, _never, _why_not_table),

@@ -20,7 +20,10 @@ TABLE_LIMIT = 64 * 2**10  # bytes of one input's table, beyond which coefficient
 
 
 class Kernels(NamedTuple):
-    """A compiled implementation. All take ``net``: one row of ``FIELDS`` a layer, sizes and addresses."""
+    """A compiled implementation. All but copies take ``net``: one row of ``FIELDS`` a layer, sizes and addresses.
+
+    ``jacobian`` is None where ``local``.
+    """
 
     make_tables: Callable[..., None]
     forward: Callable[..., None]
@@ -28,6 +31,7 @@ class Kernels(NamedTuple):
     return_tables: Callable[..., None]
     pack: Callable[..., None]
     unpack: Callable[..., None]
+    jacobian: Callable[..., None] | None
     scratch: int
     lanes: int
     local: bool = False  # whether rows of coefficients take the place of tables

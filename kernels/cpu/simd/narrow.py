@@ -124,7 +124,6 @@ def forward(shape: Shape) -> str:
     keep = store_sums(shape, C, lambda group: f"s, {free + group * shape.lanes}")
     return f"""
 
-@jit
 def forward_narrow(net, l, W, n0, n1, s):
     zero = splat({number(0.0, shape)})
     I, IP, J, JP = net[l, {FIELD["I"]}], net[l, {FIELD["IP"]}], net[l, {FIELD["J"]}], net[l, {FIELD["JP"]}]
@@ -154,7 +153,6 @@ def backward(shape: Shape) -> str:
     edges = _read_edges(shape, 2 + shape.channels.order) + _weight_cotangents(shape)
     return f"""
 
-@jit
 def backward_narrow(net, l, W, n0, n1, s):
     zero = splat({number(0.0, shape)})
     I, IP, J, JP = net[l, {FIELD["I"]}], net[l, {FIELD["IP"]}], net[l, {FIELD["J"]}], net[l, {FIELD["JP"]}]

@@ -99,8 +99,8 @@ def store_sums(shape: Shape, count: int, place: Callable[[int], str]) -> list[st
 
 
 def number(value: float, shape: Shape) -> str:
-    """A literal of the kernel's precision."""
-    return f"f({value!r})" if shape.bits == 32 else repr(value)
+    """A literal."""
+    return repr(value)
 
 
 def total(terms: Sequence[tuple[str | None, str]], start: str | None = None) -> str:
@@ -145,7 +145,7 @@ def derivative(shape: Shape, order: int, read: Callable[[str], str] = str) -> st
 
 
 def row_cotangent(
-    shape: Shape, p: int, cotangents: Sequence[str], start: str, read: Callable[[str], str] = str
+    shape: Shape, p: int, cotangents: Sequence[str], start: str | None, read: Callable[[str], str] = str
 ) -> str:
     """``start`` plus what row ``p`` of the edges gets from the cotangents of value, first and second derivative."""
     known = [(factors(shape, order, read), vector) for order, vector in enumerate(cotangents)]

@@ -118,7 +118,6 @@ def prepare(shape: Shape) -> str:
     powers = [*known, "cells(s, v, cell)", *(_splines(shape) if shape.local else _powers(shape))]
     silu = _silu(shape) if shape.base else []
     return f"""
-@jit
 def prepare(net, l, z, W, i0, count, s):
     IP, CELLS = net[l, {FIELD["IP"]}], net[l, {FIELD["CELLS"]}]
     knots, centres = net[l, {FIELD["KNOTS"]}], net[l, {FIELD["CENTRES"]}]

@@ -29,9 +29,11 @@ _COMPARED = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==
 class _Function:
     """One function of the text while it is translated."""
 
-    def __init__(self, node: ast.FunctionDef, function: ir.Function, known: dict[str, ir.Function], kind: Any):
+    def __init__(
+        self, node: ast.FunctionDef, function: ir.Function, known: dict[str, ir.Function], kind: Any
+    ):
         self.node, self.function, self.known = node, function, known
-        self.operations, self.element = kind.operations, kind.element
+        self.operations, self.element = kind.generate, kind.element
         self.head = ir.IRBuilder(function.append_basic_block("head"))  # of the variables
         self.builder = ir.IRBuilder(function.append_basic_block("body"))
         self.places: dict[str, Any] = {}
@@ -202,8 +204,8 @@ def _needed(functions: dict[str, ast.FunctionDef], name: str) -> list[str]:
     return [*dict.fromkeys(found), name]
 
 
-def llvm_text(text: str, name: str, bits: int, lanes: int) -> tuple[str, int]:
-    """The LLVM code of one function of a text with all that it calls, and the number of its arguments."""
+def llvm_text(text: str, name: str, bits: int, lanes: int) -> str:
+    """The LLVM code of one function of a text with all that it calls."""
     kind = operations(bits, lanes)
     functions = {node.name: node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}
     module, known = ir.Module(name), {}
@@ -213,7 +215,7 @@ def llvm_text(text: str, name: str, bits: int, lanes: int) -> tuple[str, int]:
         function.linkage = "external" if each == name else "internal"
         _Function(node, function, known, kind)
         known[each] = function
-    return str(module), len(functions[name].args.args)
+    return str(module)
 
 
 @cache

@@ -247,7 +247,6 @@ def forward(shape: Shape) -> str:
     single += ["    " + line for line in _forward_vectors(shape, 1)]
     return f"""
 
-@jit
 def forward_wide(net, l, W, n0, n1, s):
     zero = splat({number(0.0, shape)})
     I, IP, JP = net[l, {FIELD["I"]}], net[l, {FIELD["IP"]}], net[l, {FIELD["JP"]}]
@@ -273,7 +272,6 @@ def backward(shape: Shape) -> str:
     edge = _read_table(shape)[:1] + _backward_edge(shape, inputs=False)
     return f"""
 
-@jit
 def backward_wide(net, l, W, n0, n1, s, block):
     zero = splat({number(0.0, shape)})
     I, IP, JP = net[l, {FIELD["I"]}], net[l, {FIELD["IP"]}], net[l, {FIELD["JP"]}]
