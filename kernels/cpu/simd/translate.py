@@ -145,7 +145,7 @@ class _Function:
         value = self.value(node.operand)
         if isinstance(value, ir.Constant):
             return ir.Constant(value.type, -value.constant)
-        return self.builder.neg(value)
+        return self.builder.neg(value) if value.type == _INT else self.builder.fneg(value)
 
     def of_BinOp(self, node: ast.BinOp) -> Any:
         return self.binary(node.op, self.value(node.left), self.value(node.right))
