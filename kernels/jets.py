@@ -18,7 +18,7 @@ from sciml.kernels.cuda.machine import interpreted, missing_triton
 from sciml.kernels.cuda.network import CUDANetwork
 from sciml.kernels.cuda.plan import CUDAPlan, cuda_plan
 from sciml.kernels.errors import ArgumentError
-from sciml.kernels.orders import Weights
+from sciml.kernels.orders import ChannelWeights, Weights
 from sciml.kernels.protocols import NetworkMaker, NetworkPlan
 from sciml.kernels.reference import LayerWeights, jet_order, reference_jets
 from sciml.kernels.taylor import torch_jets
@@ -118,6 +118,13 @@ def _why_not_fused(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None)
 
 def _why_not_numba(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None) -> str | None:
     """Why a call cannot run in compiled loops, or None."""
+    if isinstance(W, ChannelWeights):
+        return f"W asks for derivatives of order {W.order}, above 2"
+    return _why_not_cpu(z, layers, W)
+
+
+def _why_not_cpu(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None) -> str | None:
+    """Why a call cannot run in any kernel for the CPU, or None."""
     return f"z is on {z.device}, not the CPU" if z.device.type != "cpu" else _why_not_fused(z, layers, W)
 
 
@@ -136,7 +143,7 @@ def _why_not_unrolled(z: Tensor, layers: Sequence[LayerWeights], W: Weights | No
 
 def why_not_simd(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None) -> str | None:
     """Why a call cannot run in SIMD kernels, or None."""
-    if reason := _why_not_numba(z, layers, W) or _why_not_unrolled(z, layers, W):
+    if reason := _why_not_cpu(z, layers, W) or _why_not_unrolled(z, layers, W):
         return reason
     most = max(
         (coef.shape[0] + 16) * (knots.shape[-1] + 1) * (degree + 1) for coef, _, knots, degree in layers

@@ -18,7 +18,7 @@ from sciml.kernels.cpu import machine
 from sciml.kernels.cpu.fields import FIELD
 from sciml.kernels.cpu.memory import Layout, Workspace
 from sciml.kernels.cpu.network import run_parts
-from sciml.kernels.cpu.plan import cpu_plan
+from sciml.kernels.cpu.plan import Kernels, cpu_plan
 from sciml.kernels.errors import ArgumentError
 from sciml.kernels.jets import check_layers, choose, fused_call, kan_jets, why_not_simd
 from sciml.kernels.orders import Weights
@@ -84,33 +84,34 @@ def kan_layer_jacobian(
     # the weights do not matter here, only their shapes
     layer = LayerWeights(z.new_empty(()).expand(i, m, o), None, knots, degree)
     check_layers(z, [layer], W)
-    usable = (
-        None in (machine.missing_simd(), machine.missing_numba())
-        and z.device.type == "cpu"
-        and z.element_size() in (4, 8)
-    )
-    usable = usable and not torch._C._are_functorch_transforms_active()
-    if usable and backend not in ("torch", "reference"):
-        _compiled_rows(z.detach(), cot.detach(), layer, base, W, out)
+    kernels = None
+    if backend not in ("torch", "reference") and not torch._C._are_functorch_transforms_active():
+        kernels = _row_kernels(z, layer, base, W)
+    if kernels is not None:
+        _compiled_rows(kernels, z.detach(), cot.detach(), layer, W, out)
     else:
         _torch_rows(z.detach(), cot.detach(), layer, base, W, out)
     return out
 
 
+def _row_kernels(z: Tensor, layer: LayerWeights, base: bool, W: Weights | None) -> Kernels | None:
+    """The kernels that write a layer's rows: SIMD, else loops, else None."""
+    jet, bits = channels_of(z.new_zeros(0, z.shape[1] - 1) if W is None else W), z.element_size() * 8
+    if machine.missing_simd() is None and why_not_simd(z, [layer], W) is None:
+        return machine.simd(jet, layer.degree, base, bits)
+    if machine.missing_numba() is None and z.device.type == "cpu" and bits in (32, 64) and jet.order <= 2:
+        return machine.loops(bits)
+    return None
+
+
 def _compiled_rows(
-    z: Tensor, cot: Tensor, layer: LayerWeights, base: bool, W: Weights | None, out: Tensor
+    kernels: Kernels, z: Tensor, cot: Tensor, layer: LayerWeights, W: Weights | None, out: Tensor
 ) -> None:
     n, C, i = z.shape
     _, m, o = layer.coef.shape
+    base = out.shape[1] > i * m * o
     W = z.new_zeros(0, C - 1) if W is None else W
-    table, jet, bits = (
-        spline_table(layer.knots, i, layer.degree, z.dtype),
-        channels_of(W),
-        z.element_size() * 8,
-    )
-    simd = machine.missing_simd() is None and why_not_simd(z, [layer], W) is None
-    kernels = machine.simd(jet, layer.degree, base, bits) if simd else machine.loops(bits)
-    plan = cpu_plan(kernels, (table,), (i, o), jet)
+    plan = cpu_plan(kernels, (spline_table(layer.knots, i, layer.degree, z.dtype),), (i, o), channels_of(W))
     weights, points, g = as_row(W, z).numpy(), z.contiguous().numpy(), cot.contiguous().numpy()
     widths = {"Z": plan.padded[0], "G": plan.padded[1]}
     shapes = {name: (_ROWS, C, width) for name, width in widths.items()}

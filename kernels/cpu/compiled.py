@@ -13,6 +13,7 @@ from types import ModuleType
 from sciml.kernels.channels import Channels
 from sciml.kernels.cpu import fields
 from sciml.kernels.cpu.cache_folder import cache_folder, read_kernel, warn_anew, write_kernel
+from sciml.kernels.cpu.simd.elementwise import elementwise_source
 from sciml.kernels.cpu.simd.parts import Shape
 from sciml.kernels.cpu.simd.source import jets_source, tables_source
 
@@ -123,6 +124,13 @@ def simd_kernels(shape: Shape) -> dict[str, Kernel]:
     plain = shape._replace(channels=Channels((), ()), local=False, base=False)  # tables serve all jets
     names = ("forward", "backward") if shape.local else ("forward", "backward", "jacobian")
     return _tables(plain) | _kernels(shape, jets_source(shape), names, label, what)
+
+
+def elementwise_kernels(channels: Channels, bits: int, lanes: int) -> dict[str, Kernel]:
+    """``compose`` and ``pullback`` of ``simd.elementwise``."""
+    announce = _announcer(f"elementwise jets of order {channels.order}, float{bits}", cache_folder())
+    text, label = elementwise_source(channels, lanes), f"{channels}_f{bits}"
+    return {name: Kernel(text, name, bits, lanes, label, announce) for name in ("compose", "pullback")}
 
 
 @cache

@@ -1,6 +1,6 @@
-"""The fused kernels as loops in Numba: for every shape of jet, and to read beside the SIMD ones.
+"""The fused kernels as loops in Numba: for jets up to second order, and to read beside the SIMD ones.
 
-They serve processors without a vector unit that is known, and make the rows of the Jacobian on all. A row of a Taylor
+They serve processors without a vector unit that is known. A row of a Taylor
 table is ``(k + 1, JP)``. Innermost loops run over a layer's outputs, so that the compiler vectorises them.
 """
 
@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 from numba.np.numpy_support import carray
 
 from sciml.kernels.cpu.fields import FIELD
-from sciml.kernels.cpu.point import FAST, backward_point, edge_cotangents, forward_point, layout, prepare
+from sciml.kernels.cpu.point import FAST, backward_point, edge_cotangents, forward_point, prepare
 
 _COEF, _DCOEF, _TABLE, _DTABLE = FIELD["COEF"], FIELD["DCOEF"], FIELD["TABLE"], FIELD["DTABLE"]
 _BASE, _DBASE, _LOCAL = FIELD["BASE"], FIELD["DBASE"], FIELD["LOCAL"]
@@ -91,8 +91,8 @@ def copy(source, to, count, like):
 def _layer(net, l, n1, weights, like):
     """Views of one layer's fields, and memory for one point."""
     jet, k = _view(net[l, _CHANNELS], (2, net[l, _ORDER]), np.int64(0)), net[l, _K]
-    starts, weights_end = layout(jet)
-    C = starts[-1]
+    D = jet[0, 0] if net[l, _ORDER] else 0
+    S = jet[1, 1] if net[l, _ORDER] > 1 else 0
     I, IP, J, cells = net[l, _I], net[l, _IP], net[l, _JP], net[l, _CELLS]
     knots = (
         _view(net[l, _KNOTS], (IP, cells + 1), like),
@@ -103,37 +103,37 @@ def _layer(net, l, n1, weights, like):
         _view(net[l, _LAST], (IP,), like),
         net[l, _UNIFORM],
     )
-    W = _view(weights, (weights_end,), like)
-    z = _view(net[l, _Z], (n1, C, IP), like)
+    W = _view(weights, (S, D), like)
+    z = _view(net[l, _Z], (n1, 1 + D + S, IP), like)
     T = _view(net[l, _TABLE], (I, cells + 2, k + 1, J), like)
     w = _view(net[l, _BASE], (I, J), like)
     own = (
         np.empty(I, np.int64),
         np.empty((I, k + 1), z.dtype),
-        np.empty((I, net[l, _ORDER] + 2), z.dtype),
-        np.zeros((I, net[l, _ORDER] + 1, C), z.dtype),
+        np.empty((I, 4), z.dtype),
+        np.empty((I, S), z.dtype),
     )
-    return knots, (jet, starts, W), z, T, w, own
+    return knots, W, z, T, w, own
 
 
 @njit(nogil=True, error_model="numpy")
 def forward(net, weights, n0, n1, like):
     """Jets through all layers for the points ``n0 .. n1``."""
     for l in range(net.shape[0]):
-        knots, jet, z, T, w, (cell, e, b, q) = _layer(net, l, n1, weights, like)
+        knots, W, z, T, w, (cell, e, b, q) = _layer(net, l, n1, weights, like)
         y = _view(net[l, _Y], (n1, z.shape[1], net[l, _JP]), like)
-        f = np.empty((net[l, _ORDER] + 1, net[l, _JP]), z.dtype)
+        f = np.empty((3, net[l, _JP]), z.dtype)
         for n in range(n0, n1):
-            prepare(z[n], *jet, net[l, _K], *knots, cell, e, b, q)
-            forward_point(y[n], jet[1], T, w, cell, e, q, b, f)
+            prepare(z[n], W, net[l, _K], *knots, cell, e, b, q)
+            forward_point(z[n], y[n], W, T, w, cell, e, q, b, f)
 
 
 @njit(nogil=True, error_model="numpy")
 def backward(net, weights, n0, n1, like):
     """Gradients of all layers for the points ``n0 .. n1``; cotangents count from ``n0``."""
     for l in range(net.shape[0] - 1, -1, -1):
-        knots, jet, z, T, w, (cell, e, b, q) = _layer(net, l, n1, weights, like)
-        C, J, k, order = z.shape[1], net[l, _JP], net[l, _K], net[l, _ORDER]
+        knots, W, z, T, w, (cell, e, b, q) = _layer(net, l, n1, weights, like)
+        C, J, k = z.shape[1], net[l, _JP], net[l, _K]
         g = _view(net[l, _G], (n1 - n0, C, J), like)
         h = (
             _view(net[l, _H], (n1 - n0, C, net[l, _IP]), like)
@@ -141,10 +141,10 @@ def backward(net, weights, n0, n1, like):
             else np.empty((n1 - n0, 0, 0), z.dtype)
         )
         dT, dw = _view(net[l, _DTABLE], T.shape, like), _view(net[l, _DBASE], w.shape, like)
-        f, P = np.empty((order + 2, J), z.dtype), np.empty((order + 1, J), z.dtype)
+        f, P = np.empty((4, J), z.dtype), np.empty((3, J), z.dtype)
         for n in range(n0, n1):
-            prepare(z[n], *jet, k, *knots, cell, e, b, q)
-            backward_point(z[n], g[n - n0], h[n - n0], *jet, T, w, dT, dw, cell, e, q, b, f, P)
+            prepare(z[n], W, k, *knots, cell, e, b, q)
+            backward_point(z[n], g[n - n0], h[n - n0], W, T, w, dT, dw, cell, e, q, b, f, P)
 
 
 @njit(nogil=True, error_model="numpy", fastmath=FAST)
@@ -153,31 +153,29 @@ def jacobian(net, weights, n0, n1, rows, stride, m, base, like):
 
     ``rows`` is the address of row ``n0``; the next one lies ``stride`` numbers behind it.
     """
-    knots, jet, z, _, _, (cell, e, b, q) = _layer(net, 0, n1, weights, like)
+    knots, W, z, _, _, (cell, e, b, q) = _layer(net, 0, n1, weights, like)
     k, I, J, cells = net[0, _K], net[0, _I], net[0, _JP], net[0, _CELLS]
     g = _view(net[0, _G], (n1 - n0, z.shape[1], J), like)
     local = _view(net[0, _LOCAL], (I, cells, k + 1, k + 1), like)
-    P = np.empty((net[0, _ORDER] + 1, J), z.dtype)
+    P = np.empty((3, J), z.dtype)
     for n in range(n0, n1):
         row = _view(rows, ((n - n0) * stride + I * m * J + base * I * J,), like)[(n - n0) * stride :]
         coef = row[: I * m * J].reshape((I, m, J))
         silu = row[I * m * J :].reshape((base * I, J))
-        prepare(z[n], *jet, k, *knots, cell, e, b, q)
+        prepare(z[n], W, k, *knots, cell, e, b, q)
         for i in range(I):
-            edge_cotangents(g[n - n0], jet[1], q[i], P)
+            edge_cotangents(z[n, :, i], g[n - n0], q[i], P)
             coef[i] = 0 if cell[i] <= cells else np.nan
             for r in range(k + 1):
                 j0 = cell[i] - k + r
                 if cell[i] >= cells or j0 < 0 or j0 >= m:
                     continue
-                for order in range(min(P.shape[0], k + 1)):
+                for order in range(3):
                     value = type(like)(0)
                     for p in range(order, k + 1):
                         value += local[i, cell[i], p, r] * e[i, p - order]
                     for j in range(J):
                         coef[i, j0, j] += value * P[order, j]
             if base:
-                silu[i] = 0
-                for order in range(P.shape[0]):
-                    for j in range(J):
-                        silu[i, j] += b[i, order] * P[order, j]
+                for j in range(J):
+                    silu[i, j] = b[i, 0] * P[0, j] + b[i, 1] * P[1, j] + b[i, 2] * P[2, j]

@@ -1,4 +1,4 @@
-"""One point and one layer in loops: the formulas of ``simd.source``, over a layer's outputs, which lie side by side."""
+"""One point and one layer in loops: the formulas of ``simd.source`` up to second order, over a layer's outputs."""
 
 from __future__ import annotations
 
@@ -7,16 +7,8 @@ import math
 import numpy as np
 from numba import njit
 
-from sciml.kernels.orders import sigmoid_coefficients
-
 # sums may be reordered; NaN keeps its meaning
 FAST = {"reassoc", "contract", "nsz"}
-HIGHEST = 10  # derivative for which there are tables
-BINOMIAL = np.array([[math.comb(q, m) for m in range(HIGHEST)] for q in range(HIGHEST)], np.float64)
-# row r: the polynomial of the logistic function's derivative r + 1, see ``orders.sigmoid_coefficients``
-SLOPES = np.zeros((HIGHEST, HIGHEST))
-for _order in range(HIGHEST):
-    SLOPES[_order, : _order + 1] = sigmoid_coefficients(_order + 1, -0.5, 1.0)
 
 
 @njit(error_model="numpy")
@@ -40,81 +32,27 @@ def find_cell(x, knots, start, stop, inverse, last, uniform):
 
 @njit(error_model="numpy")
 def silu_derivatives(x, b):
-    """``b[r] =`` silu's derivative ``r`` at ``x``; infinities count as the largest numbers."""
-    b[:] = 0
+    """``b[0..3] = `` silu and its derivatives at ``x``; infinities count as the largest numbers."""
     if abs(x) > 700:  # saturated: 0 or x
         b[0] = min(max(x, 0), np.finfo(b.dtype).max)
-        b[1] = x > 0
+        b[1], b[2], b[3] = x > 0, 0, 0
         return
     s = 1 / (1 + math.exp(-x))
     ds = s * (1 / (1 + math.exp(x)))
-    c = 1 - 2 * s
     b[0] = x * s
     b[1] = s + x * ds
-    for r in range(2, b.size):  # (x s)^(r) = x s^(r) + r s^(r - 1)
-        above, below = type(x)(0), type(x)(0)
-        for p in range(r - 1, -1, -1):
-            above = above * c + SLOPES[r - 1, p]
-            below = below * c + SLOPES[r - 2, p]
-        b[r] = ds * (x * above + r * below)
+    b[2] = ds * (2 + x * (1 - 2 * s))
+    b[3] = ds * (3 * (1 - 2 * s) + x * (1 - 6 * ds))
 
 
 @njit(error_model="numpy")
-def layout(jet):
-    """The first channel of each order and the number of channels, ``(order + 1,)``; the number of weights."""
-    starts, weights = np.ones(jet.shape[1] + 1, np.int64), 0
-    for q in range(jet.shape[1]):
-        starts[q + 1] = starts[q] + jet[0, q] + jet[1, q]
-        if q:
-            weights += jet[1, q] * jet[0, q - 1]
-    return starts, weights
-
-
-@njit(error_model="numpy")
-def bell(z, jet, starts, k, top, B):
-    """``B[q, j]``: the Bell polynomials of the jet ``z (C,)`` along direction ``k``, ``1 <= j <= q <= top``."""
-    B[:] = 0
-    B[0, 0] = 1
-    for q in range(1, top + 1):
-        if k < jet[0, q - 1]:
-            B[q, 1] = z[starts[q - 1] + k]
-        for j in range(2, q + 1):
-            for m in range(1, q - j + 2):
-                B[q, j] += BINOMIAL[q - 1, m - 1] * z[starts[m - 1] + k] * B[q - m, j - 1]
-
-
-@njit(error_model="numpy")
-def shares(z, jet, starts, W, part):
-    """``part[j, c]``: what channel ``c`` multiplies the derivative ``j`` by, for the jet ``z (C,)`` at one input."""
-    part[:] = 0
-    order = jet.shape[1]
-    if order:
-        part[1] = z
-    if order < 2:
-        return
-    B = np.empty((order + 1, order + 1), z.dtype)
-    for k in range(jet[0, 0]):
-        bell(z, jet, starts, k, order, B)
-        place = 0
-        for q in range(2, order + 1):
-            before, kept, sums = jet[0, q - 2], jet[0, q - 1], jet[1, q - 1]
-            if k >= before:
-                break
-            for j in range(2, q + 1):
-                if k < kept:
-                    part[j, starts[q - 1] + k] = B[q, j]
-                for s in range(sums):
-                    part[j, starts[q - 1] + kept + s] += W[place + s * before + k] * B[q, j]
-            place += sums * before
-
-
-@njit(error_model="numpy")
-def prepare(z, jet, starts, W, degree, knots, centres, start, stop, inverse, last, uniform, cell, e, b, q):
+def prepare(z, W, degree, knots, centres, start, stop, inverse, last, uniform, cell, e, b, q):
     """What the edges from each input share, for the jet ``z (C, I)`` of one point.
 
-    Fills ``cell (I,)``, the powers ``t^p / p!`` in ``e (I, k + 1)``, silu's derivatives in ``b (I, order + 2)`` and
-    the channels' shares in ``q (I, order + 1, C)``.
+    Fills ``cell (I,)``, the powers ``t^p / p!`` in ``e (I, k + 1)``, silu's derivatives in ``b (I, 4)`` and
+    ``sum_d W[s, d] z_d^2`` in ``q (I, S)``.
     """
+    S, D = W.shape
     for i in range(cell.size):
         x = z[0, i]
         cell[i] = find_cell(x, knots[i], start[i], stop[i], inverse[i], int(last[i]), uniform)
@@ -125,7 +63,10 @@ def prepare(z, jet, starts, W, degree, knots, centres, start, stop, inverse, las
         for p in range(1, degree + 1):
             e[i, p] = e[i, p - 1] * t / p
         silu_derivatives(x, b[i])
-        shares(z[:, i], jet, starts, W, q[i])
+        for s in range(S):
+            q[i, s] = 0
+            for d in range(D):
+                q[i, s] += W[s, d] * z[1 + d, i] ** 2
 
 
 @njit(error_model="numpy", fastmath=FAST)
@@ -150,70 +91,50 @@ def edge(T, w, e, b, order, f):
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def forward_point(y, starts, T, w, cell, e, q, b, f):
-    """``y_0 += f``, ``y_c += sum_j q_jc f^(j)`` over all inputs."""
-    J, C, order = y.shape[1], y.shape[0], starts.size - 1
+def forward_point(z, y, W, T, w, cell, e, q, b, f):
+    """``y_0 += f``, ``y_d += z_d f'``, ``y_s += z_s f' + q_s f''`` over all inputs, ``z (C, I)``."""
+    S, D = W.shape
+    J = y.shape[1]
     y[:] = 0
     for i in range(cell.size):
-        edge(T[i, cell[i]], w[i], e[i], b[i], order + 1, f)
+        edge(T[i, cell[i]], w[i], e[i], b[i], 3, f)
         for j in range(J):
             y[0, j] += f[0, j]
-        for r in range(1, order + 1):
-            for c in range(starts[r - 1], C):
-                for j in range(J):
-                    y[c, j] += q[i, r, c] * f[r, j]
+        for c in range(1, 1 + D + S):
+            for j in range(J):
+                y[c, j] += z[c, i] * f[1, j]
+        for s in range(S):
+            for j in range(J):
+                y[1 + D + s, j] += q[i, s] * f[2, j]
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def edge_cotangents(g, starts, q, P):
-    """``P (order + 1, J)``: what value and derivatives of the edges from one input are weighed with.
+def edge_cotangents(z, g, q, P):
+    """``P (3, J)``: what the value, first and second derivative of the edges from one input are weighed with.
 
-    ``q (order + 1, C)`` belongs to the input, ``g (C, J)`` are the cotangents of the layer's output.
+    ``z (C,)`` and ``q (S,)`` belong to the input, ``g (C, J)`` are the cotangents of the layer's output.
     """
-    C, J = g.shape
+    C, J, S = g.shape[0], g.shape[1], q.size
     P[1:] = 0
     for j in range(J):
         P[0, j] = g[0, j]
-    for r in range(1, P.shape[0]):
-        for c in range(starts[r - 1], C):
-            for j in range(J):
-                P[r, j] += q[r, c] * g[c, j]
-
-
-@njit(error_model="numpy")
-def inner_cotangents(z, h, g, jet, starts, W, f):
-    """Add to the cotangents ``h (C,)`` of one input what higher orders hand to the directions below them."""
-    order = jet.shape[1]
-    B = np.empty((order + 1, order + 1), z.dtype)
-    seen = np.empty(order + 1, z.dtype)
-    for k in range(jet[0, 0]):
-        bell(z, jet, starts, k, order - 1, B)
-        place = 0
-        for q in range(2, order + 1):
-            before, kept, sums = jet[0, q - 2], jet[0, q - 1], jet[1, q - 1]
-            if k >= before:
-                break
-            first = starts[q - 1]
-            for j in range(1, q):
-                seen[j] = dot(f[j + 1], g[first + k]) if k < kept else 0
-                for s in range(sums):
-                    weight = W[place + s * before + k]
-                    if weight != 0:
-                        seen[j] += weight * dot(f[j + 1], g[first + kept + s])
-            place += sums * before
-            for m in range(1, q):
-                for j in range(1, q - m + 1):
-                    h[starts[m - 1] + k] += BINOMIAL[q, m] * B[q - m, j] * seen[j]
+    for c in range(1, C):
+        for j in range(J):
+            P[1, j] += z[c] * g[c, j]
+    for s in range(S):
+        for j in range(J):
+            P[2, j] += q[s] * g[C - S + s, j]
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def backward_point(z, g, h, jet, starts, W, T, w, dT, dw, cell, e, q, b, f, P):
+def backward_point(z, g, h, W, T, w, dT, dw, cell, e, q, b, f, P):
     """Add to the gradients ``dT, dw`` and fill ``h (C, I)`` from the cotangents ``g (C, J)`` of one point."""
-    C, J, k, order = g.shape[0], g.shape[1], e.shape[1] - 1, jet.shape[1]
+    S, D = W.shape
+    C, J, k = 1 + D + S, g.shape[1], e.shape[1] - 1
     for i in range(cell.size):
-        edge_cotangents(g, starts, q[i], P)
+        edge_cotangents(z[:, i], g, q[i], P)
         row = dT[i, cell[i]]
-        for r in range(order + 1):
+        for r in range(3):
             for p in range(r, k + 1):
                 for j in range(J):
                     row[p, j] += e[i, p - r] * P[r, j]
@@ -221,10 +142,11 @@ def backward_point(z, g, h, jet, starts, W, T, w, dT, dw, cell, e, q, b, f, P):
                 dw[i, j] += b[i, r] * P[r, j]
         if h.size == 0:
             continue
-        edge(T[i, cell[i]], w[i], e[i], b[i], order + 2, f)
-        h[0, i] = 0
-        for r in range(order + 1):
-            h[0, i] += dot(f[r + 1], P[r])
+        edge(T[i, cell[i]], w[i], e[i], b[i], 4, f)
+        h[0, i] = dot(f[1], P[0]) + dot(f[2], P[1]) + dot(f[3], P[2])
         for c in range(1, C):
             h[c, i] = dot(f[1], g[c])
-        inner_cotangents(z[:, i], h[:, i], g, jet, starts, W, f)
+        for s in range(S):
+            second = dot(f[2], g[1 + D + s])
+            for d in range(D):
+                h[1 + d, i] += 2 * z[1 + d, i] * W[s, d] * second
