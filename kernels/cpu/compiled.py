@@ -36,7 +36,7 @@ def _announcer(what: str, folder: Path | None) -> Callable[[], None]:
     @cache
     def announce() -> None:
         kept = f"once, kept in {folder}" if folder else "in every session: there is no cache folder"
-        print(f"sciml: compiling {what} (some seconds, {kept})", file=sys.stderr)
+        print(f"sciml: compiling {what} ({kept})", file=sys.stderr)
 
     return announce
 
