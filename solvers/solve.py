@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -23,6 +24,8 @@ from sciml.problem import PDE
 from sciml.solvers.attempts import RESTART, STEEPER, WIDER, Attempt, Variant, other_attempts
 from sciml.solvers.placed.attempt import placed_attempt
 from sciml.solvers.posterior.conclude import conclude
+from sciml.solvers.sharing.group import Group
+from sciml.solvers.sharing.worker import Result, follow, leading, share
 from sciml.solvers.solution import Solution
 from sciml.solvers.training.defaults import default_network
 from sciml.solvers.training.interrupt import Interruption
@@ -63,6 +66,7 @@ def solve(
     windows: Any = None,
     polish: bool = False,
     corners: bool = True,
+    process_group: Any = None,
 ) -> Solution:
     """Solve a problem.
 
@@ -99,6 +103,9 @@ def solve(
         corners: Whether the network sees the functions of corners that the problem asks for (``problem.corner_inputs``):
             powers of the distance at re-entrant corners and where the kind of condition changes, the logarithm that a
             source makes at a right angle. A ``model`` of width ``problem.plain_inputs`` goes without them.
+        process_group: Processes of ``torch.distributed`` that share the points of one solve, such as
+            ``torch.distributed.group.WORLD``: each calls ``solve`` with the same arguments and gets the same solution. The
+            first one decides; callbacks, checkpoints and the progress bar are its own. It goes without ``windows``.
 
     A solve that stalls at an estimated error above 1e-3 spends the time and the steps that are left on other attempts:
     conditions as penalties, even points and, unless ``model`` is given, steeper features, a wider network and another start.
@@ -122,11 +129,15 @@ def solve(
         if not isinstance(value, bool):
             raise ArgumentTypeError(f"{name} needs True or False, got {value!r}.")
     every = number("every", every, least=0)
+    group = None if process_group is None else Group(process_group)
     if windows is not None:
+        if group is not None:
+            raise ArgumentError(f"process_group needs a solve without windows, got windows={windows!r}.")
         return _march(settings, model, optimizer, dtype, device, windows, (resume, checkpoint))
     started = time.perf_counter()
-    with Interruption() as interruption, recording_gradients():
-        notes = findings(problem)
+    with Interruption() as interruption, recording_gradients(), ExitStack() as stack:
+        notes = findings(problem) if group is None else group.agree(lambda: findings(problem))
+        result = stack.enter_context(leading(group))
         live, coefficients = with_coefficients(problem)
         if accuracy is not None and coefficients:
             raise ArgumentError(
@@ -134,25 +145,29 @@ def solve(
                 "solution.std tells it."
             )
 
+        def trial_of(network: torch.nn.Module, penalties: bool) -> Trial:
+            network.to(dtype=dtype, device=_device(device))
+            seen = None if corners else no_corners(problem)
+            return Trial(live, network, Ansatz(live, penalties), corners=seen)
+
+        if group is not None and not group.leads:
+            return _polished(_followed(problem, follow(group, trial_of), trial_of), settings, polish)
+
         def attempt(variant: Variant, settings: Settings, age: float = 0.0) -> Attempt:
             began = time.perf_counter() if age > 0 else started  # the checks count, too
             # a copy: what a user passes in stays as it is, and another solve may start from it
             network = (
                 _default(problem, settings.seed, dtype, variant, corners) if model is None else _copy(model)
             )
-            network.to(dtype=dtype, device=_device(device))
-            trial = Trial(
-                live,
-                network,
-                Ansatz(live, variant.penalties),
-                corners=None if corners else no_corners(problem),
-            )
+            trial = trial_of(network, variant.penalties)
             if model is not None and not trial.offers_jets:
                 check_model(live, network, trial.inputs_at)
             parameters = sum(p.numel() for p in network.parameters() if p.requires_grad) + len(coefficients)
             with few_threads(parameters, torch_too=True):
                 system = training_system(settings, trial, notes, measure=True, coefficients=coefficients)
                 held_out = held_out_system(settings, system)
+                if group is not None:
+                    system = share(system, group)
                 method = method_for(optimizer, settings, system, parameters)
                 run = make_run(settings, system, held_out, method, parameters, interruption)
                 run.attempt, run.adaptive = variant.words, not variant.even
@@ -191,7 +206,21 @@ def solve(
         else:
             with few_threads(stats.parameters or 0, torch_too=True):
                 conclude(problem, trial, stats, found)
+        if group is not None:
+            stats.notes.append(
+                f"{group.size} processes shared the points and sent {group.sent / 1e6:.1f} MB."
+            )
+        result.take(trial, run, stats, found)
     return _polished(Solution(trial.problem, trial, run.history, stats, problem), settings, polish)
+
+
+def _followed(problem: PDE, result: Result, trial_of: Callable[[torch.nn.Module, bool], Trial]) -> Solution:
+    """The solution of the first process, in another one."""
+    trial = trial_of(result.network, result.penalties)
+    trial.set_scale(result.scale)
+    if result.values:
+        trial = trial.like(with_values(problem, result.values), trial.network)
+    return Solution(trial.problem, trial, result.history, result.stats, problem)
 
 
 def _polished(solution: Solution, settings: Settings, wanted: bool) -> Solution:

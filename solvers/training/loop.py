@@ -25,8 +25,8 @@ from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.residual_scale import residual_scale
 from sciml.solvers.training.residual_system import OutOfTime, ResidualSystem
 from sciml.solvers.training.run_state import (
+    BrokenRun,
     Callback,
-    CallbackError,
     Counters,
     Estimates,
     Event,
@@ -170,7 +170,7 @@ class Run:
             outcome = self._steps(self.iteration, progress)
         except KeyboardInterrupt:
             outcome = "interrupted"
-        except CallbackError as error:
+        except BrokenRun as error:
             outcome = "interrupted"
             self.notes.append(str(error))
             warnings.warn(f"{error} The run ends with its best state.", RuntimeWarning, stacklevel=3)

@@ -170,7 +170,7 @@ def _put(run: Run, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> 
         term.count = config["counts"][k]
         importance = f"{IMPORTANCE}{k}"
         factors = tensor(importance).to(points.like)[:, None] if importance in arrays else None
-        term.place(system.trial, tensor(f"{POINTS}{k}").to(points.like), factors)
+        points.place(term, tensor(f"{POINTS}{k}"), factors)
     for weights, saved in ((points.weights, "weights"), (held_out.weights, "held_out_weights")):
         for name in weights:
             weights[name] = real(name, config[saved][name])

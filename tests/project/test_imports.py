@@ -39,6 +39,7 @@ WINGS = {
     "superposition": {"answer"},
     "training": {"comparison", "report", "estimate", "files", "terms"},  # files: checkpoints
     "windows": {"training", "estimate", "report"},
+    "sharing": {"training", "terms", "report"},
     "tangent": {"training", "plots"},
     "files": RESULTS,
     "plots": RESULTS | {"comparison"},
