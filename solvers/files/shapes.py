@@ -72,9 +72,7 @@ def _costs(config: Mapping[str, Any]) -> dict[str, int]:
     widths = _widths(config)
     layers = list(pairwise(widths))
     spline = config["kind"] != "MLP"
-    rows = (
-        [g + _whole(config, "degree") for g in _grids(config, len(layers))] if spline else [1] * len(layers)
-    )
+    rows = _rows(config, len(layers)) if spline else [1] * len(layers)
     return {
         "layers": len(layers),
         # beyond the tensors: what a Slim KAN multiplies out
@@ -93,16 +91,24 @@ def _combination(config: Mapping[str, Any]) -> Shapes:
     return shapes
 
 
+def _rows(config: Mapping[str, Any], layers: int) -> list[int]:
+    """Functions of an edge of each layer."""
+    if "size" in config:
+        return _each(config, "size", layers)
+    return [g + _whole(config, "degree") for g in _each(config, "grid", layers)]
+
+
 def _kan(config: Mapping[str, Any]) -> Shapes:
-    widths, degree, base = _widths(config), _whole(config, "degree"), _flag(config, "base")
+    widths, base = _widths(config), _flag(config, "base")
     shapes: Shapes = {}
-    for k, (g, (n_in, n_out)) in enumerate(
-        zip(_grids(config, len(widths) - 1), pairwise(widths), strict=True)
+    for k, (m, (n_in, n_out)) in enumerate(
+        zip(_rows(config, len(widths) - 1), pairwise(widths), strict=True)
     ):
-        shapes[f"layers.{k}.coef"] = (n_in, g + degree, n_out)
+        shapes[f"layers.{k}.coef"] = (n_in, m, n_out)
         if base:
             shapes[f"layers.{k}.base"] = (n_in, n_out)
-        shapes[f"layers.{k}.knots"] = (n_in, g + 2 * degree + 1)
+        if "size" not in config:
+            shapes[f"layers.{k}.knots"] = (n_in, m + _whole(config, "degree") + 1)
     return shapes
 
 
@@ -114,7 +120,7 @@ def _slim_kan(config: Mapping[str, Any]) -> Shapes:
         raise ValueError(f"r needs three ranks, got {len(ranks)}")
     shapes: Shapes = {}
     for k, (grid, (n_in, n_out)) in enumerate(
-        zip(_grids(config, len(widths) - 1), pairwise(widths), strict=True)
+        zip(_each(config, "grid", len(widths) - 1), pairwise(widths), strict=True)
     ):
         rows = grid + degree + base
         r1, r2, r3 = min(ranks[0], n_in), min(ranks[1], n_out), min(ranks[2], rows)
@@ -154,12 +160,13 @@ def _widths(config: Mapping[str, Any]) -> list[int]:
     return [_size(n, "widths") for n in widths]
 
 
-def _grids(config: Mapping[str, Any], layers: int) -> list[int]:
-    grid = config["grid"]
-    grids = [_size(g, "grid") for g in (grid if isinstance(grid, list) else [grid] * layers)]
-    if len(grids) != layers:
-        raise ValueError(f"grid needs {layers} sizes, one a layer, got {len(grids)}")
-    return grids
+def _each(config: Mapping[str, Any], name: str, layers: int) -> list[int]:
+    """A size of every layer, given as one or one a layer."""
+    given = config[name]
+    sizes = [_size(g, name) for g in (given if isinstance(given, list) else [given] * layers)]
+    if len(sizes) != layers:
+        raise ValueError(f"{name} needs {layers} sizes, one a layer, got {len(sizes)}")
+    return sizes
 
 
 def _whole(config: Mapping[str, Any], name: str) -> int:
