@@ -5,7 +5,7 @@ A file's arrays are compared with these before a network is made, so a small fil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -73,6 +73,8 @@ def _costs(config: Mapping[str, Any]) -> dict[str, int]:
     layers = list(pairwise(widths))
     spline = config["kind"] != "MLP"
     rows = _rows(config, len(layers)) if spline else [1] * len(layers)
+    if config["kind"] == "SKAN":  # a pair of an input and a family counts as an input
+        layers = [(len(pairs), n) for pairs, (_, n) in zip(_pairs(config), layers, strict=True)]
     return {
         "layers": len(layers),
         # beyond the tensors: what a Slim KAN multiplies out
@@ -112,6 +114,28 @@ def _kan(config: Mapping[str, Any]) -> Shapes:
     return shapes
 
 
+def _skan(config: Mapping[str, Any]) -> Shapes:
+    widths, base, m = _widths(config), _flag(config, "base"), _whole(config, "size")
+    shapes: Shapes = {}
+    for k, (pairs, (n_in, n_out)) in enumerate(zip(_pairs(config), pairwise(widths), strict=True)):
+        shapes[f"layers.{k}.coef"] = (len(pairs), m, n_out)
+        if base:
+            shapes[f"layers.{k}.base"] = (n_in, n_out)
+    return shapes
+
+
+def _pairs(config: Mapping[str, Any]) -> list[Sequence[Any]]:
+    """The pairs of an input and a family that each layer of an S-KAN has."""
+    widths, bases, chosen = _widths(config), config["bases"], config["chosen"]
+    if not isinstance(bases, list):
+        raise ValueError("bases needs a list of families")
+    if chosen is None:
+        return [range(len(bases) * n) for n in widths[:-1]]
+    if not isinstance(chosen, list) or not all(isinstance(pairs, list) for pairs in chosen):
+        raise ValueError("chosen needs lists of pairs, one a layer")
+    return chosen
+
+
 def _slim_kan(config: Mapping[str, Any]) -> Shapes:
     widths, degree, base = _widths(config), _whole(config, "degree"), _flag(config, "base")
     r = config["r"]
@@ -148,6 +172,7 @@ def _mlp(config: Mapping[str, Any]) -> Shapes:
 SHAPES: dict[str, Callable[[Mapping[str, Any]], Shapes]] = {
     "KAN": _kan,
     "MLP": _mlp,
+    "SKAN": _skan,
     "SlimKAN": _slim_kan,
     "Combination": _combination,
 }

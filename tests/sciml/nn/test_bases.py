@@ -250,7 +250,7 @@ def test_adapters(name, config):
 def test_fine_tuning_and_its_files(config, tmp_path):
     problem = sciml.pdes.Poisson()
     base = sciml.solve(problem, nn.KAN([2, 4, 1], basis="fourier", size=6), max_steps=4, progress=False)
-    tuned = base.finetune(sciml.pdes.Poisson(frequency=2), config, max_steps=6, progress=False)
+    tuned = base.finetune(sciml.pdes.Poisson(frequency=2), config, max_steps=20, progress=False)
     tuned.save_adapter(tmp_path / "adapter.h5")
     x = (points(7, 2) + 1) / 2
     assert torch.equal(base.load_adapter(tmp_path / "adapter.h5", name="again")(x), tuned(x))

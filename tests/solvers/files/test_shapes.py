@@ -19,6 +19,8 @@ NETWORKS = [
     nn.KAN([2, 1], basis="chebyshev"),
     nn.KAN([3, 7, 5, 2], basis="wavelet", size=[4, 2, 9], base=False),
     nn.KAN([2, 3, 1], basis="fourier", size=3).refine([5, 8]),
+    nn.SKAN([2, 3, 1], size=6),
+    nn.SKAN([2, 1], ("rbf", "bspline"), chosen=[[(1, "rbf"), (1, "bspline")]], base=False),
     nn.MLP([2, 1]),
     nn.MLP([3, 9, 4, 2], "sine"),
     nn.MLP([2, 5, 1], fourier=3),
