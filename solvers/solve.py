@@ -18,9 +18,11 @@ from sciml.coefficients import with_coefficients, with_values
 from sciml.corners.functions import no_corners
 from sciml.derivatives import recording_gradients
 from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.nn.skan import SKAN
 from sciml.optim.threads import few_threads
 from sciml.problem import PDE
 from sciml.solvers.attempts import RESTART, STEEPER, WIDER, Attempt, Variant, other_attempts
+from sciml.solvers.bases.selection import solve_selecting
 from sciml.solvers.placed.attempt import placed_attempt
 from sciml.solvers.posterior.conclude import conclude
 from sciml.solvers.solution import Solution
@@ -70,8 +72,9 @@ def solve(
     Args:
         problem: From ``sciml.pdes`` or a subclass of ``sciml.PDE``.
         model: ``nn.KAN``, ``nn.MLP`` or any module that maps ``(n, problem.inputs)`` to ``(n, problem.outputs)``; a
-            copy of it is trained, so it stays as it is. None takes a small sine or tanh MLP made for the problem, or on a
-            line with thin layers or jumping coefficients a spline on knots that follow from these.
+            copy of it is trained, so it stays as it is. An ``nn.SKAN`` selects its families on the way. None takes a small
+            sine or tanh MLP made for the problem, or on a line with thin layers or jumping coefficients a spline on knots
+            that follow from these.
         optimizer: ``"auto"``, a name (see ``sciml.optim.method``), a step method, or a ``torch.optim`` class.
         points: Interior points to begin with; fixed unless None, else more are added when the held-out residual parts
             from the training residual.
@@ -124,6 +127,33 @@ def solve(
         if not isinstance(value, bool):
             raise ArgumentTypeError(f"{name} needs True or False, got {value!r}.")
     every = number("every", every, least=0)
+    if isinstance(model, SKAN) and not model.selected:
+        for name, value in (("resume", resume), ("checkpoint", checkpoint), ("windows", windows)):
+            if value is not None:
+                raise ArgumentError(
+                    f"{name} needs a model that is no SKAN before its selection, got {value!r}."
+                )
+
+        def train(network: SKAN, max_time: float, max_steps: int | None) -> Solution:
+            network.selected = True
+            return solve(
+                problem,
+                network,
+                max_time=max_time,
+                max_steps=max_steps,
+                optimizer=optimizer,
+                points=points,
+                tol=tol,
+                accuracy=accuracy,
+                seed=seed,
+                dtype=dtype,
+                device=device,
+                callbacks=callbacks,
+                progress=progress,
+                corners=corners,
+            )
+
+        return _polished(solve_selecting(settings, model, train), settings, polish)
     if windows is not None:
         return _march(settings, model, optimizer, dtype, device, windows, (resume, checkpoint, every), polish)
     started = time.perf_counter()

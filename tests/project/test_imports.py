@@ -40,6 +40,7 @@ WINGS = {
     "training": {"comparison", "report", "estimate", "files", "terms"},  # files: checkpoints
     "windows": {"training", "estimate", "report", "files"},  # files: checkpoints
     "tangent": {"training", "plots"},
+    "bases": {"training", "solution"},
     "files": RESULTS,
     "plots": RESULTS | {"comparison"},
 }
