@@ -115,7 +115,7 @@ def _round(system: ResidualSystem, silent: Tensor, head: slice, last: Scales) ->
             weight[part] = 1.0 / max(slope if slope > 0 else value, TINY)
             equations[name] = max(math.hypot(slope, value) / scales[name], TINY)
     theta = silent.clone()
-    theta[head] = least_squares_step(J * weight[:, None], r * weight)
+    theta[head] = found = least_squares_step(J * weight[:, None], r * weight)
     system.load(theta)
     x = system.points.interior
     with torch.no_grad():
@@ -127,6 +127,41 @@ def _round(system: ResidualSystem, silent: Tensor, head: slice, last: Scales) ->
     # An unknown that the equations leave at zero has no size to tell, but rounding: of its exact part, or of a size found
     # in the round before, which is then no size either.
     again = bool(last.equations)
-    nothing = (sizes <= TINY) | (sizes <= ROUNDING * known) | (again & (sizes <= ROUNDING * last.unknowns))
+    nothing = _moved_by_rounding(system, J, found)
+    nothing |= (sizes <= TINY) | (sizes <= ROUNDING * known) | (again & (sizes <= ROUNDING * last.unknowns))
     unknowns = torch.where(nothing, torch.where(known > 0, known, 1.0), sizes)
     return Scales(unknowns, {name: equations[name] for name in system.points.terms[0].parts})
+
+
+def _moved_by_rounding(system: ResidualSystem, J: Tensor, w: Tensor) -> Tensor:
+    """Unknowns whose part moves every equation by less than rounding of what the others move it by, ``(m,)`` bool.
+
+    Args:
+        system: With the last layer of its network at ``w``.
+        J, w: Columns and parameters of that layer, ``(M, P)`` and ``(P,)``.
+    """
+    network, m = system.trial.network, system.problem.outputs
+    parameters = list(network.layers[-1].parameters())  # type: ignore[union-attr, index]
+    z = system.trial.inputs_at(system.points.interior)
+    with torch.enable_grad():
+        out = network(z)
+        owned = torch.stack(
+            [
+                torch.cat(
+                    [g.flatten() for g in torch.autograd.grad(out[:, j].sum(), parameters, retain_graph=True)]
+                )
+                != 0
+                for j in range(m)
+            ]
+        )
+    term = system.points.terms[0]
+    spans = [columns * term.rows for columns in term.parts.values()]
+    moved = J[: sum(spans)] * w
+    nothing = torch.zeros(m, dtype=torch.bool)
+    for j in range(m):
+        own = moved[:, owned[j]].sum(1).split(spans)
+        others = moved[:, ~owned[j]].abs().sum(1).split(spans)
+        nothing[j] = all(
+            float(a.norm()) <= ROUNDING * float(b.norm()) for a, b in zip(own, others, strict=True)
+        )
+    return nothing
