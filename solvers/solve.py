@@ -19,9 +19,11 @@ from sciml.coefficients import with_coefficients, with_values
 from sciml.corners.functions import no_corners
 from sciml.derivatives import recording_gradients
 from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.nn.skan import SKAN
 from sciml.optim.threads import few_threads
 from sciml.problem import PDE
 from sciml.solvers.attempts import RESTART, STEEPER, WIDER, Attempt, Variant, other_attempts
+from sciml.solvers.bases.selection import solve_selecting
 from sciml.solvers.placed.attempt import placed_attempt
 from sciml.solvers.posterior.conclude import conclude
 from sciml.solvers.sharing.group import Group
@@ -74,8 +76,9 @@ def solve(
     Args:
         problem: From ``sciml.pdes`` or a subclass of ``sciml.PDE``.
         model: ``nn.KAN``, ``nn.MLP`` or any module that maps ``(n, problem.inputs)`` to ``(n, problem.outputs)``; a
-            copy of it is trained, so it stays as it is. None takes a small sine or tanh MLP made for the problem, or on a
-            line with thin layers or jumping coefficients a spline on knots that follow from these.
+            copy of it is trained, so it stays as it is. An ``nn.SKAN`` selects its families on the way. None takes a small
+            sine or tanh MLP made for the problem, or on a line with thin layers or jumping coefficients a spline on knots
+            that follow from these.
         optimizer: ``"auto"``, a name (see ``sciml.optim.method``), a step method, or a ``torch.optim`` class.
         points: Interior points to begin with; fixed unless None, else more are added when the held-out residual parts
             from the training residual.
@@ -132,14 +135,38 @@ def solve(
             raise ArgumentTypeError(f"{name} needs True or False, got {value!r}.")
     every = number("every", every, least=0)
     group = None if process_group is None else Group(process_group)
+    if isinstance(model, SKAN) and not model.selected:
+        for name, value in (("resume", resume), ("checkpoint", checkpoint), ("windows", windows)):
+            if value is not None:
+                raise ArgumentError(
+                    f"{name} needs a model that is no SKAN before its selection, got {value!r}."
+                )
+
+        def train(network: SKAN, max_time: float, max_steps: int | None) -> Solution:
+            network.selected = True
+            return solve(
+                problem,
+                network,
+                max_time=max_time,
+                max_steps=max_steps,
+                optimizer=optimizer,
+                points=points,
+                tol=tol,
+                accuracy=accuracy,
+                seed=seed,
+                dtype=dtype,
+                device=device,
+                callbacks=callbacks,
+                progress=progress,
+                corners=corners,
+                process_group=process_group,
+            )
+
+        return _polished(solve_selecting(settings, model, train), settings, polish)
     if windows is not None:
-<<<<<<< HEAD
         if group is not None:
             raise ArgumentError(f"process_group needs a solve without windows, got windows={windows!r}.")
-        return _march(settings, model, optimizer, dtype, device, windows, (resume, checkpoint))
-=======
         return _march(settings, model, optimizer, dtype, device, windows, (resume, checkpoint, every), polish)
->>>>>>> main
     started = time.perf_counter()
     with Interruption() as interruption, recording_gradients(), ExitStack() as stack:
         notes = findings(problem) if group is None else group.agree(lambda: findings(problem))

@@ -41,6 +41,7 @@ WINGS = {
     "windows": {"training", "estimate", "report", "files"},  # files: checkpoints
     "sharing": {"training", "terms", "report"},
     "tangent": {"training", "plots"},
+    "bases": {"training", "solution"},
     "files": RESULTS,
     "plots": RESULTS | {"comparison"},
 }
