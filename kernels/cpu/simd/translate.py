@@ -27,7 +27,7 @@ _COMPARED = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==
 
 
 class _Function:
-    """One function of the text while it is translated."""
+    """One function of the text while it is translated; nodes of Python's syntax come as ``ast`` has them."""
 
     def __init__(
         self, node: ast.FunctionDef, function: ir.Function, known: dict[str, ir.Function], kind: Any
@@ -56,17 +56,17 @@ class _Function:
             if self.builder.block.is_terminated:
                 return
 
-    def do_Assign(self, node: ast.Assign) -> None:
+    def do_Assign(self, node: Any) -> None:
         target = node.targets[0]
         if isinstance(target, ast.Tuple):
-            values = [self.value(part) for part in node.value.elts]  # type: ignore[attr-defined]
+            values = [self.value(part) for part in node.value.elts]
             for name, value in zip(target.elts, values, strict=True):
-                self.assign(name.id, value)  # type: ignore[attr-defined]
+                self.assign(name.id, value)
         else:
-            self.assign(target.id, self.value(node.value))  # type: ignore[attr-defined]
+            self.assign(target.id, self.value(node.value))
 
-    def do_AugAssign(self, node: ast.AugAssign) -> None:
-        name = node.target.id  # type: ignore[union-attr]
+    def do_AugAssign(self, node: Any) -> None:
+        name = node.target.id
         left = self.builder.load(self.places[name])
         self.assign(name, self.binary(node.op, left, self.value(node.value)))
 
@@ -99,8 +99,8 @@ class _Function:
         self.builder.branch(test)
         self.builder.position_at_end(after)
 
-    def do_For(self, node: ast.For) -> None:
-        bounds = [self.value(part) for part in node.iter.args]  # type: ignore[attr-defined]
+    def do_For(self, node: Any) -> None:
+        bounds = [self.value(part) for part in node.iter.args]
         start, stop = (_INT(0), bounds[0]) if len(bounds) == 1 else bounds[:2]
         step = bounds[2] if len(bounds) == 3 else _INT(1)
         backwards = isinstance(step, ir.Constant) and step.constant < 0
@@ -115,7 +115,7 @@ class _Function:
         more = self.builder.icmp_signed(">" if backwards else "<", number, stop)
         self.builder.cbranch(more, inside, after)
         self.builder.position_at_end(inside)
-        self.assign(node.target.id, number)  # type: ignore[attr-defined]
+        self.assign(node.target.id, number)
         self.ends.append(end)
         self.body(node.body)
         self.ends.pop()
@@ -177,13 +177,13 @@ class _Function:
             either.add_incoming(value, block)
         return either
 
-    def of_Subscript(self, node: ast.Subscript) -> Any:
-        net, (layer, field) = self.value(node.value), (self.value(part) for part in node.slice.elts)  # type: ignore[attr-defined]
+    def of_Subscript(self, node: Any) -> Any:
+        net, (layer, field) = self.value(node.value), (self.value(part) for part in node.slice.elts)
         place = self.builder.add(self.builder.mul(layer, _INT(len(FIELDS))), field)
         return self.builder.load(self.builder.gep(self.builder.inttoptr(net, _INT.as_pointer()), [place]))
 
-    def of_Call(self, node: ast.Call) -> Any:
-        name = node.func.id  # type: ignore[attr-defined]
+    def of_Call(self, node: Any) -> Any:
+        name = node.func.id
         given = [self.value(part) for part in node.args]
         if name in self.known:
             return self.builder.call(self.known[name], given)
