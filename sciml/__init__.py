@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sciml.expressions.operators import curl, div, grad, laplacian
     from sciml.expressions.spline import Spline
     from sciml.problem import PDE
+    from sciml.solvers.bases.spectrum import match_spectrum
     from sciml.solvers.solution import Solution, load
     from sciml.solvers.solve import solve
     from sciml.solvers.tangent.kernel import tangent_kernel
@@ -63,6 +64,7 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
     "Spline",
     # diagnose
     "tangent_kernel",
+    "match_spectrum",
     # what can go wrong
     "ArgumentError",
     "ArgumentTypeError",

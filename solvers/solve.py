@@ -19,9 +19,11 @@ from sciml.conservation.fluxes import flux_notes
 from sciml.corners.functions import no_corners
 from sciml.derivatives import recording_gradients
 from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.nn.skan import SKAN
 from sciml.optim.threads import few_threads
 from sciml.problem import PDE
 from sciml.solvers.attempts import RESTART, STEEPER, WIDER, Attempt, Variant, other_attempts
+from sciml.solvers.bases.selection import solve_selecting
 from sciml.solvers.placed.attempt import placed_attempt
 from sciml.solvers.posterior.conclude import conclude
 from sciml.solvers.solution import Solution
@@ -41,6 +43,7 @@ from sciml.solvers.training.settings import (
 from sciml.solvers.windows.advice import window_advice
 from sciml.solvers.windows.march import March, windows_of
 from sciml.solvers.windows.report import report_of as report_of_march
+from sciml.solvers.windows.window import Request
 
 
 def solve(
@@ -70,8 +73,9 @@ def solve(
     Args:
         problem: From ``sciml.pdes`` or a subclass of ``sciml.PDE``.
         model: ``nn.KAN``, ``nn.MLP`` or any module that maps ``(n, problem.inputs)`` to ``(n, problem.outputs)``; a
-            copy of it is trained, so it stays as it is. None takes a small sine or tanh MLP made for the problem, or on a
-            line with thin layers or jumping coefficients a spline on knots that follow from these.
+            copy of it is trained, so it stays as it is. An ``nn.SKAN`` selects its families on the way. None takes a small
+            sine or tanh MLP made for the problem, or on a line with thin layers or jumping coefficients a spline on knots
+            that follow from these.
         optimizer: ``"auto"``, a name (see ``sciml.optim.method``), a step method, or a ``torch.optim`` class.
         points: Interior points to begin with; fixed unless None, else more are added when the held-out residual parts
             from the training residual.
@@ -88,13 +92,14 @@ def solve(
             exception ends it, too: as ``"interrupted"``, with the best state, a warning and a note.
         progress: Whether to draw a progress bar.
         resume: A checkpoint's file name, to continue the run that wrote it as if it had not been broken.
-        checkpoint: File name to write checkpoints to; one is written at the start, then every so many seconds, and at
-            the end. ``max_time`` and ``max_steps`` of a continued run count from the very first start.
+        checkpoint: File name to write checkpoints to; one is written at the start, then every so many seconds, with
+            ``windows`` also within a window, and at the end. ``max_time`` and ``max_steps`` of a continued run count from
+            the very first start.
         every: Seconds between checkpoints.
         windows: ``"auto"`` or a number from 1 to 1000: solve a long time as a chain of short windows, each of which begins
             exactly where the last one ends. ``"auto"`` makes each as long as its residual allows, and ``tol`` is then
             that of a window: 1e-5 unless given, 1e-10 for ordinary differential equations. None solves all times at
-            once. It goes without ``resume`` and ``checkpoint``.
+            once.
         polish: Whether to keep the correction that the error estimate is made of, where it gains: some seconds after the
             solve, in which smooth linear problems lose hundreds to thousands of times of their error.
         corners: Whether the network sees the functions of corners that the problem asks for (``problem.corner_inputs``):
@@ -123,8 +128,35 @@ def solve(
         if not isinstance(value, bool):
             raise ArgumentTypeError(f"{name} needs True or False, got {value!r}.")
     every = number("every", every, least=0)
+    if isinstance(model, SKAN) and not model.selected:
+        for name, value in (("resume", resume), ("checkpoint", checkpoint), ("windows", windows)):
+            if value is not None:
+                raise ArgumentError(
+                    f"{name} needs a model that is no SKAN before its selection, got {value!r}."
+                )
+
+        def train(network: SKAN, max_time: float, max_steps: int | None) -> Solution:
+            network.selected = True
+            return solve(
+                problem,
+                network,
+                max_time=max_time,
+                max_steps=max_steps,
+                optimizer=optimizer,
+                points=points,
+                tol=tol,
+                accuracy=accuracy,
+                seed=seed,
+                dtype=dtype,
+                device=device,
+                callbacks=callbacks,
+                progress=progress,
+                corners=corners,
+            )
+
+        return _polished(solve_selecting(settings, model, train), settings, polish)
     if windows is not None:
-        return _march(settings, model, optimizer, dtype, device, windows, (resume, checkpoint))
+        return _march(settings, model, optimizer, dtype, device, windows, (resume, checkpoint, every), polish)
     started = time.perf_counter()
     with Interruption() as interruption, recording_gradients():
         notes = findings(problem)
@@ -218,13 +250,11 @@ def _march(
     dtype: torch.dtype,
     device: Any,
     windows: Any,
-    files: tuple[Any, Any],
+    files: tuple[Any, Any, float],
+    polish: bool,
 ) -> Solution:
     """The solve window by window."""
     count, place = windows_of(windows), _device(device)
-    for name, value in zip(("resume", "checkpoint"), files, strict=True):
-        if value is not None:
-            raise ArgumentError(f"{name} needs a solve without windows, got windows={windows!r}.")
     problem = settings.problem
     with Interruption() as interruption, recording_gradients():
         notes = findings(problem)
@@ -232,12 +262,14 @@ def _march(
         start = None if model is None else _copy(model).to(dtype=dtype, device=place)
         if start is not None and not (first := Trial(problem, start)).offers_jets:
             check_model(problem, start, first.inputs_at)
-        march = March(settings, count, start, optimizer, dtype, place, interruption)
+        request = Request(settings, count, start, optimizer, dtype, place, interruption)
+        march = March(request, *files)
         with few_threads(march.parameters, torch_too=True):
             outcome = march.run()
             stats = report_of_march(march, outcome)
     stats.notes = [*notes, *stats.notes]
-    return Solution(problem, march.chain, march.state.history, stats)  # type: ignore[arg-type]
+    solution = Solution(problem, march.chain, march.state.history, stats)  # type: ignore[arg-type]
+    return _polished(solution, settings, polish)
 
 
 def _copy(model: torch.nn.Module) -> torch.nn.Module:
