@@ -16,6 +16,7 @@ from sciml.arguments import number
 from sciml.checks.findings import findings
 from sciml.checks.model import check_model
 from sciml.coefficients import with_coefficients, with_values
+from sciml.conservation.fluxes import flux_notes
 from sciml.corners.functions import no_corners
 from sciml.derivatives import recording_gradients
 from sciml.errors import ArgumentError, ArgumentTypeError
@@ -236,6 +237,7 @@ def solve(
             trial = trial.like(with_values(problem, found), trial.network)
         if not measured:
             stats.notes += window_advice(problem, stats)
+            stats.notes += flux_notes(problem, lambda x: trial(x.to(next(trial.parameters()))).double().cpu())
         else:
             with few_threads(stats.parameters or 0, torch_too=True):
                 conclude(problem, trial, stats, found)
