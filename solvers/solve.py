@@ -144,7 +144,7 @@ def solve(
             trial = Trial(
                 live,
                 network,
-                Ansatz(live, variant.penalties),
+                Ansatz(live, variant.penalties, corners),
                 corners=None if corners else no_corners(problem),
             )
             if model is not None and not trial.offers_jets:

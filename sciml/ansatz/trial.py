@@ -64,7 +64,7 @@ class Trial(nn.Module):
     def like(self, problem: PDE, network: nn.Module) -> Trial:
         """The trial function of another problem or network with the same scale and the same way to hold conditions."""
         corners = no_corners(problem) if self.corners is None else self.corners
-        return Trial(problem, network, Ansatz(problem, self.ansatz.penalties), self.scale, corners)
+        return Trial(problem, network, self.ansatz.like(problem), self.scale, corners)
 
     @property
     def corner_notes(self) -> tuple[str, ...]:

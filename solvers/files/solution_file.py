@@ -79,6 +79,8 @@ def save(answer: Answer, path: str | os.PathLike) -> None:
     }
     if answer.trial.ansatz.penalties:
         config["penalties"] = True
+    if answer.trial.ansatz.carries:
+        config["jumps"] = True
     if answer.trial.scale is not None:
         config["scale"] = answer.trial.scale.tolist()
     if isinstance(answer.trial, Chain):
@@ -225,10 +227,10 @@ def _trial(
         raise FileFormatError(f"its network contradicts itself: {'; '.join(other[:3])}.")
     weights = {key: torch.from_numpy(arrays[f"{NETWORK}{key}"].copy()) for key in here}
     network.load_state_dict(weights)
-    penalties = config.get("penalties", False)
-    if type(penalties) is not bool:
-        raise ValueError(f"its penalties are {penalties!r:.80}")
-    return Trial(problem, network, Ansatz(problem, penalties), _scale(config.get("scale"), problem.outputs))
+    ways = [config.get(key, False) for key in ("penalties", "jumps")]
+    if any(type(way) is not bool for way in ways):
+        raise ValueError(f"its penalties and jumps are {ways!r:.80}")
+    return Trial(problem, network, Ansatz(problem, *ways), _scale(config.get("scale"), problem.outputs))
 
 
 def _scale(saved: Any, unknowns: int) -> torch.Tensor | None:
