@@ -98,7 +98,9 @@ def solve(
             solve, in which smooth linear problems lose hundreds to thousands of times of their error.
         corners: Whether the network sees the functions of corners that the problem asks for (``problem.corner_inputs``):
             powers of the distance at re-entrant corners and where the kind of condition changes, the logarithm that a
-            source makes at a right angle. A ``model`` of width ``problem.plain_inputs`` goes without them.
+            source makes at a right angle. A ``model`` of width ``problem.plain_inputs`` goes without them. And whether the
+            trial function carries jumps of the data: between the first instant and the sides of a box, and between sides
+            of a plane domain.
 
     A solve that stalls at an estimated error above 1e-3 spends the time and the steps that are left on other attempts:
     conditions as penalties, even points and, unless ``model`` is given, steeper features, a wider network and another start.

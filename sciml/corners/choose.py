@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 WHOLE = 1e-6  # a distance of an exponent to a whole number that counts as none
 ROUGHEST = 3.0  # exponents from which on a power is as good as smooth
 FEWEST = 1e-5  # a residual at a corner, relative to the equation's size, that makes no logarithm
-AGREE = 1e-6  # relative jump of values that meet which counts as none
 WIDE = 0.6 * math.pi  # angle from the bisector up to which the logarithm's angular part is used
 MOST = 24  # inputs
 SHOWN = 4  # corners named in a note
@@ -138,14 +137,11 @@ def _left(
 ) -> bool:
     """Whether values that take those of both sides leave something of the equation at a corner.
 
-    Not where the two do not agree there.
+    Where the two do not agree there, the trial function carries the angle between them, and the rest agrees.
     """
     sides = torch.tensor([corner.first, corner.second], dtype=torch.float64)
     inverse, start = torch.linalg.inv(sides), torch.tensor(corner.at, dtype=torch.float64)
     ends = [evaluate(c.value, local.x, c.label) for c in (one, two)]
-    largest = float(torch.cat(ends).abs().max())
-    if float((ends[0] - ends[1]).abs()) > AGREE * largest:
-        return False
 
     def along(c: Dirichlet, k: int, y: Tensor) -> Tensor:
         d = y[:, list(axes)] - start.to(y)

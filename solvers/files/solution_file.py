@@ -208,10 +208,13 @@ def _trial(
     config: dict[str, Any], arrays: Mapping[str, np.ndarray], problem: PDE, model: nn.Module | None, name: str
 ) -> Trial:
     saved = config["network"]
+    ways = [config.get(key, False) for key in ("penalties", "jumps")]
+    if any(type(way) is not bool for way in ways):
+        raise ValueError(f"its penalties and jumps are {ways!r:.80}")
     if "windows" in config:
         if model is not None:
             raise Mismatch(f"model= has no place in {name}: it holds a solution in windows.")
-        return build_chain(problem, config["windows"], config["dtype"], arrays, NETWORK)  # type: ignore[return-value]
+        return build_chain(problem, config["windows"], config["dtype"], arrays, NETWORK, ways[1])  # type: ignore[return-value]
     if model is None and saved["config"] is None:
         raise Mismatch(
             f"model is needed: {name} holds the weights of a {printable(saved['class'], 80)}, which only Python "
@@ -227,9 +230,6 @@ def _trial(
         raise FileFormatError(f"its network contradicts itself: {'; '.join(other[:3])}.")
     weights = {key: torch.from_numpy(arrays[f"{NETWORK}{key}"].copy()) for key in here}
     network.load_state_dict(weights)
-    ways = [config.get(key, False) for key in ("penalties", "jumps")]
-    if any(type(way) is not bool for way in ways):
-        raise ValueError(f"its penalties and jumps are {ways!r:.80}")
     return Trial(problem, network, Ansatz(problem, *ways), _scale(config.get("scale"), problem.outputs))
 
 
