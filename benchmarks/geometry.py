@@ -12,10 +12,10 @@ from __future__ import annotations
 import argparse
 
 from benchmarks._common import machine, one_thread, show
-from benchmarks.rows import corners
+from benchmarks.rows import corners, holes, layers
 from benchmarks.rows.measure import measure
 
-CASES = (*corners.CASES,)
+CASES = (*corners.CASES, *holes.CASES, *layers.CASES)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from sciml.coefficients import stated_at_guess
 from sciml.conditions import Dirichlet, evaluate
 from sciml.corners.frames import at_half_time, conditions_at, ended, frame_of, parts_of, shown
 from sciml.corners.functions import CornerInputs, Frame, Function, Logarithm, Powers, Quotient, no_corners
+from sciml.corners.holes import holes_of
 from sciml.corners.operator import Local
 from sciml.corners.places import STEP, Corner, corners_of
 from sciml.domains import Domain, PointCloud
@@ -30,32 +31,46 @@ SHOWN = 4  # corners named in a note
 
 
 def corner_inputs(problem: PDE) -> CornerInputs:
-    """The inputs that a problem's corners ask for; without functions where there are none.
+    """The inputs that a problem's corners and round holes ask for; without functions where there are none.
 
-    In two coordinates of space, with or without time, for unknowns whose own equation alone is elliptic and of second
-    order in them.
+    Those of holes in two and three coordinates of space; those of corners in two, for unknowns whose own equation alone is
+    elliptic and of second order in them. With or without time.
+
+    Raises:
+        ArgumentError: The residual, or a condition, cannot be run at a corner.
     """
     axes = tuple(problem.domain.space_axes)
+    space = problem.domain.space if axes else problem.domain
     nothing = no_corners(problem)
-    if len(axes) != 2:
-        return nothing
-    space = problem.domain.space
-    if isinstance(space, PointCloud) or not space._has_inside:
+    if len(axes) not in (2, 3) or isinstance(space, PointCloud) or not space._has_inside:
         return nothing
     if set(axes) & set(problem.periodic_axes):
         return nothing
-    try:
-        with double_by_default():
-            if highest_order(problem) != 2:
-                return nothing
-            return _chosen(stated_at_guess(problem), axes)
-    except (
-        Exception
-    ):  # a user's function may raise anything; the checks of the problem run it again and name it
-        return nothing
+    with double_by_default():
+        order = highest_order(problem)
+        if order < 2:
+            return nothing
+        functions, notes = _around_holes(space)
+        if order == 2 and len(axes) == 2:
+            more, words = _at_corners(stated_at_guess(problem), axes, MOST - sum(f.count for f in functions))
+            functions, notes = functions + more, notes + words
+    return CornerInputs(tuple(functions), axes, tuple(notes))
 
 
-def _chosen(problem: PDE, axes: tuple[int, ...]) -> CornerInputs:
+def _around_holes(space: Domain) -> tuple[list[Function], list[str]]:
+    holes = holes_of(space)
+    if sum(hole.count for hole in holes) > MOST:
+        return [], [f"there are {len(holes)} round holes, more than a network sees functions of."]
+    if not holes:
+        return [], []
+    what = "log r" if space.dim == 2 else "1/r"
+    where = ", ".join(map(shown, [hole.at for hole in holes[:SHOWN]]))
+    more = f" and {len(holes) - SHOWN} more" if len(holes) > SHOWN else ""
+    note = f"the network sees {what} and the inverted coordinates of the round holes at {where}{more} (corners=False: not)."
+    return list(holes), [note]
+
+
+def _at_corners(problem: PDE, axes: tuple[int, ...], most: int) -> tuple[list[Function], list[str]]:
     space = problem.domain.space
     places, odd = corners_of(space, parts_of(problem))
     functions: list[Function] = []
@@ -68,12 +83,12 @@ def _chosen(problem: PDE, axes: tuple[int, ...]) -> CornerInputs:
                     functions.append(function)
                     where = named.setdefault(what, [])
                     where += [shown(corner.at)] if shown(corner.at) not in where else []
-    if sum(f.count for f in functions) > MOST:
+    if sum(f.count for f in functions) > most:
         notes.append(
-            f"the corners ask for {sum(f.count for f in functions)} functions, more than the {MOST} that are given to a "
+            f"the corners ask for {sum(f.count for f in functions)} functions, more than the {most} that are given to a "
             "network: they are left out."
         )
-        return CornerInputs((), axes, tuple(notes))
+        return [], notes
     for what, where in named.items():
         more = f" and {len(where) - SHOWN} more" if len(where) > SHOWN else ""
         notes.append(f"the network sees {what} at {', '.join(where[:SHOWN])}{more} (corners=False: not).")
@@ -82,7 +97,7 @@ def _chosen(problem: PDE, axes: tuple[int, ...]) -> CornerInputs:
             f"the boundary touches itself or has a cusp at {', '.join(map(shown, odd[:SHOWN]))}: nothing is made of that, "
             "and the solution may be less accurate there."
         )
-    return CornerInputs(tuple(functions), axes, tuple(notes))
+    return functions, notes
 
 
 def _of_unknown(

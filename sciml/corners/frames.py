@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -87,6 +88,6 @@ def ended(frame: Frame, end: float) -> Frame:
     return replace(frame, end=end)
 
 
-def shown(at: tuple[float, float]) -> str:
+def shown(at: Sequence[float]) -> str:
     """A point in words."""
-    return f"({round(at[0], 9) + 0.0:.4g}, {round(at[1], 9) + 0.0:.4g})"
+    return "(" + ", ".join(f"{round(v, 9) + 0.0:.4g}" for v in at) + ")"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from sciml.checks.probe import call
 from sciml.derivatives import AutogradSource, DetachedSource
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class Local:
         x = self.x if x is None else x
         source = DetachedSource(AutogradSource(fields, x))
         with torch.enable_grad():
-            terms = self.problem.residual_terms(self.problem.field(source), x)
+            name = f"residual of {type(self.problem).__name__}"
+            terms = call(name, self.problem.residual_terms, self.problem.field(source), x)
         return torch.cat([term.detach().to(torch.float64) for term in terms.values()], 1)
 
     def still(self, y: Tensor) -> Tensor:
