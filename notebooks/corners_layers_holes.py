@@ -34,9 +34,9 @@ def error(solution, exact):
 # %% [markdown]
 # ## A re-entrant corner
 #
-# `-Δu = 1` on the L-shape. The solution begins like `r^(2/3)` at the inner corner, where its gradient is infinite. The network
-# sees that power beside the coordinates, and a note says so. The largest value is 0.149412399 (corner functions fitted to
-# the boundary).
+# `-Δu = 1` on the L-shape. The solution begins like `r^(2/3)` at the inner corner, where its gradient is infinite. The
+# network sees that power beside the coordinates, and a note says so. The largest value is 0.149412399
+# (corner functions fitted to the boundary).
 
 
 # %%

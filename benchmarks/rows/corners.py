@@ -293,7 +293,7 @@ CASES = (
         floor=1e-10,
         today="1e-4",
     ),
-    _row("side of a square at one", HotSide, _hot_side, (1e-5, 30.0), reference="Fourier series", floor=1e-9),
+    _row("side of a square at one", HotSide, _hot_side, (1e-5, 30.0), reference="Fourier series", floor=5e-8),
     _row("arc of half a disc at one", HotArc, _hot_arc, (1e-5, 30.0)),
     _row("u(1) = 1 from rest", HeatedEnd, _heated_end, (1e-4, 30.0), today="2.2e-2", reference="images"),
     _row("square heated from rest", HeatedSquare, _heated_square, (1e-3, 60.0), reference="Fourier series"),
