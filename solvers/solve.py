@@ -108,7 +108,9 @@ def solve(
             solve, in which smooth linear problems lose hundreds to thousands of times of their error.
         corners: Whether the network sees the functions of corners that the problem asks for (``problem.corner_inputs``):
             powers of the distance at re-entrant corners and where the kind of condition changes, the logarithm that a
-            source makes at a right angle. A ``model`` of width ``problem.plain_inputs`` goes without them.
+            source makes at a right angle. A ``model`` of width ``problem.plain_inputs`` goes without them. And whether the
+            trial function carries jumps of the data: between the first instant and the sides of a box, and between sides
+            of a plane domain.
         process_group: Processes of ``torch.distributed`` that share the points of one solve, such as
             ``torch.distributed.group.WORLD``: each calls ``solve`` with the same arguments and gets the same solution. The
             first one decides; callbacks, checkpoints and the progress bar are its own. It goes without ``windows``.
@@ -167,7 +169,9 @@ def solve(
     if windows is not None:
         if group is not None:
             raise ArgumentError(f"process_group needs a solve without windows, got windows={windows!r}.")
-        return _march(settings, model, optimizer, dtype, device, windows, (resume, checkpoint, every), polish)
+        return _march(
+            settings, model, optimizer, dtype, device, windows, (resume, checkpoint, every), polish, corners
+        )
     started = time.perf_counter()
     with Interruption() as interruption, recording_gradients(), ExitStack() as stack:
         notes = findings(problem) if group is None else group.agree(lambda: findings(problem))
@@ -182,7 +186,7 @@ def solve(
         def trial_of(network: torch.nn.Module, penalties: bool) -> Trial:
             network.to(dtype=dtype, device=_device(device))
             seen = None if corners else no_corners(problem)
-            return Trial(live, network, Ansatz(live, penalties), corners=seen)
+            return Trial(live, network, Ansatz(live, penalties, corners), corners=seen)
 
         if group is not None and not group.leads:
             return _polished(_followed(problem, follow(group, trial_of), trial_of), settings, polish)
@@ -282,6 +286,7 @@ def _march(
     windows: Any,
     files: tuple[Any, Any, float],
     polish: bool,
+    corners: bool,
 ) -> Solution:
     """The solve window by window."""
     count, place = windows_of(windows), _device(device)
@@ -292,7 +297,7 @@ def _march(
         start = None if model is None else _copy(model).to(dtype=dtype, device=place)
         if start is not None and not (first := Trial(problem, start)).offers_jets:
             check_model(problem, start, first.inputs_at)
-        request = Request(settings, count, start, optimizer, dtype, place, interruption)
+        request = Request(settings, count, start, optimizer, dtype, place, interruption, corners)
         march = March(request, *files)
         with few_threads(march.parameters, torch_too=True):
             outcome = march.run()
