@@ -41,6 +41,7 @@ WINGS = {
     "windows": {"training", "estimate", "report"},
     "tangent": {"training", "plots"},
     "bases": {"training", "solution"},
+    "laws": {"solve", "solution"},
     "files": RESULTS,
     "plots": RESULTS | {"comparison"},
 }
