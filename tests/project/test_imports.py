@@ -42,6 +42,7 @@ WINGS = {
     "sharing": {"training", "terms", "report"},
     "tangent": {"training", "plots"},
     "bases": {"training", "solution"},
+    "laws": {"solve", "solution"},
     "files": RESULTS,
     "plots": RESULTS | {"comparison"},
 }
