@@ -41,6 +41,8 @@ from sciml.solvers.windows.advice import window_advice
 from sciml.solvers.windows.march import March, windows_of
 from sciml.solvers.windows.report import report_of as report_of_march
 
+POLISHING = 0.25  # of ``max_time`` that a polish may take in any case
+
 
 def solve(
     problem: PDE,
@@ -94,8 +96,9 @@ def solve(
             exactly where the last one ends. ``"auto"`` makes each as long as its residual allows, and ``tol`` is then
             that of a window: 1e-5 unless given, 1e-10 for ordinary differential equations. None solves all times at
             once. It goes without ``resume`` and ``checkpoint``.
-        polish: Whether to keep the correction that the error estimate is made of, where it gains: some seconds after the
-            solve, in which smooth linear problems lose hundreds to thousands of times of their error.
+        polish: Whether to keep the correction that the error estimate is made of, where it gains: smooth linear
+            problems lose hundreds to thousands of times of their error in some seconds. It takes the time that the solve
+            leaves of ``max_time``, or up to a quarter of that.
         corners: Whether the network sees the functions of corners that the problem asks for (``problem.corner_inputs``):
             powers of the distance at re-entrant corners and where the kind of condition changes, the logarithm that a
             source makes at a right angle. A ``model`` of width ``problem.plain_inputs`` goes without them.
@@ -191,13 +194,15 @@ def solve(
         else:
             with few_threads(stats.parameters or 0, torch_too=True):
                 conclude(problem, trial, stats, found)
-    return _polished(Solution(trial.problem, trial, run.history, stats, problem), settings, polish)
+    limit = settings.limits.max_time
+    left = max(limit - (time.perf_counter() - started), POLISHING * limit)
+    return _polished(Solution(trial.problem, trial, run.history, stats, problem), settings, polish, left)
 
 
-def _polished(solution: Solution, settings: Settings, wanted: bool) -> Solution:
+def _polished(solution: Solution, settings: Settings, wanted: bool, seconds: float) -> Solution:
     if not wanted:
         return solution
-    better = solution.polish()
+    better = solution.polish(seconds)
     error, accuracy = better.stats.error_estimate, settings.accuracy
     if better.stats.polished is not None and accuracy is not None and error is not None and error <= accuracy:
         better.stats.outcome = "converged"
