@@ -27,7 +27,7 @@ from sciml.checks.findings import undetermined
 from sciml.derivatives import recording_gradients
 from sciml.problem import PDE
 from sciml.solvers.estimate.features import Features
-from sciml.solvers.estimate.free import FALLS, Weak, weak_shapes
+from sciml.solvers.estimate.free import Weak, fallen, weak_shapes
 from sciml.solvers.estimate.linearised import Jets, Rows, evaluated, rows_of
 from sciml.solvers.estimate.spectrum import dominant_waves
 from sciml.solvers.estimate.splines import SplineFeatures
@@ -47,6 +47,7 @@ LAST = 0.9999  # of such a residual a correction leaves at most this, as far as 
 FEW, BLIND_FEW = 200, 0.6  # the same for fewer features, which may miss what matters and take what does not
 TEST_POINTS = 2000
 WAVE_POINTS, BENT_POINTS = 1000, 500
+NOISE = 0.1  # of an estimate may be what the residual at so many points leaves open
 BENT = 0.2  # of the residual may be left, where one shape is told by little of it
 SEED = 31_337
 RIDGES = 10.0 ** torch.arange(-12.0, 0.5, 0.5, dtype=torch.float64)  # of the largest singular value
@@ -131,15 +132,14 @@ def estimate_error(
             done += cost
             if best.drop <= ENOUGH:
                 weak.append(_weak(problem, trial, found))
-            # a shape that is told by little may be told by less in more functions
-            if k + 1 == len(levels) or (weak and (weak[-1].alone is None or len(weak) > 1)):
+            if k + 1 == len(levels) or _told(problem, trial, found, weak):
                 break
             count, points = levels[k + 1]
             following = level_work(problem, min(count, MOST // problem.outputs), points)
             if done + following > work or now - began + (now - start) * following / cost > seconds:
                 break
         assert best is not None
-        last = _fallen(weak or [_weak(problem, trial, best)])
+        last = fallen(weak or [_weak(problem, trial, best)])
         bent = last.alone is not None and _bent(problem, trial, terms[0], best)
         free = undetermined(problem) or last._replace(falls=last.falls or bent).why()
         if best.drop > BLIND and _exact(problem, trial, terms, like):
@@ -159,6 +159,14 @@ def _weak(problem: PDE, trial: Trial, found: Correction) -> Weak:
     return weak_shapes(problem, trial, found.features, found.factor, size)
 
 
+def _told(problem: PDE, trial: Trial, found: Correction, weak: Sequence[Weak]) -> bool:
+    """Whether a correction tells enough: no noise, and no shape that more functions may tell by less."""
+    if not weak or (weak[-1].alone is not None and len(weak) == 1):
+        return False
+    noise = found.drop * found.size / found.points**0.5 * weak[-1].gain
+    return noise <= NOISE * (_judge(problem, trial, found, None, 0.0, 0.0).value or 0.0)
+
+
 def _bent(problem: PDE, trial: Trial, term: Term, found: Correction) -> bool:
     """Whether the equation is not linear over so large a change: the residual does not fall as predicted."""
     like = next(trial.network.parameters()).detach()
@@ -167,12 +175,6 @@ def _bent(problem: PDE, trial: Trial, term: Term, found: Correction) -> bool:
         return False
     before, after = function.residual().norm(), function.corrected(found.features, found.w).norm()
     return float(after) > max(BENT, 2.0 * found.drop) * float(before)
-
-
-def _fallen(weak: Sequence[Weak]) -> Weak:
-    """The last, with what became of its shape from one level to the next."""
-    last, alone = weak[-1], [w.alone for w in weak if w.alone is not None]
-    return last._replace(falls=last.falls or (len(alone) > 1 and alone[-1] < FALLS * alone[0]))
 
 
 def level_work(problem: PDE, features: int, points: int) -> float:

@@ -7,6 +7,7 @@ as far as the features can tell: adding any multiple of it leaves the residual a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -34,12 +35,14 @@ class Weak(NamedTuple):
 
     Attributes:
         free: How many shapes of the solution the equation leaves free.
+        gain: By how much noise in the residual is amplified, over all shapes: the root of the sum of their squared inverses.
         alone: The residual that one shape makes, where it alone makes far less than the next one; else None.
         falls: Whether it makes far less in all functions than in a part of them, or elsewhere on the way of a correction: it
             may make still less, and how far the solution lies off along it is not known.
     """
 
     free: int = 0
+    gain: float = 0.0
     alone: float | None = None
     falls: bool = False
 
@@ -89,10 +92,17 @@ def weak_shapes(
     for k in range(min(SHAPES, len(made) - 1), 0, -1):
         if float(made[k - 1]) < GAP * float(made[k]):
             return Weak(k)
+    gain = float(made.square().reciprocal().sum().sqrt())
     if len(made) < 2 or float(made[0]) > ALONE * float(made[1]):
-        return Weak()
+        return Weak(0, gain)
     fewer = _made([block @ part.to(block) for block in blocks], [phi @ part * size[:, [j]] for j in range(m)])
-    return Weak(0, float(made[0]), float(made[0]) < FALLS * float(fewer[0]))
+    return Weak(0, gain, float(made[0]), float(made[0]) < FALLS * float(fewer[0]))
+
+
+def fallen(weak: Sequence[Weak]) -> Weak:
+    """The last, with what became of its shape from one level to the next."""
+    last, alone = weak[-1], [w.alone for w in weak if w.alone is not None]
+    return last._replace(falls=last.falls or (len(alone) > 1 and alone[-1] < FALLS * alone[0]))
 
 
 def _made(blocks: list[Tensor], moved: list[Tensor]) -> Tensor:
