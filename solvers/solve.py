@@ -48,6 +48,8 @@ from sciml.solvers.windows.march import March, windows_of
 from sciml.solvers.windows.report import report_of as report_of_march
 from sciml.solvers.windows.window import Request
 
+POLISHING = 0.25  # of ``max_time`` that a polish may take in any case
+
 
 def solve(
     problem: PDE,
@@ -104,8 +106,9 @@ def solve(
             exactly where the last one ends. ``"auto"`` makes each as long as its residual allows, and ``tol`` is then
             that of a window: 1e-5 unless given, 1e-10 for ordinary differential equations. None solves all times at
             once.
-        polish: Whether to keep the correction that the error estimate is made of, where it gains: some seconds after the
-            solve, in which smooth linear problems lose hundreds to thousands of times of their error.
+        polish: Whether to keep the correction that the error estimate is made of, where it gains: smooth linear
+            problems lose hundreds to thousands of times of their error in some seconds. It takes the time that the solve
+            leaves of ``max_time``, or up to a quarter of that.
         corners: Whether the network sees the functions of corners that the problem asks for (``problem.corner_inputs``):
             powers of the distance at re-entrant corners and where the kind of condition changes, the logarithm that a
             source makes at a right angle. A ``model`` of width ``problem.plain_inputs`` goes without them. And whether the
@@ -113,7 +116,8 @@ def solve(
             of a plane domain.
         process_group: Processes of ``torch.distributed`` that share the points of one solve, such as
             ``torch.distributed.group.WORLD``: each calls ``solve`` with the same arguments and gets the same solution. The
-            first one decides; callbacks, checkpoints and the progress bar are its own. It goes without ``windows``.
+            first one decides; callbacks, checkpoints and the progress bar are its own. It goes without ``windows`` and
+            ``polish``.
 
     A solve that stalls at an estimated error above 1e-3 spends the time and the steps that are left on other attempts:
     conditions as penalties, even points and, unless ``model`` is given, steeper features, a wider network and another start.
@@ -138,6 +142,10 @@ def solve(
             raise ArgumentTypeError(f"{name} needs True or False, got {value!r}.")
     every = number("every", every, least=0)
     group = None if process_group is None else Group(process_group)
+    if group is not None and (windows is not None or polish):
+        got = f"windows={windows!r}" if windows is not None else "polish=True"
+        raise ArgumentError(f"process_group needs a solve without windows and polish, got {got}.")
+    started = time.perf_counter()
     if isinstance(model, SKAN) and not model.selected:
         for name, value in (("resume", resume), ("checkpoint", checkpoint), ("windows", windows)):
             if value is not None:
@@ -165,14 +173,11 @@ def solve(
                 process_group=process_group,
             )
 
-        return _polished(solve_selecting(settings, model, train), settings, polish)
+        return _polished(solve_selecting(settings, model, train), settings, polish, started)
     if windows is not None:
-        if group is not None:
-            raise ArgumentError(f"process_group needs a solve without windows, got windows={windows!r}.")
-        return _march(
-            settings, model, optimizer, dtype, device, windows, (resume, checkpoint, every), polish, corners
-        )
-    started = time.perf_counter()
+        files = resume, checkpoint, every
+        marched = _march(settings, model, optimizer, dtype, device, windows, files, corners)
+        return _polished(marched, settings, polish, started)
     with Interruption() as interruption, recording_gradients(), ExitStack() as stack:
         notes = findings(problem) if group is None else group.agree(lambda: findings(problem))
         result = stack.enter_context(leading(group))
@@ -189,7 +194,7 @@ def solve(
             return Trial(live, network, Ansatz(live, penalties, corners), corners=seen)
 
         if group is not None and not group.leads:
-            return _polished(_followed(problem, follow(group, trial_of), trial_of), settings, polish)
+            return _followed(problem, follow(group, trial_of), trial_of)
 
         def attempt(variant: Variant, settings: Settings, age: float = 0.0) -> Attempt:
             began = time.perf_counter() if age > 0 else started  # the checks count, too
@@ -250,7 +255,7 @@ def solve(
                 f"{group.size} processes shared the points and sent {group.sent / 1e6:.1f} MB."
             )
         result.take(trial, run, stats, found)
-    return _polished(Solution(trial.problem, trial, run.history, stats, problem), settings, polish)
+    return _polished(Solution(trial.problem, trial, run.history, stats, problem), settings, polish, started)
 
 
 def _followed(problem: PDE, result: Result, trial_of: Callable[[torch.nn.Module, bool], Trial]) -> Solution:
@@ -262,10 +267,12 @@ def _followed(problem: PDE, result: Result, trial_of: Callable[[torch.nn.Module,
     return Solution(trial.problem, trial, result.history, result.stats, problem)
 
 
-def _polished(solution: Solution, settings: Settings, wanted: bool) -> Solution:
+def _polished(solution: Solution, settings: Settings, wanted: bool, started: float) -> Solution:
+    """The solution with its correction, where that is wanted and gains."""
     if not wanted:
         return solution
-    better = solution.polish()
+    limit = settings.limits.max_time
+    better = solution.polish(max(limit - (time.perf_counter() - started), POLISHING * limit))
     error, accuracy = better.stats.error_estimate, settings.accuracy
     if better.stats.polished is not None and accuracy is not None and error is not None and error <= accuracy:
         better.stats.outcome = "converged"
@@ -285,7 +292,6 @@ def _march(
     device: Any,
     windows: Any,
     files: tuple[Any, Any, float],
-    polish: bool,
     corners: bool,
 ) -> Solution:
     """The solve window by window."""
@@ -303,8 +309,7 @@ def _march(
             outcome = march.run()
             stats = report_of_march(march, outcome)
     stats.notes = [*notes, *stats.notes]
-    solution = Solution(problem, march.chain, march.state.history, stats)  # type: ignore[arg-type]
-    return _polished(solution, settings, polish)
+    return Solution(problem, march.chain, march.state.history, stats)  # type: ignore[arg-type]
 
 
 def _copy(model: torch.nn.Module) -> torch.nn.Module:
