@@ -9,6 +9,7 @@ import os
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
+
 from sciml.solvers.cli.arguments import make_parser
 
 WIDTH = "88"  # characters: a page shows them without a scroll bar
