@@ -40,6 +40,7 @@ from sciml.solvers.training.settings import (
 from sciml.solvers.windows.advice import window_advice
 from sciml.solvers.windows.march import March, windows_of
 from sciml.solvers.windows.report import report_of as report_of_march
+from sciml.solvers.windows.window import Request
 
 
 def solve(
@@ -87,13 +88,14 @@ def solve(
             exception ends it, too: as ``"interrupted"``, with the best state, a warning and a note.
         progress: Whether to draw a progress bar.
         resume: A checkpoint's file name, to continue the run that wrote it as if it had not been broken.
-        checkpoint: File name to write checkpoints to; one is written at the start, then every so many seconds, and at
-            the end. ``max_time`` and ``max_steps`` of a continued run count from the very first start.
+        checkpoint: File name to write checkpoints to; one is written at the start, then every so many seconds, with
+            ``windows`` also within a window, and at the end. ``max_time`` and ``max_steps`` of a continued run count from
+            the very first start.
         every: Seconds between checkpoints.
         windows: ``"auto"`` or a number from 1 to 1000: solve a long time as a chain of short windows, each of which begins
             exactly where the last one ends. ``"auto"`` makes each as long as its residual allows, and ``tol`` is then
             that of a window: 1e-5 unless given, 1e-10 for ordinary differential equations. None solves all times at
-            once. It goes without ``resume`` and ``checkpoint``.
+            once.
         polish: Whether to keep the correction that the error estimate is made of, where it gains: some seconds after the
             solve, in which smooth linear problems lose hundreds to thousands of times of their error.
         corners: Whether the network sees the functions of corners that the problem asks for (``problem.corner_inputs``):
@@ -123,7 +125,7 @@ def solve(
             raise ArgumentTypeError(f"{name} needs True or False, got {value!r}.")
     every = number("every", every, least=0)
     if windows is not None:
-        return _march(settings, model, optimizer, dtype, device, windows, (resume, checkpoint))
+        return _march(settings, model, optimizer, dtype, device, windows, (resume, checkpoint, every), polish)
     started = time.perf_counter()
     with Interruption() as interruption, recording_gradients():
         notes = findings(problem)
@@ -216,13 +218,11 @@ def _march(
     dtype: torch.dtype,
     device: Any,
     windows: Any,
-    files: tuple[Any, Any],
+    files: tuple[Any, Any, float],
+    polish: bool,
 ) -> Solution:
     """The solve window by window."""
     count, place = windows_of(windows), _device(device)
-    for name, value in zip(("resume", "checkpoint"), files, strict=True):
-        if value is not None:
-            raise ArgumentError(f"{name} needs a solve without windows, got windows={windows!r}.")
     problem = settings.problem
     with Interruption() as interruption, recording_gradients():
         notes = findings(problem)
@@ -230,12 +230,14 @@ def _march(
         start = None if model is None else _copy(model).to(dtype=dtype, device=place)
         if start is not None and not (first := Trial(problem, start)).offers_jets:
             check_model(problem, start, first.inputs_at)
-        march = March(settings, count, start, optimizer, dtype, place, interruption)
+        request = Request(settings, count, start, optimizer, dtype, place, interruption)
+        march = March(request, *files)
         with few_threads(march.parameters, torch_too=True):
             outcome = march.run()
             stats = report_of_march(march, outcome)
     stats.notes = [*notes, *stats.notes]
-    return Solution(problem, march.chain, march.state.history, stats)  # type: ignore[arg-type]
+    solution = Solution(problem, march.chain, march.state.history, stats)  # type: ignore[arg-type]
+    return _polished(solution, settings, polish)
 
 
 def _copy(model: torch.nn.Module) -> torch.nn.Module:

@@ -38,7 +38,7 @@ WINGS = {
     "adapted": {"answer", "report"},
     "superposition": {"answer"},
     "training": {"comparison", "report", "estimate", "files", "terms"},  # files: checkpoints
-    "windows": {"training", "estimate", "report"},
+    "windows": {"training", "estimate", "report", "files"},  # files: checkpoints
     "tangent": {"training", "plots"},
     "files": RESULTS,
     "plots": RESULTS | {"comparison"},

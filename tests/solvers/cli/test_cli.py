@@ -175,6 +175,18 @@ def test_solve_continues_a_broken_run(run):
     assert np.array_equal(sciml.load("resumed.h5")(x), sciml.load("unbroken.h5")(x))
 
 
+def test_solve_continues_a_broken_march(run):
+    long = ("van-der-pol", "--mu", "1", "--duration", "4", "--windows", "auto", "--tol", "1e-6", "--quiet")
+    assert run("solve", *long, "--max-steps", "8", "--checkpoint", "run.h5")[0] == 0
+    assert run("info", "run.h5")[0] == 0
+    assert run("solve", *long, "--resume", "run.h5", "-o", "resumed.h5")[0] == 0
+    assert run("solve", *long, "-o", "unbroken.h5")[0] == 0
+    t = np.linspace(0, 4, 20)
+    assert np.array_equal(sciml.load("resumed.h5")(t), sciml.load("unbroken.h5")(t))
+    code, _, err = run("solve", *long[:-5], "--resume", "run.h5", "--quiet")
+    assert code == exit_codes.USAGE and "windows: 'auto', not None" in err
+
+
 # ---- finetune, info, plot
 
 
