@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -33,7 +33,7 @@ from sciml.solvers.solution import Solution
 from sciml.solvers.training.defaults import default_network
 from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.resume import Saver, restore
-from sciml.solvers.training.run_state import Callback
+from sciml.solvers.training.run_state import Callback, Metric
 from sciml.solvers.training.settings import (
     Settings,
     carry_out,
@@ -65,6 +65,7 @@ def solve(
     dtype: torch.dtype = torch.float64,
     device: Any = None,
     callbacks: Sequence[Callback] = (),
+    metrics: Mapping[str, Metric] | None = None,
     progress: bool = True,
     resume: Any = None,
     checkpoint: Any = None,
@@ -96,6 +97,9 @@ def solve(
         device: Where to compute; the CPU unless given.
         callbacks: Called with an ``sciml.solvers.training.run_state.Event`` at every look; returning True ends the run. An
             exception ends it, too: as ``"interrupted"``, with the best state, a warning and a note.
+        metrics: Numbers of your own, ``{"energy": f}``: ``f(u)`` is called at every look with the trial function, which maps
+            ``(n, d)`` to ``(n, m)``. They stand in ``solution.history``, in files, in the history's picture and beside the
+            progress bar, and callbacks see them in ``event.numbers``.
         progress: Whether to draw a progress bar.
         resume: A checkpoint's file name, to continue the run that wrote it as if it had not been broken.
         checkpoint: File name to write checkpoints to; one is written at the start, then every so many seconds, with
@@ -132,7 +136,9 @@ def solve(
     Raises:
         ArgumentError, ArgumentTypeError: Before any training, naming the argument, what it needs and what it got.
     """
-    settings = Settings(problem, points, max_time, max_steps, tol, accuracy, seed, callbacks, progress)
+    settings = Settings(
+        problem, points, max_time, max_steps, tol, accuracy, seed, callbacks, progress, metrics
+    )
     if dtype not in (torch.float32, torch.float64):
         raise ArgumentError(f"dtype needs torch.float32 or torch.float64, got {dtype!r}.")
     if model is not None and not isinstance(model, torch.nn.Module):
