@@ -8,10 +8,10 @@ from sciml.checks.constants import free_constants, unbalanced
 from sciml.checks.definition import check_definition
 from sciml.checks.effect import idle_parameters
 from sciml.checks.equation import Equation
-from sciml.checks.growth import growing_waves
 from sciml.checks.jumps import jumps
 from sciml.checks.measured import measured_against
-from sciml.checks.resolution import unseen
+from sciml.checks.numerics.growth import growing_waves
+from sciml.checks.numerics.resolution import unseen
 from sciml.checks.sides import MISSING, bare_sides, check_determined, check_terms_use_unknowns
 from sciml.checks.starts import bare_starts
 from sciml.checks.trainable import check_attributes

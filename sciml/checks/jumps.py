@@ -7,7 +7,7 @@ from torch import Tensor
 
 from sciml.checks.equation import Equation
 from sciml.checks.probe import call, sampled
-from sciml.checks.values import _point
+from sciml.checks.values import place_of
 
 LINES, STEPS = 12, 200
 REFINE, TIMES = 32, 4  # each refinement looks at the steepest interval in so many pieces
@@ -18,7 +18,7 @@ STAYS = 0.5  # a jump keeps more than this share of itself however fine one look
 
 def jumps(equation: Equation) -> list[str]:
     """A note on the largest jump of the residual of a smooth field along lines through the domain, if there is one."""
-    start, end = _lines(equation)
+    start, end = lines(equation)
     s = torch.linspace(0, 1, STEPS + 1, dtype=torch.float64).expand(LINES, -1)
     rows, sides = _along(equation, start, end, s)  # (LINES, STEPS + 1, C)
     size = torch.nan_to_num(rows, posinf=0.0, neginf=0.0).abs().amax((0, 1)).clamp(min=1e-300)
@@ -67,10 +67,10 @@ def _say(equation: Equation, pair: Tensor) -> str:
             "what holds across it, such as a continuous flux, is asked at no point, so the solution may be another "
             "than the one that is meant; sciml.Interface asks for it"
         )
-    return f"{what} near {_point(problem, pair.mean(0))}: {why}."
+    return f"{what} near {place_of(problem, pair.mean(0))}: {why}."
 
 
-def _lines(equation: Equation) -> tuple[Tensor, Tensor]:
+def lines(equation: Equation) -> tuple[Tensor, Tensor]:
     """Ends of lines across the whole domain, each parallel to one axis, through points inside."""
     domain = equation.problem.domain
     x = sampled(lambda n, seed: domain.sample(n, seed=seed), LINES, seed=5)

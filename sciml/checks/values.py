@@ -172,9 +172,9 @@ def _compare(problem: PDE, a: Statement, b: Statement, x: Tensor, y: Tensor, mir
     k = int(off.argmax())
     if float(off[k]) > SAME * float(size):
         v, w = float(a.at(x)[2][k]), float(b.at(y)[2][k])
-        place = _point(problem, x[k])
+        place = place_of(problem, x[k])
         if mirrored:
-            place = f"the periodic ends {place} and {_point(problem, y[k])}"
+            place = f"the periodic ends {place} and {place_of(problem, y[k])}"
         raise ArgumentError(
             f"conditions need one value on one part of the boundary, got {v:.6g} from {a.label} and {w:.6g} from "
             f"{b.label} at {place}."
@@ -210,7 +210,7 @@ def _corner(problem: PDE, a: Statement, b: Statement) -> list[str]:
         return []
     return [
         f"{a.label} ({float(v[k]):.6g}) and {b.label} ({float(w[k]):.6g}) differ where their parts meet, at "
-        f"{_point(problem, x[k])}: no smooth function has both values."
+        f"{place_of(problem, x[k])}: no smooth function has both values."
     ]
 
 
@@ -292,8 +292,8 @@ def _seam(problem: PDE, a: Statement, condition: Periodic, low: Tensor, high: Te
     if not float(off[k]) > SAME * float(a.at(a.points)[2].abs().max()):
         return []
     return [
-        f"{a.label} is not periodic in {condition.coordinate}: {float(v[k]):.6g} at {_point(problem, low[k])} and "
-        f"{float(w[k]):.6g} at {_point(problem, high[k])}."
+        f"{a.label} is not periodic in {condition.coordinate}: {float(v[k]):.6g} at {place_of(problem, low[k])} and "
+        f"{float(w[k]):.6g} at {place_of(problem, high[k])}."
     ]
 
 
@@ -306,5 +306,6 @@ def ends(problem: PDE, axis: int, n: int) -> tuple[Tensor, Tensor]:
     return low, high
 
 
-def _point(problem: PDE, x: Tensor) -> str:
+def place_of(problem: PDE, x: Tensor) -> str:
+    """A point ``x (d,)`` in words."""
     return ", ".join(f"{n} = {float(v):.4g}" for n, v in zip(problem.domain.names, x, strict=True))

@@ -10,7 +10,7 @@ import torch
 import sciml
 from sciml import Dirichlet, Initial, Neumann
 from sciml.checks.findings import refuse, undetermined
-from sciml.checks.growth import growing_waves
+from sciml.checks.numerics.growth import growing_waves
 from sciml.derivatives import recording_gradients
 from tests.sciml.checks.cases import SQUARE, TIME_LINE, stated
 

@@ -10,7 +10,7 @@ import torch
 import sciml
 from sciml import Dirichlet, Initial
 from sciml.checks.findings import refuse, undetermined
-from sciml.checks.resolution import unseen
+from sciml.checks.numerics.resolution import unseen
 from sciml.derivatives import recording_gradients
 from tests.sciml.checks.cases import LINE, SQUARE, stated
 

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from sciml.checks.jumps import _lines
+from sciml.checks.jumps import lines
 from sciml.checks.probe import Zero, interior, sampled
-from sciml.checks.values import _point
+from sciml.checks.values import place_of
 from sciml.conditions import Initial
 from sciml.errors import SciMLError
 
 if TYPE_CHECKING:
     from sciml.checks.equation import Equation
     from sciml.checks.values import Statement
+    from sciml.problem import PDE
 
 MOST = 3  # dimensions: in more of them no number of points fills the domain
 MANY = 1 << 13  # points among which spots are looked for
@@ -54,8 +55,8 @@ def spots(equation: Equation, stated: list[Statement]) -> list[str]:
     if share >= SHARE:
         return []
     return [
-        f"{what} is concentrated on {100 * share:.2g} % of the domain, near {_point(problem, place)}: points that are drawn "
-        "evenly hardly see it, so neither the residual nor an estimate of the error tells what is missed. More points "
+        f"{what} is concentrated on {100 * share:.2g} % of the domain, near {place_of(problem, place)}: points that are "
+        "drawn evenly hardly see it, so neither the residual nor an estimate of the error tells what is missed. More points "
         "there (a sample of your own) or a wider spot help."
     ]
 
@@ -63,7 +64,7 @@ def spots(equation: Equation, stated: list[Statement]) -> list[str]:
 def swings(equation: Equation) -> list[str]:
     """A note on a coefficient that turns more often along a line than a smooth network follows."""
     problem = equation.problem
-    start, end = _lines(equation)
+    start, end = lines(equation)
     s = torch.linspace(0, 1, STEPS + 1, dtype=torch.float64)
     x = start[:, None] + s[:, None] * (end - start)[:, None]
     inside = problem.domain.contains(x)
@@ -94,7 +95,7 @@ def _source(equation: Equation, x: Tensor) -> Tensor:
     return equation.rows(Zero(x.to(equation.dtype), equation.problem.outputs), x)
 
 
-def _spot(problem, function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[float, Tensor]:
+def _spot(problem: PDE, function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[float, Tensor]:
     """The smallest share of points on which a column is concentrated, and where it is largest."""
     try:
         values = function(x)
@@ -114,7 +115,7 @@ def _spot(problem, function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[flo
     return share, place
 
 
-def _highest(problem, function: Callable[[Tensor], Tensor], k: int, x: Tensor, place: Tensor) -> Tensor:
+def _highest(problem: PDE, function: Callable[[Tensor], Tensor], k: int, x: Tensor, place: Tensor) -> Tensor:
     """The place of the largest value near one, by ever closer looks."""
     domain, rng = problem.domain, torch.Generator().manual_seed(0)
     width = (x.amax(0) - x.amin(0)) * 4.0 * len(x) ** (-1.0 / max(1, x.shape[1]))

@@ -1,0 +1,1 @@
+"""What a numerical solution asks of a problem beyond a complete statement."""
