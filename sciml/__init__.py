@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sciml import adapters, domains, jets, kernels, nn, optim, pdes, rank, solvers, stats
     from sciml.checks.report import check
     from sciml.conditions import Condition, Data, Dirichlet, Initial, Interface, Neumann, Periodic, Robin
-    from sciml.domains import Ball, Box, Disk, Interval, PointCloud, Polygon, TimeInterval
+    from sciml.domains import Ball, Box, Disk, Interval, Mesh, PointCloud, Polygon, TimeInterval
     from sciml.errors import ArgumentError, ArgumentTypeError, FileFormatError, SciMLError
     from sciml.expressions.operators import curl, div, grad, laplacian
     from sciml.expressions.spline import Spline
@@ -46,6 +46,7 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
     "Box",
     "Disk",
     "Interval",
+    "Mesh",
     "PointCloud",
     "Polygon",
     "TimeInterval",

@@ -15,6 +15,8 @@ from torch import nn
 from sciml.adapters import Adapter, PlainConfig, Span, SpanAdapter, fingerprint, get_config
 from sciml.ansatz import Trial
 from sciml.ansatz.march import Chain
+from sciml.conservation.fluxes import Fluxes, fluxes
+from sciml.conservation.velocity import velocity_of
 from sciml.errors import ArgumentError
 from sciml.problem import PDE
 from sciml.solvers.adapted import AdaptedAnswer
@@ -49,6 +51,20 @@ class Verbs(Answer):
     def save(self, path: Any) -> None:
         """Write one HDF5 file; see ``sciml.solvers.files.solution_file.save``."""
         solution_file.save(self, path)
+
+    def fluxes(self) -> Fluxes:
+        """What flows out through each part of the boundary, for an incompressible flow, and the share that is lost.
+
+        Raises:
+            ArgumentError: No equation of the problem is the divergence of some of its unknowns.
+        """
+        velocity = velocity_of(self.problem)
+        if velocity is None:
+            raise ArgumentError(
+                "fluxes needs an incompressible flow, one of whose equations is the divergence of its velocity, got "
+                f"{self.problem!r}."
+            )
+        return fluxes(self.problem.domain, velocity, self)
 
     def kernel(self, points: int | None = None, seed: int = 0) -> ProblemKernel:
         """The tangent kernel at the solved parameters; see ``sciml.tangent_kernel``.

@@ -38,7 +38,8 @@ WINGS = {
     "adapted": {"answer", "report"},
     "superposition": {"answer"},
     "training": {"comparison", "report", "estimate", "files", "terms"},  # files: checkpoints
-    "windows": {"training", "estimate", "report"},
+    "windows": {"training", "estimate", "report", "files"},  # files: checkpoints
+    "sharing": {"training", "terms", "report"},
     "tangent": {"training", "plots"},
     "bases": {"training", "solution"},
     "laws": {"solve", "solution"},
@@ -48,10 +49,9 @@ WINGS = {
 
 # Where a function may import a module of sciml when it is called, and the start-up time this saves.
 LATE = {
-    "kernels/cpu/compiled.py": "numba compiles on first use",
-    "kernels/cpu/machine.py": "numba compiles on first use",
+    "kernels/cpu/compiled.py": "Numba and LLVM compile on first use",
+    "kernels/cpu/machine.py": "Numba and LLVM compile on first use",
     "kernels/cuda/machine.py": "the text of Triton's kernels is written on first use",
-    "kernels/per_sample.py": "numba compiles on first use",
     "sciml/nn/kan.py": "Matplotlib and SymPy are imported by the method that needs them",
     "solvers/solution.py": "figures, files and fine-tuning are imported by the method that needs them",
     "solvers/tangent/kernel.py": "Matplotlib is imported with the first picture",
