@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sciml import checkout, lazy
 
 if TYPE_CHECKING:
-    from sciml import adapters, domains, jets, kernels, nn, optim, pdes, rank, solvers, stats
+    from sciml import adapters, callbacks, domains, jets, kernels, nn, optim, pdes, rank, solvers, stats
     from sciml.checks.report import check
     from sciml.conditions import Condition, Data, Dirichlet, Initial, Interface, Neumann, Periodic, Robin
     from sciml.domains import Ball, Box, Disk, Interval, Mesh, PointCloud, Polygon, TimeInterval
@@ -74,6 +74,7 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
     "SciMLError",
     # subpackages
     "adapters",
+    "callbacks",
     "domains",
     "jets",
     "kernels",

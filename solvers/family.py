@@ -216,7 +216,7 @@ class FamilyRun:
                 self.base.problem,
                 self.base.network,
                 self.base.trial.scale,
-                self.base.trial.ansatz.penalties,
+                (self.base.trial.ansatz.penalties, self.base.trial.ansatz.jumps),
                 self.base.stats.weights,
             )
         )
@@ -275,8 +275,8 @@ def _remote(
 ) -> Any:
     """Runs in a worker: only the base's problem and network travel, and only the adapter comes back."""
     torch.set_num_threads(1)
-    base_problem, network, scale, penalties, weights = shared
-    trial = Trial(base_problem, network, Ansatz(base_problem, penalties), scale)
+    base_problem, network, scale, ways, weights = shared
+    trial = Trial(base_problem, network, Ansatz(base_problem, *ways), scale)
     base = Answer(base_problem, trial, [], Report(weights=weights))
     tuned = _train(base, problem, adapter, name, options)
     return tuned.adapter, tuned.history, tuned.stats

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,8 +13,8 @@ from torch import Tensor
 import sciml
 from benchmarks.rows.case import Case, closed_form
 from sciml.ansatz import Trial
-from sciml.conditions import Dirichlet, Neumann
-from sciml.domains import Box, Polygon
+from sciml.conditions import Dirichlet, Initial, Neumann
+from sciml.domains import Box, Disk, Interval, Polygon, TimeInterval
 
 PI = math.pi
 OFF = {"corners": False}
@@ -32,10 +33,10 @@ class Slit(sciml.PDE):
         """Zero on the slit, the closed form on each side as a function of the other coordinate alone."""
         return (
             Dirichlet(0.0, on=["edge2", "edge3"]),
-            Dirichlet(_on_line(_tip, 1, -1.0), on="edge0"),
-            Dirichlet(_on_line(_tip, 0, 1.0), on=["edge1", "edge4"]),
-            Dirichlet(_on_line(_tip, 1, 1.0), on="edge5"),
-            Dirichlet(_on_line(_tip, 0, -1.0), on="edge6"),
+            Dirichlet(on_line(_tip, 1, -1.0), on="edge0"),
+            Dirichlet(on_line(_tip, 0, 1.0), on=["edge1", "edge4"]),
+            Dirichlet(on_line(_tip, 1, 1.0), on="edge5"),
+            Dirichlet(on_line(_tip, 0, -1.0), on="edge6"),
         )
 
     def residual(self, u, x):
@@ -59,9 +60,9 @@ class Mixed(sciml.PDE):
         return (
             Dirichlet(0.0, on=lambda x: (x[:, 1] == 0) & (x[:, 0] <= 0)),
             Neumann(0.0, on=lambda x: (x[:, 1] == 0) & (x[:, 0] > 0)),
-            Dirichlet(_on_line(_change, 0, -1.0), on="x=-1"),
-            Dirichlet(_on_line(_change, 0, 1.0), on="x=1"),
-            Dirichlet(_on_line(_change, 1, 1.0), on="y=1"),
+            Dirichlet(on_line(_change, 0, -1.0), on="x=-1"),
+            Dirichlet(on_line(_change, 0, 1.0), on="x=1"),
+            Dirichlet(on_line(_change, 1, 1.0), on="y=1"),
         )
 
     def residual(self, u, x):
@@ -94,6 +95,117 @@ def _torsion(x: Tensor) -> Tensor:
     return total
 
 
+class Skew(sciml.PDE):
+    """``-Δu = 2xy`` on the unit square: the source is not zero at one corner."""
+
+    domain = Box([0, 0], [1, 1])
+    conditions = (Dirichlet(0.0),)
+
+    def residual(self, u, x):
+        """``-Δu - 2xy``."""
+        return -u.laplacian() - 2 * x[:, :1] * x[:, 1:]
+
+
+def _skew(x: Tensor) -> Tensor:
+    total = torch.zeros_like(x[:, :1])
+    for n in range(1, 4001):
+        a = n * PI
+        rise = (torch.exp(a * (x[:, :1] - 1)) - torch.exp(-a * (x[:, :1] + 1))) / (1 - math.exp(-2 * a))
+        total = total - (-1) ** n * 4 / a**3 * (x[:, :1] - rise) * torch.sin(a * x[:, 1:])
+    return total
+
+
+class HotSide(sciml.PDE):
+    """Laplace's equation, one side of the square at one, three at zero."""
+
+    domain = Box([0, 0], [1, 1])
+    conditions = (Dirichlet(1.0, on="y=1"), Dirichlet(0.0, on=["x=0", "x=1", "y=0"]))
+
+    def residual(self, u, x):
+        """``Δu``."""
+        return u.laplacian()
+
+
+def _hot_side(x: Tensor) -> Tensor:
+    total = torch.zeros_like(x[:, :1])
+    for n in range(1, 8001, 2):
+        a = n * PI
+        rise = (torch.exp(a * (x[:, 1:] - 1)) - torch.exp(-a * (x[:, 1:] + 1))) / (1 - math.exp(-2 * a))
+        total = total + 4 / a * torch.sin(a * x[:, :1]) * rise
+    return total
+
+
+class HotArc(sciml.PDE):
+    """Laplace's equation on half a disc, the arc at one, the diameter at zero."""
+
+    domain = Disk((0, 0), 1.0) & Box([-1, 0], [1, 1])
+    conditions = (Dirichlet(0.0, on="y=0"), Dirichlet(1.0, on="circle"))
+
+    def residual(self, u, x):
+        """``Δu``."""
+        return u.laplacian()
+
+
+def _hot_arc(x: Tensor) -> Tensor:
+    return 2 / PI * torch.atan2(2 * x[:, 1:], 1 - (x**2).sum(1, keepdim=True))
+
+
+class HeatedEnd(sciml.PDE):
+    """Heat from rest, ``u(1) = 1`` from the first instant on."""
+
+    domain = TimeInterval(0, 1) * Interval(0, 1)
+    conditions = (Initial(0.0), Dirichlet(0.0, on="x=0"), Dirichlet(1.0, on="x=1"))
+
+    def residual(self, u, x):
+        """``u_t - u_xx``."""
+        return u.d("t") - u.d("x", "x")
+
+
+def _heated_end(x: Tensor) -> Tensor:
+    root = 2 * x[:, :1].sqrt()
+    images = [torch.erfc((k - x[:, 1:]) / root) - torch.erfc((k + x[:, 1:]) / root) for k in range(1, 16, 2)]
+    return torch.stack(images).sum(0)
+
+
+class HeatedSquare(sciml.PDE):
+    """Heat from rest in a square, all sides at one from the first instant on."""
+
+    domain = TimeInterval(0, 0.2) * Box([0, 0], [1, 1])
+    conditions = (Initial(0.0), Dirichlet(1.0))
+
+    def residual(self, u, x):
+        """``u_t - Δu``."""
+        return u.d("t") - u.laplacian()
+
+
+def _heated_square(x: Tensor) -> Tensor:
+    cold = torch.ones_like(x[:, :1])
+    for i in (1, 2):
+        rows = [
+            4 / (n * PI) * torch.sin(n * PI * x[:, i : i + 1]) * torch.exp(-((n * PI) ** 2) * x[:, :1])
+            for n in range(1, 800, 2)
+        ]
+        cold = cold * torch.stack(rows).sum(0)
+    return 1 - cold
+
+
+class Inflow(sciml.PDE):
+    """``u_t + u_x = u_xx / 20`` from rest, ``u(0) = 1`` from the first instant on, nothing reaches the other end."""
+
+    domain = TimeInterval(0, 0.5) * Interval(0, 3)
+    conditions = (Initial(0.0), Dirichlet(1.0, on="x=0"), Dirichlet(0.0, on="x=3"))
+
+    def residual(self, u, x):
+        """``u_t + u_x - u_xx / 20``."""
+        return u.d("t") + u.d("x") - u.d("x", "x") / 20
+
+
+def _inflow(x: Tensor) -> Tensor:
+    root = (0.2 * x[:, :1]).sqrt()
+    one, two = (x[:, 1:] - x[:, :1]) / root, (x[:, 1:] + x[:, :1]) / root
+    return 0.5 * (torch.erfc(one) + torch.exp(-(one**2)) * torch.special.erfcx(two))
+
+
 class LShape(sciml.PDE):
     """``-Δu = 1`` on the square [-1, 1]² without its upper right quarter."""
 
@@ -105,7 +217,7 @@ class LShape(sciml.PDE):
         return -u.laplacian() - 1.0
 
 
-def _on_line(exact: Callable[[Tensor], Tensor], axis: int, at: float) -> Callable[[Tensor], Tensor]:
+def on_line(exact: Callable[[Tensor], Tensor], axis: int, at: float) -> Callable[[Tensor], Tensor]:
     """A closed form on a line: a function of the other coordinate, which knows nothing of the inside."""
 
     def values(x: Tensor) -> Tensor:
@@ -131,6 +243,16 @@ def _l_shape() -> Callable[[Trial], float]:
         return abs(float(rule @ values.to(rule)) / INTEGRAL - 1)
 
     return error
+
+
+def _row(
+    name: str,
+    problem: Callable[[], sciml.PDE],
+    exact: Callable[[Tensor], Tensor],
+    bar: tuple[float, float],
+    **words: Any,
+) -> Case:
+    return Case(name, problem, lambda: closed_form(problem().domain, exact), (bar,), without=OFF, **words)
 
 
 CASES = (
@@ -162,4 +284,18 @@ CASES = (
         reference="Fourier series",
         floor=1e-12,
     ),
+    _row(
+        "source 2xy on the square",
+        Skew,
+        _skew,
+        (1e-6, 20.0),
+        reference="Fourier series",
+        floor=1e-10,
+        today="1e-4",
+    ),
+    _row("side of a square at one", HotSide, _hot_side, (1e-5, 30.0), reference="Fourier series", floor=5e-8),
+    _row("arc of half a disc at one", HotArc, _hot_arc, (1e-5, 30.0)),
+    _row("u(1) = 1 from rest", HeatedEnd, _heated_end, (1e-4, 30.0), today="2.2e-2", reference="images"),
+    _row("square heated from rest", HeatedSquare, _heated_square, (1e-3, 60.0), reference="Fourier series"),
+    _row("inflow from rest", Inflow, _inflow, (1e-4, 30.0)),
 )

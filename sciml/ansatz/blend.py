@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from sciml.conditions import Dirichlet, Initial, Neumann, evaluate
+from sciml.corners.jumps import Jump
 from sciml.domains import Boundary, Box, Domain
 from sciml.jacobian.forward import pushforward
 
@@ -25,9 +26,31 @@ class Side:
     condition: Dirichlet
     boundary: Boundary
 
+    @property
+    def varies(self) -> bool:
+        """Whether it is a function, not a number."""
+        return callable(self.condition.value)
+
     def value(self, x: Tensor) -> Tensor:
         """``(n, d) -> (n, 1)``."""
         return evaluate(self.condition.value, x, self.condition.label)
+
+
+@dataclass(eq=False)
+class Reduced(Side):
+    """A side on one piece of the boundary, less what a function that is added to the trial function has there."""
+
+    jump: Jump
+    piece: int
+
+    @property
+    def varies(self) -> bool:
+        """True: what it is less by is a function."""
+        return True
+
+    def value(self, x: Tensor) -> Tensor:
+        """``(n, d) -> (n, 1)``."""
+        return super().value(x) - self.jump.on(self.piece, x)
 
 
 Face = tuple[int, int]  # an axis; 0 for its lower, 1 for its upper end
@@ -43,15 +66,18 @@ class Part:
     velocity: Initial | None = None
     clamps: list[Neumann] = field(default_factory=list)
     order: int = 2  # highest derivative that enters the equation, 2 at least
+    jump: Jump | None = None  # carries what the data contradict each other by; 0 at the first instant
 
     @property
     def empty(self) -> bool:
         """Whether ``A = 0`` and ``B = 1``."""
-        return not self.sides and self.initial is None
+        return not self.sides and self.initial is None and self.jump is None
 
     @property
     def uniform(self) -> bool:
         """Whether one value or function object serves all sides."""
+        if any(isinstance(side, Reduced) for side in self.sides):
+            return False
         values = [side.condition.value for side in self.sides]
         return all(v is values[0] or v == values[0] for v in values)
 
@@ -105,12 +131,16 @@ class Part:
 
     def start_slope(self, start: Tensor, still: Tensor) -> Tensor:
         """``h_t`` at the first instant."""
-        if not any(callable(side.condition.value) for side in self.sides):
+        if not any(side.varies for side in self.sides):
             return torch.zeros_like(start[:, :1])
         return pushforward(self.boundary_value, (start,), (still,))[1]
 
     def offset(self, x: Tensor) -> Tensor:
         """``A``, ``(n, d) -> (n, 1)``."""
+        total = self._smooth_offset(x)
+        return total if self.jump is None else total + self.jump(x)
+
+    def _smooth_offset(self, x: Tensor) -> Tensor:
         total = self.boundary_value(x)
         if self.initial is None:
             return total

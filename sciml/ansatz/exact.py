@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from sciml.ansatz.blend import Part, Side
+from sciml.ansatz.angle_jumps import angle_jump
+from sciml.ansatz.blend import Part, Reduced, Side
 from sciml.ansatz.corners import corners
 from sciml.ansatz.faults import Fault, first_fault
+from sciml.ansatz.start_jumps import StartJumps
 from sciml.ansatz.values import check_values
 from sciml.checks.probe import highest_order
 from sciml.coefficients import conditions_at_guess, open_conditions
 from sciml.conditions import BaseCondition, Data, Dirichlet, Initial, Neumann, Periodic
+from sciml.domains import Boundary
 from sciml.errors import ArgumentError
 from sciml.problem import PDE
 
@@ -26,9 +30,10 @@ class Ansatz:
     Args:
         problem: The problem.
         penalties: Whether conditions whose ``hard`` is None become penalty terms; periodic ones stay exact.
+        jumps: Whether to carry what the data contradict each other by, where its shape is known.
 
     Attributes:
-        problem, penalties: As given.
+        problem, penalties, jumps: As given.
         hard: Conditions that hold by construction.
         soft: Conditions left for penalty terms.
         notes: Why a condition that could have been exact is not.
@@ -37,16 +42,19 @@ class Ansatz:
         ArgumentError: A condition's values are not finite, or one with ``hard=True`` cannot be exact.
     """
 
-    def __init__(self, problem: PDE, penalties: bool = False):
-        self.problem, self.penalties = problem, penalties
+    def __init__(self, problem: PDE, penalties: bool = False, jumps: bool = True):
+        self.problem, self.penalties, self.jumps = problem, penalties, jumps
         self.hard: list[BaseCondition] = []
         self.soft: list[BaseCondition] = []
         self.notes: list[str] = []
+        self._left: list[str] = []  # jumps that stay
         order = max(2, highest_order(problem))
         self._parts = [Part(problem.domain, order=order) for _ in problem.unknowns]
         stated = list(problem.conditions)
         built = conditions_at_guess(problem, stated)
         open_ = open_conditions(problem)
+        if jumps:
+            self._carry_jumps(built)
         for k, condition in enumerate(built):
             check_values(problem, condition)
             if k in open_:
@@ -60,6 +68,7 @@ class Ansatz:
             for fault in self._faults(part):
                 for condition in fault.conditions:
                     self._soften(part, condition, fault.why)
+        self.notes += self._left
         if built is not stated:
             back = {id(b): s for b, s in zip(built, stated, strict=True)}
             self.hard = [back[id(c)] for c in self.hard]
@@ -98,9 +107,7 @@ class Ansatz:
                 why = f"{len(boundary.pieces)} sides would be blended, each with every other, at every point"
                 self._refuse(condition, why)
                 return False
-            part = self._parts[self.problem.component(condition)]
-            part.sides.append(Side(condition, boundary))
-            return True
+            return self._hold(condition, boundary)
         if isinstance(condition, Initial):
             part = self._parts[self.problem.component(condition)]
             slot = "initial" if condition.order == 0 else "velocity"
@@ -112,6 +119,46 @@ class Ansatz:
             setattr(part, slot, condition)
             return True
         return False
+
+    def _hold(self, condition: Dirichlet, boundary: Boundary) -> bool:
+        """Take the values of a side, piece by piece where a jump is carried."""
+        part = self._parts[self.problem.component(condition)]
+        jump = part.jump
+        if jump is None:
+            part.sides.append(Side(condition, boundary))
+            return True
+        pieces = self.problem.domain._pieces
+        names = [pieces[k].name for k in boundary.chosen]
+        if not all(jump.fits(k) for k in boundary.chosen) or len(set(names)) < len(names):
+            self._refuse(condition, "its values jump at a corner with a side that is not straight")
+            return False
+        for k, name in zip(boundary.chosen, names, strict=True):
+            part.sides.append(Reduced(condition, self.problem.domain.boundary(name), jump, k))
+        return True
+
+    def _carry_jumps(self, conditions: Sequence[BaseCondition]) -> None:
+        for i, part in enumerate(self._parts):
+            for find in (
+                StartJumps(self.problem, i, conditions).find,
+                partial(angle_jump, self.problem, i, conditions),
+            ):
+                found = find()
+                if isinstance(found, str):
+                    self._left.append(
+                        f"the values of {self.problem.unknowns[i]} jump, which nothing carries: {found}."
+                    )
+                elif found is not None:
+                    part.jump = found
+                    self.notes.append(found.note)
+
+    def like(self, problem: PDE) -> Ansatz:
+        """That of another problem, made in the same way."""
+        return Ansatz(problem, self.penalties, self.jumps)
+
+    @property
+    def carries(self) -> bool:
+        """Whether it carries what data contradict each other by."""
+        return any(part.jump is not None for part in self._parts)
 
     def _try_clamp(self, condition: Neumann) -> None:
         """Build in a slope of zero where the value is a number: there the distance enters the factor squared.

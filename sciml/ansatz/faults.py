@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sciml.ansatz.blend import Part, Side, moved
+from sciml.ansatz.blend import Part, Reduced, Side, moved
 from sciml.ansatz.corners import corners, growing
 from sciml.ansatz.lines import TOLERANCE, fault, lines_through, place
 from sciml.ansatz.poles import pole
@@ -24,6 +24,7 @@ from sciml.domains.vertices import TOUCH
 
 COMPATIBLE = 1e-6  # largest relative jump between data that meet which an exact ansatz accepts
 SAMPLE = 64
+ROUNDING = 1e-12  # of two functions whose difference is looked at
 
 Known = dict[Hashable, Any]
 
@@ -38,18 +39,33 @@ class Fault:
 
 @dataclass
 class _Ingredient:
-    """A condition's function as the trial function uses it: with some coordinates held."""
+    """A condition's function as the trial function uses it: with some coordinates held, less what is taken from it."""
 
     condition: BaseCondition
     held: dict[int, float]
+    side: Side | None = None
 
     def __call__(self, x: Tensor) -> Tensor:
         y = moved(x, {i: x.new_tensor(v) for i, v in self.held.items()}) if self.held else x
+        if self.side is not None:
+            return self.side.value(y)
         return evaluate(self.condition.value, y, self.condition.label)  # type: ignore[attr-defined]
 
     @property
     def key(self) -> Hashable:
-        return id(self.condition), tuple(self.held.items())
+        return id(self.side or self.condition), tuple(self.held.items())
+
+    @property
+    def rounding(self) -> float:
+        """Of its values, where one function is taken from another."""
+        if not isinstance(self.side, Reduced):
+            return 0.0
+        x = self.side.boundary.sample(SAMPLE)
+        return ROUNDING * size_of([evaluate(self.side.condition.value, x, self.side.condition.label)])
+
+    @property
+    def varies(self) -> bool:
+        return callable(self.condition.value) if self.side is None else self.side.varies  # type: ignore[attr-defined]
 
 
 def first_fault(part: Part, periodic: Sequence[int], known: Known) -> Fault | None:
@@ -69,18 +85,18 @@ def _ingredients(part: Part) -> list[_Ingredient]:
     """What the trial function is made of; numbers need no look."""
     faces = part.faces()
     if faces is None:
-        items = [_Ingredient(side.condition, {}) for side in part.sides[: 1 if part.uniform else None]]
+        items = [_Ingredient(side.condition, {}, side) for side in part.sides[: 1 if part.uniform else None]]
     else:
         low, high = part.domain._low, part.domain._high
         items = [
-            _Ingredient(side.condition, {axis: high[axis] if end else low[axis]})
+            _Ingredient(side.condition, {axis: high[axis] if end else low[axis]}, side)
             for (axis, end), side in faces.items()
         ]
     for condition in (part.initial, part.velocity):
         if condition is not None:
             axis, t0 = part.time
             items.append(_Ingredient(condition, {axis: t0}))
-    return [item for item in items if callable(item.condition.value)]  # type: ignore[attr-defined]
+    return [item for item in items if item.varies]
 
 
 def _derivatives(part: Part, item: _Ingredient) -> str | None:
@@ -88,7 +104,10 @@ def _derivatives(part: Part, item: _Ingredient) -> str | None:
     if len(item.held) == domain.dim:
         return None
     names = tuple(domain.names)
-    why = fault(item, lines_through(domain, item.held), domain.contains, names, part.order)
+    rounding = item.rounding
+    why = fault(item, lines_through(domain, item.held), domain.contains, names, part.order, rounding)
+    if why is None and rounding and float(item(domain.sample(SAMPLE)).detach().abs().max()) <= rounding:
+        return None
     for order in sorted({2, part.order}):
         if why is None and (at := pole(item, domain, item.held, order)) is not None:
             why = f"its {ordinal(order)} derivatives grow without bound near {place(at, names)}"
@@ -172,7 +191,7 @@ def _meetings(part: Part) -> list[tuple[Side, Side, Tensor]]:
     for i, one in enumerate(part.sides):
         for j, two in enumerate(part.sides[:i]):
             shared = points[touching[i] & touching[j]]
-            if len(shared) and one.condition.value != two.condition.value:
+            if len(shared) and (one.varies or two.varies or one.condition.value != two.condition.value):
                 found.append((one, two, _at_times(part, shared)))
     return found
 
@@ -204,7 +223,7 @@ def _corners(part: Part, known: Known) -> Fault | None:
     kind, why = known[key]
     sides = part.sides
     if kind == "blend":  # without one of them it may be smooth: the last with a function
-        sides = sorted(sides, key=lambda s: (s.condition.hard is not True, callable(s.condition.value)))[-1:]
+        sides = sorted(sides, key=lambda s: (s.condition.hard is not True, s.varies))[-1:]
     return Fault([side.condition for side in sides], why)
 
 

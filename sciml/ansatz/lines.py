@@ -71,6 +71,7 @@ def fault(
     inside: Callable[[Tensor], Tensor],
     names: tuple[str, ...],
     order: int = 2,
+    rounding: float = 0.0,
 ) -> str | None:
     """What is wrong with a function's derivatives, with a place, or None.
 
@@ -80,16 +81,21 @@ def fault(
         inside: ``(n, d) -> (n,)`` bool: points outside are not looked at.
         names: Of the coordinates.
         order: Highest derivative that enters the equation, ``>= 2``.
+        rounding: Values up to which the function counts as zero.
     """
     for lower in sorted({*range(0, order - 2, 2), order - 2}):
-        found = _fault(_Look(function, lines, lower), lines, inside, names)
+        found = _fault(_Look(function, lines, lower), lines, inside, names, rounding)
         if found is not None:
             return found
     return None
 
 
 def _fault(
-    look: _Look, lines: Lines, inside: Callable[[Tensor], Tensor], names: tuple[str, ...]
+    look: _Look,
+    lines: Lines,
+    inside: Callable[[Tensor], Tensor],
+    names: tuple[str, ...],
+    rounding: float,
 ) -> str | None:
     t = torch.linspace(0, 1, lines.nodes, dtype=torch.float64).expand(len(lines.start), -1)
     rows = torch.arange(len(lines.start))[:, None].expand_as(t)
@@ -100,6 +106,8 @@ def _fault(
     jet = torch.full((3, *t.shape), torch.nan, dtype=torch.float64)
     jet[:, valid] = look(rows[valid], t[valid])
     values = jet[0][valid]
+    if look.lower == 0 and bool((values.abs() <= rounding).all()):
+        return None
     if not look.differentiable and bool((values != values[0]).any()):
         return "its values carry no derivatives (they are a table, or detached from the points)"
     bad = valid & ~torch.isfinite(jet).all(0)

@@ -19,6 +19,7 @@ from sciml.ansatz.exact import Ansatz
 from sciml.ansatz.trial import Trial
 from sciml.ansatz.window import LogTime, Span, WindowProblem, starts
 from sciml.conditions import BaseCondition, Initial
+from sciml.corners.functions import CornerInputs
 from sciml.errors import ArgumentError
 from sciml.jacobian.forward import pushforward
 from sciml.jets import DerivativePlan
@@ -42,7 +43,7 @@ class WindowAnsatz(Ansatz):
     """
 
     def __init__(self, problem: WindowProblem, previous: End):
-        super().__init__(problem)
+        super().__init__(problem, jumps=False)  # it begins with values that meet those of its sides
         self.span, self.previous = problem.span, previous
         self.orders = starts(problem.whole)
         self._known: tuple[Tensor, Tensor | None] | None = None
@@ -118,14 +119,21 @@ class WindowTrial(Trial):
         problem: The window's.
         network: As in ``Trial``.
         previous: What it goes on from; None for the first.
-        scale: As in ``Trial``.
+        scale, corners: As in ``Trial``.
+        jumps: As in ``Ansatz``; for the first.
     """
 
     def __init__(
-        self, problem: WindowProblem, network: nn.Module, previous: End | None, scale: Tensor | None = None
+        self,
+        problem: WindowProblem,
+        network: nn.Module,
+        previous: End | None,
+        scale: Tensor | None = None,
+        jumps: bool = True,
+        corners: CornerInputs | None = None,
     ):
-        ansatz = Ansatz(problem) if previous is None else WindowAnsatz(problem, previous)
-        super().__init__(problem, network, ansatz, scale)
+        ansatz = Ansatz(problem, jumps=jumps) if previous is None else WindowAnsatz(problem, previous)
+        super().__init__(problem, network, ansatz, scale, corners)
         self.span = problem.span
         self.orders = starts(problem.whole)
         if self.span.origin is not None:
@@ -163,8 +171,7 @@ class WindowTrial(Trial):
         return u, A_t + slope
 
     def _reached(self, x: Tensor) -> Tensor:
-        empty = x.new_zeros(0, 0)
-        return self.factor(x) * self.network(self.inputs.jet(x[:, None], empty)[:, 0])
+        return self.factor(x) * self.network(self.inputs_at(x))
 
     # ---- derivatives in space pass from window to window as jets
 
@@ -177,7 +184,7 @@ class WindowTrial(Trial):
             started = end_jet(ansatz.previous, at_time(x, self.span.low), plan)
         if started is None:
             return super().frozen_jets(x, plan)
-        seed = self.inputs.jet(plan.seed(x), plan.weights.to(x))
+        seed = self.seen(x, plan.seed(x), plan)
         start = torch.tensor([float(order > 0) for order in self.orders]).to(x)
         offset = started * start
         if ansatz.sided:
@@ -205,7 +212,7 @@ def end_jet(trial: Any, x: Tensor, plan: DerivativePlan) -> Tensor | None:
     seed = plan.seed(x)
     seed[:, 1:, 0] = 0.0  # the instant does not move
     weights = plan.weights.to(x)
-    out = network.jets(trial.inputs.jet(seed, weights), weights)
+    out = network.jets(trial.seen(x, seed, plan), weights)
     ansatz = trial.ansatz
     if ansatz.trivial:
         return trial.scaled(out)
@@ -281,11 +288,12 @@ def chain_of(
     networks: Sequence[nn.Module],
     spans: Sequence[Span],
     scales: Sequence[Tensor | None],
+    jumps: bool = True,
 ) -> Chain:
     """The chain of solved windows, from their networks."""
     windows: list[WindowTrial] = []
     for network, span, scale in zip(networks, spans, scales, strict=True):
-        windows.append(next_window(problem, windows, span, network, scale))
+        windows.append(next_window(problem, windows, span, network, scale, jumps=jumps))
     return Chain(problem, windows)
 
 
@@ -296,12 +304,14 @@ def next_window(
     network: nn.Module,
     scale: Tensor | None = None,
     previous: End | None = None,
+    jumps: bool = True,
+    corners: CornerInputs | None = None,
 ) -> WindowTrial:
     """A window after those; ``previous`` where it goes on from something else than the last of them."""
     soft = [c.label for c in windows[0].ansatz.soft] if windows else []
     piece = WindowProblem(problem, span, not windows, soft)
     last = previous if previous is not None else (windows[-1] if windows else None)
-    return WindowTrial(piece, network, last, scale)
+    return WindowTrial(piece, network, last, scale, jumps, corners)
 
 
 def at_time(x: Tensor, t: float) -> Tensor:

@@ -64,7 +64,7 @@ class Trial(nn.Module):
     def like(self, problem: PDE, network: nn.Module) -> Trial:
         """The trial function of another problem or network with the same scale and the same way to hold conditions."""
         corners = no_corners(problem) if self.corners is None else self.corners
-        return Trial(problem, network, Ansatz(problem, self.ansatz.penalties), self.scale, corners)
+        return Trial(problem, network, self.ansatz.like(problem), self.scale, corners)
 
     @property
     def corner_notes(self) -> tuple[str, ...]:
@@ -110,12 +110,7 @@ class Trial(nn.Module):
 
         Computed once a set of points.
         """
-        weights = plan.weights.to(x)
-        seed = self.inputs.jet(plan.seed(x), weights)
-        if self._kinks is not None:
-            seed = torch.cat([seed, plan.jet_of(self._kinks, x)], 2)
-        if self.corners is not None:
-            seed = torch.cat([seed, plan.pushed(self.corners, x)], 2)
+        seed = self.seen(x, plan.seed(x), plan)
         if self.ansatz.trivial:
             nothing = x.new_zeros(0)
             return seed, nothing, nothing
@@ -125,6 +120,15 @@ class Trial(nn.Module):
             torch.cat([plan.jet_of(f, part) for part in parts]) for f in (self.ansatz.offset, self.factor)
         )
         return seed, offset, factor
+
+    def seen(self, x: Tensor, coordinates: Tensor, plan: DerivativePlan) -> Tensor:
+        """The jet ``(n, C, problem.inputs)`` of what the network sees, for that of the coordinates ``(n, C, d)``."""
+        seed = self.inputs.jet(coordinates, plan.weights.to(x))
+        if self._kinks is not None:
+            seed = torch.cat([seed, plan.jet_of(self._kinks, x)], 2)
+        if self.corners is not None:
+            seed = torch.cat([seed, plan.pushed(self.corners, x)], 2)
+        return seed
 
     def jets(
         self, frozen: tuple[Tensor, Tensor, Tensor], plan: DerivativePlan, tape: list[Record] | None = None

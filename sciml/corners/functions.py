@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from sciml.corners.holes import Hole
+
 if TYPE_CHECKING:
     from sciml.problem import PDE
 
@@ -135,7 +137,7 @@ class Logarithm:
         return self.frame.faded(((part - log) * LOG_UNIT)[:, None], square)
 
 
-Function = Powers | Quotient | Logarithm
+Function = Powers | Quotient | Logarithm | Hole
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ class CornerInputs:
     """Inputs of a network besides the coordinates, ``(n, d) -> (n, k)``.
 
     Attributes:
-        functions: Of the corners.
+        functions: Of the corners and the round holes.
         axes: Of space.
         notes: Which there are, and why there are none where one would expect some.
     """

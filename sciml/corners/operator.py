@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from sciml.checks.probe import call
 from sciml.derivatives import AutogradSource, DetachedSource
 
 if TYPE_CHECKING:
@@ -39,10 +40,15 @@ class Local:
             rest = self.values.to(y).expand(len(y), -1)
             return torch.cat([rest[:, :i], function(y), rest[:, i + 1 :]], 1) + 0.0 * y.sum(1, keepdim=True)
 
+        return self.of_fields(fields, x)
+
+    def of_fields(self, fields: Callable[[Tensor], Tensor], x: Tensor | None = None) -> Tensor:
+        """All equations ``(n, k)`` where the unknowns are ``fields``, ``(n, d) -> (n, m)``."""
         x = self.x if x is None else x
         source = DetachedSource(AutogradSource(fields, x))
         with torch.enable_grad():
-            terms = self.problem.residual_terms(self.problem.field(source), x)
+            name = f"residual of {type(self.problem).__name__}"
+            terms = call(name, self.problem.residual_terms, self.problem.field(source), x)
         return torch.cat([term.detach().to(torch.float64) for term in terms.values()], 1)
 
     def still(self, y: Tensor) -> Tensor:
@@ -77,6 +83,18 @@ class Local:
         matrix = matrix * (1.0 if float(matrix.trace()) > 0 else -1.0)
         low, high = torch.linalg.eigvalsh(matrix).tolist()
         return matrix if low > DEFINITE * high else None
+
+    def alone(self, axes: tuple[int, ...]) -> bool:
+        """Whether no other equation has the unknown's slope in it."""
+        base = self.residual(self.still)
+        k = self.unknown if self.problem.outputs > 1 else 0
+        for i in axes:
+            change = (
+                self.residual(lambda y, i=i: self.still(y) + y[:, i : i + 1] - self.x[:, i : i + 1]) - base
+            )[0]
+            if bool((torch.cat([change[:k], change[k + 1 :]]) != 0).any()):
+                return False
+        return True
 
     def size(self) -> float:
         """Size of what the equation is made of besides the unknown's derivatives, over the domain."""

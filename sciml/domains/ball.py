@@ -26,7 +26,7 @@ def directions(u: Tensor) -> tuple[Tensor, Tensor]:
     return z / torch.sqrt(2 * half).unsqueeze(-1), half
 
 
-class _Sphere(Piece):
+class Sphere(Piece):
     """The sphere around a ball; in one dimension two points."""
 
     def __init__(self, ball: Ball):
@@ -123,7 +123,7 @@ class Ball(ClosedForm):
 
     @cached_property
     def _pieces(self) -> tuple[Piece, ...]:
-        return (_Sphere(self),)
+        return (Sphere(self),)
 
     def _distance(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
         return 1 - (((x - self.center.to(x)) / self._radius) ** 2).sum(-1)

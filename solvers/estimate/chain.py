@@ -65,7 +65,16 @@ def estimate_chain(
     with recording_gradients():
         for k, trial in enumerate(chain.windows):
             previous = corrected[-1] if corrected else None
-            again = next_window(problem, moved, trial.span, trial.network, trial.scale, previous)
+            again = next_window(
+                problem,
+                moved,
+                trial.span,
+                trial.network,
+                trial.scale,
+                previous,
+                trial.ansatz.jumps,
+                trial.corners,
+            )
             moved.append(again)
             # most windows need less than their share, and leave it to those that need more
             left = seconds - (time.perf_counter() - began)

@@ -79,6 +79,8 @@ def save(answer: Answer, path: str | os.PathLike) -> None:
     }
     if answer.trial.ansatz.penalties:
         config["penalties"] = True
+    if answer.trial.ansatz.carries:
+        config["jumps"] = True
     if answer.trial.scale is not None:
         config["scale"] = answer.trial.scale.tolist()
     if isinstance(answer.trial, Chain):
@@ -211,10 +213,13 @@ def _trial(
     config: dict[str, Any], arrays: Mapping[str, np.ndarray], problem: PDE, model: nn.Module | None, name: str
 ) -> Trial:
     saved = config["network"]
+    ways = [config.get(key, False) for key in ("penalties", "jumps")]
+    if any(type(way) is not bool for way in ways):
+        raise ValueError(f"its penalties and jumps are {ways!r:.80}")
     if "windows" in config:
         if model is not None:
             raise Mismatch(f"model= has no place in {name}: it holds a solution in windows.")
-        return build_chain(problem, config["windows"], config["dtype"], arrays, NETWORK)  # type: ignore[return-value]
+        return build_chain(problem, config["windows"], config["dtype"], arrays, NETWORK, ways[1])  # type: ignore[return-value]
     if model is None and saved["config"] is None:
         raise Mismatch(
             f"model is needed: {name} holds the weights of a {printable(saved['class'], 80)}, which only Python "
@@ -230,10 +235,7 @@ def _trial(
         raise FileFormatError(f"its network contradicts itself: {'; '.join(other[:3])}.")
     weights = {key: torch.from_numpy(arrays[f"{NETWORK}{key}"].copy()) for key in here}
     network.load_state_dict(weights)
-    penalties = config.get("penalties", False)
-    if type(penalties) is not bool:
-        raise ValueError(f"its penalties are {penalties!r:.80}")
-    return Trial(problem, network, Ansatz(problem, penalties), _scale(config.get("scale"), problem.outputs))
+    return Trial(problem, network, Ansatz(problem, *ways), _scale(config.get("scale"), problem.outputs))
 
 
 def _scale(saved: Any, unknowns: int) -> torch.Tensor | None:

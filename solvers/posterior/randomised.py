@@ -52,7 +52,7 @@ class Randomised:
     ):
         samples = arguments.integer("samples", samples, least=2)
         # of its own, since every sample writes into it
-        own = Trial(trial.problem, copy.deepcopy(trial.network), scale=trial.scale)
+        own = trial.like(trial.problem, copy.deepcopy(trial.network))
         self.laplace = Posterior(statement, own, report, values)
         self.noise, self._start = self.laplace.noise, self.laplace.system.theta
         self._slope = self._gradient_left()

@@ -215,7 +215,7 @@ def _put(request: Request, state: State, config: dict[str, Any], arrays: Mapping
         scale = torch.from_numpy(arrays[SCALES][k].copy())
         known = None if bool(torch.isnan(scale).any()) else scale
         span = Span(low, high, None if math.isnan(origin) else origin)
-        state.windows.append(next_window(problem, state.windows, span, network, known))
+        state.windows.append(next_window(problem, state.windows, span, network, known, jumps=request.corners))
     reals = dict(zip(REALS, arrays["reals"].tolist(), strict=True))
     for name in REALS[:-2]:
         setattr(state, name, reals[name])

@@ -51,6 +51,7 @@ class Request:
         optimizer: As in ``sciml.solve``.
         dtype, device: Where to compute.
         interruption: Tells when somebody asked to stop.
+        corners: As in ``sciml.solve``.
     """
 
     settings: Settings
@@ -60,6 +61,7 @@ class Request:
     dtype: torch.dtype
     device: torch.device | None
     interruption: Interruption
+    corners: bool = True
 
     @property
     def problem(self) -> PDE:
@@ -91,7 +93,8 @@ class Request:
 
     def network(self, k: int) -> nn.Module:
         """What the ``k``-th window starts with, where it does not start with the network of the one before."""
-        widths = [self.problem.inputs, *HIDDEN, self.problem.outputs]
+        inputs = self.problem.inputs if self.corners else self.problem.plain_inputs
+        widths = [inputs, *HIDDEN, self.problem.outputs]
         if self.by_head:
             network: nn.Module = head_network(widths[0], widths[-1], self.settings.seed + k, torch.float64)
         elif self.model is not None:
@@ -105,7 +108,7 @@ class Request:
         points = self.settings.points or (3 * WIDTH if self.by_head else POINTS)
         return replace(
             self.settings, problem=trial.problem, points=points, accuracy=None,
-            seed=self.settings.seed + 7 * k, callbacks=(), progress=False,
+            seed=self.settings.seed + 7 * k, callbacks=(), metrics={}, progress=False,
         )  # fmt: skip
 
 
@@ -125,7 +128,7 @@ def solve_window(
     k, limits = len(state.windows), request.settings.limits
     fresh = request.by_head or k == 0
     network = request.network(k) if fresh else copy.deepcopy(state.windows[-1].network)
-    trial = next_window(request.problem, state.windows, span, network)
+    trial = next_window(request.problem, state.windows, span, network, jumps=request.corners)
     left = max(0.0, limits.max_time - entered)
     steps = None if limits.max_steps is None else max(1, limits.max_steps - state.steps)
     if request.count is None:

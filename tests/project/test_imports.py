@@ -50,6 +50,7 @@ WINGS = {
 # Where a function may import a module of sciml when it is called, and the start-up time this saves.
 LATE = {
     "kernels/cpu/compiled.py": "Numba and LLVM compile on first use",
+    "kernels/cpu/elementwise.py": "Numba and LLVM compile on first use",
     "kernels/cpu/machine.py": "Numba and LLVM compile on first use",
     "kernels/cuda/machine.py": "the text of Triton's kernels is written on first use",
     "sciml/nn/kan.py": "Matplotlib and SymPy are imported by the method that needs them",

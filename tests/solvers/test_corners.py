@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import sciml
-from sciml import Box, Dirichlet, Polygon, nn
+from sciml import Box, Dirichlet, Initial, Interval, Polygon, TimeInterval, nn
 from sciml.errors import ArgumentError, ArgumentTypeError
 
 GAP = 1e-9
@@ -134,6 +134,94 @@ def test_fine_tuning_keeps_the_functions_of_the_base(torsion):
         Torsion(torsion.problem.domain, source=0.0), max_steps=2, max_time=600, progress=False
     )
     assert none.problem.corner_inputs.count == 0 and none.trial.corners is not None
+
+
+class Heated(sciml.PDE):
+    """From rest, one end at a value from the first instant on."""
+
+    domain = TimeInterval(0, 0.5) * Interval(0, 1)
+
+    def __init__(self, value=1.0):
+        self.conditions = (Initial(0.0), Dirichlet(0.0, on="x=0"), Dirichlet(value, on="x=1"))
+
+    def residual(self, u, x):
+        return u.d("t") - u.d("x", "x")
+
+
+def images(x):
+    """The half-space's answers to it and to its images in both ends."""
+    root = 2 * x[:, :1].sqrt()
+    return sum(
+        torch.erfc((2 * n + 1 - x[:, 1:]) / root) - torch.erfc((2 * n + 1 + x[:, 1:]) / root)
+        for n in range(5)
+    )
+
+
+class Lid(sciml.PDE):
+    """Laplace's equation with one side of a square at one."""
+
+    domain = Box([0, 0], [1, 1])
+    conditions = (Dirichlet(1.0, on="y=1"), Dirichlet(0.0, on=["x=0", "x=1", "y=0"]))
+
+    def residual(self, u, x):
+        return u.laplacian()
+
+
+def lid_series(x):
+    total = torch.zeros_like(x[:, :1])
+    for n in range(1, 4000, 2):
+        a = n * math.pi
+        rise = (torch.exp(a * (x[:, 1:] - 1)) - torch.exp(-a * (x[:, 1:] + 1))) / (1 - math.exp(-2 * a))
+        total = total + 4 / a * torch.sin(a * x[:, :1]) * rise
+    return total
+
+
+LIMITS = {"points": 300, "max_time": 600, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def heated():
+    return sciml.solve(Heated(), max_steps=15, **LIMITS)
+
+
+def test_a_jump_between_the_first_instant_and_a_side(heated):
+    x = Heated.domain.sample(2000, seed=5)
+    assert off(heated, x, images(x)) < 5e-3
+    assert heated.stats.error_estimate == pytest.approx(off(heated, x, images(x)), rel=0.5)
+    assert any("u jumps between the first instant and x=1" in note for note in heated.stats.notes)
+    without = sciml.solve(Heated(), corners=False, max_steps=15, **LIMITS)
+    assert off(without, x, images(x)) > 10 * off(heated, x, images(x))
+
+
+def test_files_and_fine_tuning_carry_the_jump(heated, tmp_path):
+    x = Heated.domain.sample(200, seed=5)
+    heated.save(tmp_path / "a.h5")
+    again = sciml.load(tmp_path / "a.h5", problem=Heated())
+    assert again.trial.ansatz.carries and torch.equal(again(x), heated(x))
+    tuned = heated.finetune(Heated(-2.0), max_steps=5, max_time=600, progress=False)
+    assert off(tuned, x, -2 * images(x)) < 2e-2
+    without = sciml.solve(Heated(), corners=False, max_steps=2, **LIMITS)
+    without.save(tmp_path / "b.h5")
+    assert torch.equal(sciml.load(tmp_path / "b.h5", problem=Heated())(x), without(x))
+
+
+def test_a_jump_in_windows_and_with_a_kan(heated, tmp_path):
+    marched = sciml.solve(Heated(), windows=2, tol=1e-2, **LIMITS)
+    x = Heated.domain.sample(500, seed=5)
+    assert off(marched, x, images(x)) < 5e-3
+    assert [w.ansatz.carries for w in marched.trial.windows] == [True, False]
+    marched.save(tmp_path / "a.h5")
+    assert torch.equal(sciml.load(tmp_path / "a.h5", problem=Heated())(x), marched(x))
+    kan = sciml.solve(Heated(), nn.KAN([2, 4, 1]), max_steps=15, **LIMITS)
+    assert off(kan, x, images(x)) < 5e-3
+
+
+def test_sides_at_other_values():
+    solution = sciml.solve(Lid(), max_steps=12, **LIMITS)
+    x = Lid.domain.sample(1000, seed=5)
+    assert off(solution, x, lid_series(x)) < 5e-4
+    s = torch.linspace(0.1, 0.9, 5, dtype=torch.float64)[:, None]
+    torch.testing.assert_close(solution(torch.cat([s, 0 * s + 1], 1)).detach(), 0 * s + 1, rtol=0, atol=1e-12)
 
 
 def test_bad_arguments():

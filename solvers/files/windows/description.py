@@ -76,7 +76,12 @@ def check_chain(windows: Any, network: Mapping[str, Any]) -> None:
 
 
 def build_chain(
-    problem: PDE, windows: list[dict[str, Any]], dtype: str, arrays: Mapping[str, np.ndarray], prefix: str
+    problem: PDE,
+    windows: list[dict[str, Any]],
+    dtype: str,
+    arrays: Mapping[str, np.ndarray],
+    prefix: str,
+    jumps: bool,
 ) -> Chain:
     """The chain that ``describe_chain`` described.
 
@@ -100,7 +105,7 @@ def build_chain(
         if scale is not None and len(scale) != problem.outputs:
             raise ValueError(f"its window {k} has a scale of {len(scale)} unknowns")
         scales.append(None if scale is None else torch.tensor(scale, dtype=torch.float64))
-    return chain_of(problem, networks, spans, scales)
+    return chain_of(problem, networks, spans, scales, jumps)
 
 
 def _time(value: Any) -> float:
