@@ -12,10 +12,10 @@ from __future__ import annotations
 import argparse
 
 from benchmarks._common import machine, one_thread, show
-from benchmarks.rows import corners, holes, layers
+from benchmarks.rows import corners, flows, holes, layers, meshes
 from benchmarks.rows.measure import measure
 
-CASES = (*corners.CASES, *holes.CASES, *layers.CASES)
+CASES = (*corners.CASES, *holes.CASES, *layers.CASES, *meshes.CASES, *flows.CASES)
 
 
 def main() -> None:

@@ -15,7 +15,14 @@ author = "The sciml developers"
 copyright = author
 version = release = __version__
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "markdown_docstrings", "sphinx.ext.napoleon", "mathml"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "markdown_docstrings",
+    "sphinx.ext.napoleon",
+    "mathml",
+    "command_help",
+]
 exclude_patterns = ["extensions"]
 root_doc = "index"
 

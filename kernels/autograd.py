@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from sciml.kernels.channels import Channels, from_row
 from sciml.kernels.protocols import Network, NetworkMaker, NetworkPlan
 from sciml.kernels.reference import LayerWeights
 from sciml.kernels.taylor import torch_jets
@@ -20,10 +21,11 @@ SAVED = 192 * 2**20  # bytes of jets that are kept between the passes
 
 
 class Call(NamedTuple):
-    """What is fixed about a call: the plan, the class that runs it, and the layers without their weights."""
+    """What is fixed about a call: the plan, the class that runs it, the jet, and the layers without their weights."""
 
     plan: NetworkPlan
     network: NetworkMaker
+    channels: Channels
     knots: tuple[Tensor, ...]
     has_base: tuple[bool, ...]
 
@@ -43,7 +45,7 @@ def build(call: Call, z: Tensor, W: Tensor, weights: Sequence[Tensor], keep: flo
 
 
 def _by_torch(call: Call, W: Tensor) -> Callable[..., Tensor]:
-    return lambda z, *weights: torch_jets(z, call.layers(weights), W)
+    return lambda z, *weights: torch_jets(z, call.layers(weights), from_row(W, call.channels))
 
 
 def _pullback(call: Call, W: Tensor) -> Callable[..., tuple[Tensor, ...]]:
@@ -117,7 +119,7 @@ class FusedJets(_Rules, torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, in_dims: tuple, call: Call, keep: bool, z: Tensor, W: Tensor, *weights: Tensor):
         def function(z: Tensor, W: Tensor, *weights: Tensor) -> Tensor:
-            return torch_jets(z, call.layers(weights), W)
+            return torch_jets(z, call.layers(weights), from_row(W, call.channels))
 
         return (_batched(function, in_dims[2:], (z, W, *weights)), None), (0, None)
 

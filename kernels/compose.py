@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sciml.kernels.cpu import elementwise
 from sciml.kernels.orders import Bell, ChannelWeights, bell, padded
 
 Derivatives = Callable[[Tensor, int], Sequence[Tensor]]  # (x, order) to f, f', ..., f^(order)
@@ -26,7 +27,10 @@ def apply(z: Tensor, weights: ChannelWeights, derivatives: Derivatives) -> Tenso
     """The jet ``(n, C, i)`` of ``f(z)``, from a function that gives the derivatives of ``f`` up to any order."""
     if torch.is_grad_enabled() and z.requires_grad and not torch._C._are_functorch_transforms_active():
         return _Composition.apply(z, weights, derivatives)
-    return compose(z, weights, derivatives(z[:, 0], weights.order))
+    f = derivatives(z[:, 0], weights.order)
+    if not z.requires_grad and elementwise.takes(z, weights):
+        return elementwise.compose(z, weights, torch.stack(tuple(f)))
+    return compose(z, weights, f)
 
 
 def compose(z: Tensor, weights: ChannelWeights, f: Sequence[Tensor], table: Bell | None = None) -> Tensor:
@@ -81,17 +85,24 @@ class _Composition(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, z: Tensor, weights: ChannelWeights, derivatives: Derivatives) -> Tensor:
-        f, table = derivatives(z[:, 0], weights.order + 1), bell(z, weights)
-        ctx.weights, ctx.derivatives, ctx.known = weights, derivatives, (f, table)
+        f = derivatives(z[:, 0], weights.order + 1)
+        ctx.weights, ctx.derivatives = weights, derivatives
         ctx.save_for_backward(z)
-        return compose(z, weights, f, table)
+        ctx.fused = torch.stack(tuple(f)) if elementwise.takes(z, weights) else None
+        if ctx.fused is not None:
+            return elementwise.compose(z, weights, ctx.fused)
+        ctx.known = f, bell(z, weights)
+        return compose(z, weights, *ctx.known)
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Tensor) -> tuple[Tensor, None, None]:
         (z,), (g,) = ctx.saved_tensors, cotangents
-        f, table = ctx.known
         if torch.is_grad_enabled():  # with a graph of z
             f, table = ctx.derivatives(z[:, 0], ctx.weights.order + 1), bell(z, ctx.weights)
+        elif ctx.fused is not None:
+            return elementwise.pullback(g, z, ctx.weights, ctx.fused), None, None
+        else:
+            f, table = ctx.known
         return pullback(g, z, ctx.weights, f, table), None, None
 
 

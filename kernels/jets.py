@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from sciml.kernels.autograd import Call, run_fused
+from sciml.kernels.channels import Channels, as_row, channels_of
 from sciml.kernels.cpu import machine
 from sciml.kernels.cpu.network import CPUNetwork
 from sciml.kernels.cpu.plan import CPUPlan, cpu_plan, prefers_coefficients
@@ -19,7 +20,7 @@ from sciml.kernels.cuda.plan import CUDAPlan, cuda_plan
 from sciml.kernels.errors import ArgumentError
 from sciml.kernels.orders import ChannelWeights, Weights
 from sciml.kernels.protocols import NetworkMaker, NetworkPlan
-from sciml.kernels.reference import LayerWeights, jet_order, jet_shape, reference_jets
+from sciml.kernels.reference import LayerWeights, jet_order, reference_jets
 from sciml.kernels.taylor import torch_jets
 from sciml.kernels.taylor_table import SplineTable, spline_table, unwrapped
 
@@ -30,7 +31,7 @@ class Fused(NamedTuple):
     """How a backend with kernels of its own makes a pass.
 
     Attributes:
-        plan: ``(bits, tables, widths, base, D, S)`` to a plan.
+        plan: ``(bits, tables, widths, base, channels)`` to a plan.
         network: Runs such a plan.
     """
 
@@ -59,29 +60,30 @@ Tables = tuple[SplineTable, ...]
 
 
 def fused_call(fused: Fused, z: Tensor, layers: Sequence[LayerWeights], W: Weights | None) -> Arguments:
-    """The call, ``W`` as a tensor and the weights, as ``run_fused`` takes them."""
-    assert not isinstance(W, ChannelWeights)  # no kernel takes them
+    """The call, ``W`` as a row and the weights, as ``run_fused`` takes them."""
     if W is None:
         W = z.new_zeros(0, z.shape[1] - 1)
+    channels = channels_of(W)
     tables = tuple([spline_table(knots, coef.shape[0], degree, z.dtype) for coef, _, knots, degree in layers])
     widths = (z.shape[2], *[layer[0].shape[2] for layer in layers])
     has_base = tuple([layer[1] is not None for layer in layers])
-    plan = fused.plan(_BITS[z.dtype], tables, widths, any(has_base), W.shape[1], W.shape[0])
+    plan = fused.plan(_BITS[z.dtype], tables, widths, any(has_base), channels)
     weights = [w for layer in layers for w in layer[:2] if w is not None]
-    return Call(plan, fused.network, tuple([layer[2] for layer in layers]), has_base), W.to(z), weights
+    knots = tuple([layer[2] for layer in layers])
+    return Call(plan, fused.network, channels, knots, has_base), as_row(W, z), weights
 
 
-def _simd_plan(bits: int, tables: Tables, widths: tuple[int, ...], base: bool, D: int, S: int) -> CPUPlan:
+def _simd_plan(bits: int, tables: Tables, widths: tuple[int, ...], base: bool, jet: Channels) -> CPUPlan:
     local = prefers_coefficients(tables, widths)
-    return cpu_plan(machine.simd(D, S, tables[0].degree, base, bits, local), tables, widths, D, S)
+    return cpu_plan(machine.simd(jet, tables[0].degree, base, bits, local), tables, widths, jet)
 
 
-def _loops_plan(bits: int, tables: Tables, widths: tuple[int, ...], base: bool, D: int, S: int) -> CPUPlan:
-    return cpu_plan(machine.loops(bits), tables, widths, D, S)
+def _loops_plan(bits: int, tables: Tables, widths: tuple[int, ...], base: bool, jet: Channels) -> CPUPlan:
+    return cpu_plan(machine.loops(bits), tables, widths, jet)
 
 
-def _triton_plan(bits: int, tables: Tables, widths: tuple[int, ...], base: bool, D: int, S: int) -> CUDAPlan:
-    return cuda_plan(Shape(D, S, tables[0].degree, base, bits, 0), tables, widths)
+def _triton_plan(bits: int, tables: Tables, widths: tuple[int, ...], base: bool, jet: Channels) -> CUDAPlan:
+    return cuda_plan(Shape(jet, tables[0].degree, base, bits, 0), tables, widths)
 
 
 def _runner(fused: Fused) -> Callable[..., Tensor]:
@@ -101,8 +103,6 @@ def _why_not_table(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None)
 
 def _why_not_fused(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None) -> str | None:
     """Why a call cannot run in any fused kernel, or None."""
-    if isinstance(W, ChannelWeights):
-        return f"W asks for derivatives of order {W.order}, above 2"
     if z.dtype not in _BITS:
         return f"z is {z.dtype}, not float32 or float64"
     if any(t.device != z.device for layer in layers for t in layer[:3] if t is not None):
@@ -118,6 +118,13 @@ def _why_not_fused(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None)
 
 def _why_not_numba(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None) -> str | None:
     """Why a call cannot run in compiled loops, or None."""
+    if isinstance(W, ChannelWeights):
+        return f"W asks for derivatives of order {W.order}, above 2"
+    return _why_not_cpu(z, layers, W)
+
+
+def _why_not_cpu(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None) -> str | None:
+    """Why a call cannot run in any kernel for the CPU, or None."""
     return f"z is on {z.device}, not the CPU" if z.device.type != "cpu" else _why_not_fused(z, layers, W)
 
 
@@ -125,16 +132,18 @@ def _why_not_unrolled(z: Tensor, layers: Sequence[LayerWeights], W: Weights | No
     """Why a call cannot run in kernels that have a register for every channel, or None."""
     if reason := _why_not_fused(z, layers, W):
         return reason
-    assert not isinstance(W, ChannelWeights)
-    D, S = jet_shape(z, W)
-    if D + 2 * S > 64:
-        return f"D + 2 S is {D + 2 * S}, above 64: more sums than is sensible to unroll"
+    needed = 0
+    if W is not None:
+        jet = channels_of(W)
+        needed = jet.count - 1 + len(jet.curved)
+    if needed > 64:
+        return f"the jet takes {needed} sums, above 64: more than is sensible to unroll"
     return "layers differ in degree" if len({layer[3] for layer in layers}) > 1 else None
 
 
-def _why_not_simd(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None) -> str | None:
+def why_not_simd(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None) -> str | None:
     """Why a call cannot run in SIMD kernels, or None."""
-    if reason := _why_not_numba(z, layers, W) or _why_not_unrolled(z, layers, W):
+    if reason := _why_not_cpu(z, layers, W) or _why_not_unrolled(z, layers, W):
         return reason
     most = max(
         (coef.shape[0] + 16) * (knots.shape[-1] + 1) * (degree + 1) for coef, _, knots, degree in layers
@@ -159,7 +168,7 @@ _SIMD, _LOOPS = Fused(_simd_plan, CPUNetwork), Fused(_loops_plan, CPUNetwork)
 _TRITON = Fused(_triton_plan, CUDANetwork)
 
 BACKENDS: dict[str, Backend] = {  # in order of preference; the reference takes every call, so it comes last
-    "simd": Backend(_runner(_SIMD), machine.missing_simd, _why_not_simd, _SIMD),
+    "simd": Backend(_runner(_SIMD), machine.missing_simd, why_not_simd, _SIMD),
     "numba": Backend(_runner(_LOOPS), machine.missing_numba, _why_not_numba, _LOOPS),
     "triton": Backend(_runner(_TRITON), missing_triton, _why_not_triton, _TRITON),
     "torch": Backend(torch_jets, _never, _why_not_table),
@@ -234,13 +243,13 @@ def _dispatch_outside_graphs() -> Any:
 def kan_jets(
     z: Tensor, layers: Sequence[LayerWeights], W: Weights | None = None, *, backend: str | None = None
 ) -> Tensor:
-    """Jets through a whole KAN: value, first derivatives and second-order channels in one pass.
+    """Jets through a whole KAN: value and derivatives of all orders in one pass.
 
     Args:
-        z: Jets at the input ``(N, C, i)``, ``C = 1 + D + S``.
+        z: Jets at the input ``(N, C, i)``, ``C = 1 + D + S`` up to second order.
         layers: One ``LayerWeights`` (or tuple ``(coef, base, knots, degree)``) a layer.
-        W: Channel weights ``(S, D)``, or a ``ChannelWeights`` for derivatives above second order, which go through torch;
-            None stands for ``S = 0``. No gradient is taken for it.
+        W: Channel weights ``(S, D)``, or a ``ChannelWeights`` for derivatives above second order; None stands for ``S = 0``.
+            No gradient is taken for it.
         backend: None takes the first of ``backends`` that can; a name insists.
     Returns:
         Jets ``(N, C, o)``, differentiable in ``z``, ``coef`` and ``base``.

@@ -167,13 +167,11 @@ def outer_parts(z: Tensor, weights: ChannelWeights) -> list[Tensor]:
     return parts
 
 
-def sigmoid_slopes(c: Tensor, slope: Tensor, a: float, b: float, order: int) -> list[Tensor]:
-    """Derivatives of orders 1 to ``order`` of a function with slope ``g``, where ``g' = b c g`` and ``c' = a (1 - c^2)``.
-
-    ``tanh``: ``c`` is its value, ``a = 1, b = -2``. The logistic function ``s``: ``c = 1 - 2 s``, ``a = -1/2, b = 1``.
-    Each derivative is ``g`` times a polynomial in ``c``, so it vanishes as ``g`` does, without cancellation.
+def sigmoid_coefficients(order: int, a: float, b: float) -> list[float]:
+    """The polynomial in ``c``, lowest power first, by which ``g`` is multiplied in derivative ``order >= 1`` of
+    ``sigmoid_slopes``.
     """
-    out, coefficients = [slope], [1.0]
+    coefficients = [1.0]
     for _ in range(1, order):
         # (P g)' = (P' a (1 - c^2) + b c P) g
         following = [0.0] * (len(coefficients) + 1)
@@ -182,6 +180,18 @@ def sigmoid_slopes(c: Tensor, slope: Tensor, a: float, b: float, order: int) -> 
             if p:
                 following[p - 1] += a * p * value
         coefficients = following
+    return coefficients
+
+
+def sigmoid_slopes(c: Tensor, slope: Tensor, a: float, b: float, order: int) -> list[Tensor]:
+    """Derivatives of orders 1 to ``order`` of a function with slope ``g``, where ``g' = b c g`` and ``c' = a (1 - c^2)``.
+
+    ``tanh``: ``c`` is its value, ``a = 1, b = -2``. The logistic function ``s``: ``c = 1 - 2 s``, ``a = -1/2, b = 1``.
+    Each derivative is ``g`` times a polynomial in ``c``, so it vanishes as ``g`` does, without cancellation.
+    """
+    out = [slope]
+    for r in range(2, order + 1):
+        coefficients = sigmoid_coefficients(r, a, b)
         total = torch.full_like(c, coefficients[-1])
         for value in reversed(coefficients[:-1]):
             total = total * c + value if value else total * c

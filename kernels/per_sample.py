@@ -13,13 +13,15 @@ import torch
 from torch import Tensor
 
 from sciml.kernels.autograd import build
+from sciml.kernels.channels import as_row, channels_of
 from sciml.kernels.cpu import machine
 from sciml.kernels.cpu.fields import FIELD
-from sciml.kernels.cpu.network import CPUNetwork, run_parts
-from sciml.kernels.cpu.plan import cpu_plan
+from sciml.kernels.cpu.memory import Layout, Workspace
+from sciml.kernels.cpu.network import run_parts
+from sciml.kernels.cpu.plan import Kernels, cpu_plan
 from sciml.kernels.errors import ArgumentError
-from sciml.kernels.jets import check_layers, choose, fused_call, kan_jets
-from sciml.kernels.orders import ChannelWeights, Weights
+from sciml.kernels.jets import check_layers, choose, fused_call, kan_jets, why_not_simd
+from sciml.kernels.orders import Weights
 from sciml.kernels.protocols import Network
 from sciml.kernels.reference import LayerWeights, jet_order, silu_derivatives
 from sciml.kernels.taylor import in_cells, jet_features, layer_jet, taylor_powers
@@ -82,38 +84,51 @@ def kan_layer_jacobian(
     # the weights do not matter here, only their shapes
     layer = LayerWeights(z.new_empty(()).expand(i, m, o), None, knots, degree)
     check_layers(z, [layer], W)
-    usable = machine.missing_numba() is None and z.device.type == "cpu" and z.element_size() in (4, 8)
-    usable = usable and not torch._C._are_functorch_transforms_active()
-    if usable and not isinstance(W, ChannelWeights) and backend not in ("torch", "reference"):
-        _compiled_rows(z.detach(), cot.detach(), layer, base, W, out)
+    kernels = None
+    if backend not in ("torch", "reference") and not torch._C._are_functorch_transforms_active():
+        kernels = _row_kernels(z, layer, base, W)
+    if kernels is not None:
+        _compiled_rows(kernels, z.detach(), cot.detach(), layer, W, out)
     else:
         _torch_rows(z.detach(), cot.detach(), layer, base, W, out)
     return out
 
 
-def _compiled_rows(
-    z: Tensor, cot: Tensor, layer: LayerWeights, base: bool, W: Tensor | None, out: Tensor
-) -> None:
-    from sciml.kernels.cpu.compiled import loop_kernels
+def _row_kernels(z: Tensor, layer: LayerWeights, base: bool, W: Weights | None) -> Kernels | None:
+    """The kernels that write a layer's rows: SIMD, else loops, else None."""
+    jet, bits = channels_of(z.new_zeros(0, z.shape[1] - 1) if W is None else W), z.element_size() * 8
+    if machine.missing_simd() is None and why_not_simd(z, [layer], W) is None:
+        return machine.simd(jet, layer.degree, base, bits)
+    if machine.missing_numba() is None and z.device.type == "cpu" and bits in (32, 64) and jet.order <= 2:
+        return machine.loops(bits)
+    return None
 
+
+def _compiled_rows(
+    kernels: Kernels, z: Tensor, cot: Tensor, layer: LayerWeights, W: Weights | None, out: Tensor
+) -> None:
     n, C, i = z.shape
     _, m, o = layer.coef.shape
-    W = z.new_zeros(0, C - 1) if W is None else W.to(z)
-    table = spline_table(layer.knots, i, layer.degree, z.dtype)
-    kernels = machine.loops(z.element_size() * 8)
-    plan = cpu_plan(kernels, (table,), (i, o), W.shape[1], W.shape[0])
-    network = CPUNetwork(plan, z, W, [z.new_zeros(i, m, o)], [None], -1)
-    points, weights, g = network.z, network.W, cot.contiguous().numpy()
-    like = points.dtype.type(1)
-    jacobian = loop_kernels().jacobian
+    base = out.shape[1] > i * m * o
+    W = z.new_zeros(0, C - 1) if W is None else W
+    plan = cpu_plan(kernels, (spline_table(layer.knots, i, layer.degree, z.dtype),), (i, o), channels_of(W))
+    weights, points, g = as_row(W, z).numpy(), z.contiguous().numpy(), cot.contiguous().numpy()
+    widths = {"Z": plan.padded[0], "G": plan.padded[1]}
+    shapes = {name: (_ROWS, C, width) for name, width in widths.items()}
+    layout = Layout({"scratch": (kernels.scratch,), **shapes}, plan.dtype)
 
     def task(part: int) -> None:
         a, b = part * _ROWS, min((part + 1) * _ROWS, n)
-        net = network.net.copy()
-        net[0, FIELD["Z"]] = points.ctypes.data + a * points.strides[0]
-        net[0, FIELD["G"]] = g.ctypes.data + a * g.strides[0]
+        own, net = Workspace(layout), plan.net.copy()
+        for (name, padded), jets, width in zip(widths.items(), (points, g), (i, o), strict=True):
+            net[0, FIELD[name]] = own.address(name)
+            kernels.pack(
+                jets.ctypes.data + a * jets.strides[0], own.address(name), (b - a) * C, width, padded
+            )
         rows = out.data_ptr() + a * out.stride(0) * points.itemsize
-        jacobian(net, weights.ctypes.data, 0, b - a, rows, out.stride(0), m, int(base), like)
+        scratch = own.address("scratch")
+        assert kernels.jacobian is not None
+        kernels.jacobian(net, weights.ctypes.data, 0, b - a, scratch, rows, out.stride(0), m, int(base))
 
     run_parts(task, -(-n // _ROWS))
 

@@ -47,7 +47,7 @@ class Network(Protocol):
         ...
 
 
-# ``(plan, z, W, coefs, bases, keep)``: plan, input jets ``(N, C, i)``, channel weights ``(S, D)``, each layer's
+# ``(plan, z, W, coefs, bases, keep)``: plan, input jets ``(N, C, i)``, the row of all channel weights, each layer's
 # coefficients ``(i, m, o)`` and base weights ``(i, o)`` or None, and the bytes of jets that may be kept for a backward
 # pass (negative: none follows). The first is Any because each device's network takes that device's plan.
 NetworkMaker = Callable[[Any, Tensor, Tensor, Sequence[Tensor], Sequence[Tensor | None], float], Network]

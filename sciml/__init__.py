@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sciml import checkout, lazy
 
 if TYPE_CHECKING:
-    from sciml import adapters, domains, jets, kernels, nn, optim, pdes, rank, solvers
+    from sciml import adapters, callbacks, domains, jets, kernels, nn, optim, pdes, rank, solvers, stats
     from sciml.checks.report import check
     from sciml.conditions import Condition, Data, Dirichlet, Initial, Interface, Neumann, Periodic, Robin
     from sciml.domains import Ball, Box, Disk, Interval, Mesh, PointCloud, Polygon, TimeInterval
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sciml.expressions.spline import Spline
     from sciml.problem import PDE
     from sciml.solvers.bases.spectrum import match_spectrum
+    from sciml.solvers.laws.solve_law import solve_law
     from sciml.solvers.solution import Solution, load
     from sciml.solvers.solve import solve
     from sciml.solvers.tangent.kernel import tangent_kernel
@@ -36,6 +37,7 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
     "solve",
     "Solution",
     "load",
+    "solve_law",
     # state a problem
     "check",
     "PDE",
@@ -72,6 +74,7 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
     "SciMLError",
     # subpackages
     "adapters",
+    "callbacks",
     "domains",
     "jets",
     "kernels",
@@ -80,6 +83,7 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
     "pdes",
     "rank",
     "solvers",
+    "stats",
 ]
 
 checkout.find_beside(Path(__file__).parent)

@@ -39,6 +39,7 @@ def finetune(
     accuracy: float | None = None,
     seed: int = 0,
     callbacks: Any = (),
+    metrics: Any = None,
     progress: bool = True,
 ) -> AdaptedAnswer:
     """Solve ``problem`` with what is known from ``base``, which stays as it is.
@@ -59,7 +60,7 @@ def finetune(
             trained on (``rank_schedule="cut"``), or trained while the budget falls (``"joint"``).
         name: To call it by.
         members: Other adapters of the base, by name, of which a span is made.
-        optimizer, points, max_time, max_steps, tol, accuracy, seed, callbacks, progress: As in ``sciml.solve``.
+        optimizer, points, max_time, max_steps, tol, accuracy, seed, callbacks, metrics, progress: As in ``sciml.solve``.
 
     Returns:
         The answer to ``problem``; its ``report`` says what it cost and gave.
@@ -78,7 +79,9 @@ def finetune(
             "finetune needs a solution that is not polished, got one that is: fine-tune the bare one, and polish "
             "merge_and_unload() of what comes of it."
         )
-    settings = Settings(problem, points, max_time, max_steps, tol, accuracy, seed, callbacks, progress)
+    settings = Settings(
+        problem, points, max_time, max_steps, tol, accuracy, seed, callbacks, progress, metrics
+    )
     config = None if adapter == AUTO or isinstance(adapter, Adapter) else get_config(adapter)
     known = members or {}
     with Interruption() as interruption, recording_gradients():

@@ -22,7 +22,7 @@ from sciml.derivatives import recording_gradients
 from sciml.errors import SciMLError
 from sciml.nn import MLP, Combination, JetNetwork
 from sciml.problem import PDE
-from sciml.solvers.estimate.estimate import correct, estimate_error
+from sciml.solvers.estimate.estimate import ErrorEstimate, correct, estimate_error, level_work
 from sciml.solvers.estimate.features import Features
 from sciml.solvers.estimate.linearised import evaluated
 from sciml.solvers.report import Report
@@ -34,12 +34,13 @@ MOST = 400  # of one unknown
 POINTS = 5  # for each feature
 GAINS = 0.1  # of the residual left at most
 LESS = 0.5  # of the estimated error left at most
+SECONDS, ESTIMATE, SHARE = 60.0, 3.0, 0.2  # for all, for an estimate, and of all for an estimate
 CHECKED = 1000  # points at which the residual is compared
 SEED = 65_537  # the estimate's own features are others
 ENDED = ("diverged", "interrupted")
 
 
-def polish(problem: PDE, trial: Trial, report: Report) -> tuple[Trial, Report]:
+def polish(problem: PDE, trial: Trial, report: Report, seconds: float = SECONDS) -> tuple[Trial, Report]:
     """A polished trial function with its report, or the same ones with a note that says why not.
 
     A correction is kept where it leaves less than a tenth of the residual on points that it was not fitted to, and where the
@@ -48,12 +49,13 @@ def polish(problem: PDE, trial: Trial, report: Report) -> tuple[Trial, Report]:
     Args:
         problem: What was solved, with the unknown coefficients that it was stated with.
         trial, report: The solution; they are not changed.
+        seconds: What it may take, of one core; fewer functions are taken where 400 take longer.
     """
     reason = _refused(problem, trial, report)
     if reason is None:
         try:
             with recording_gradients():
-                found = _polished(trial, report)
+                found = _polished(trial, report, seconds)
         except (SciMLError, ArithmeticError, RuntimeError) as error:
             found = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         if not isinstance(found, str):
@@ -80,9 +82,22 @@ def _refused(problem: PDE, trial: Trial, report: Report) -> str | None:
     return None
 
 
-def _polished(trial: Trial, report: Report) -> tuple[Trial, Report] | str:
+def _functions(problem: PDE, before: ErrorEstimate, seconds: float) -> int:
+    """How many functions of each unknown the time allows, as the estimate before took; 0 where it does not."""
+    pace = before.seconds / max(before.work, 1e-9)
+    most = min(MOST, FEATURES // problem.outputs)
+    for count in (most, most // 2, most // 4):
+        # the estimate afterwards takes as long as the one before, or as long as the correction
+        takes = pace * level_work(problem, count, POINTS * count)
+        if takes + max(takes, before.seconds) <= seconds - before.seconds:
+            return count
+    return 0
+
+
+def _polished(trial: Trial, report: Report, seconds: float) -> tuple[Trial, Report] | str:
     problem = trial.problem
-    before = estimate_error(problem, trial, report.weights)
+    share = SHARE * seconds
+    before = estimate_error(problem, trial, report.weights, seconds=min(ESTIMATE, share))
     if before.value is None:
         return f"its error is unknown ({before.reason})"
     like = next(trial.network.parameters()).detach()
@@ -91,7 +106,9 @@ def _polished(trial: Trial, report: Report) -> tuple[Trial, Report] | str:
         term.record(trial, problem, like)
     if any(term.plan is None for term in terms):
         return "derivatives by nested autograd would take too long"
-    count = min(MOST, FEATURES // problem.outputs)
+    count = _functions(problem, before, seconds)
+    if count == 0:
+        return f"{seconds:.2g} s are not enough for it"
     rng = torch.Generator().manual_seed(SEED)
     x = problem.sample(4 * count, seed=SEED).to(like)
     features = Features(trial, x, count, rng, plain=True)
@@ -103,7 +120,7 @@ def _polished(trial: Trial, report: Report) -> tuple[Trial, Report] | str:
     left = _residual(better, terms, report.weights) / max(_residual(trial, terms, report.weights), 1e-300)
     if not left < GAINS:  # the equation is not linear so far from the solution
         return f"a correction by the linearised equation leaves {100 * left:.0f} % of the residual"
-    after = estimate_error(problem, better, report.weights)
+    after = estimate_error(problem, better, report.weights, seconds=min(ESTIMATE, share))
     if after.value is None:
         return "the error that a correction leaves cannot be estimated"
     if after.value > LESS * before.value:

@@ -15,6 +15,9 @@ from torch import nn
 from sciml.adapters import Adapter, PlainConfig, Span, SpanAdapter, fingerprint, get_config
 from sciml.ansatz import Trial
 from sciml.ansatz.march import Chain
+from sciml.arguments import number
+from sciml.conservation.fluxes import Fluxes, fluxes
+from sciml.conservation.velocity import velocity_of
 from sciml.errors import ArgumentError
 from sciml.problem import PDE
 from sciml.solvers.adapted import AdaptedAnswer
@@ -23,7 +26,7 @@ from sciml.solvers.family import FamilyResult, finetune_family
 from sciml.solvers.files import adapter_file, solution_file
 from sciml.solvers.finetune import AUTO, finetune
 from sciml.solvers.finetuning.snapshots import SnapshotSpace, chosen
-from sciml.solvers.polish import polish
+from sciml.solvers.polish import SECONDS, polish
 from sciml.solvers.posterior.posterior import Posterior
 from sciml.solvers.posterior.randomised import Randomised
 from sciml.solvers.report import Report
@@ -49,6 +52,20 @@ class Verbs(Answer):
     def save(self, path: Any) -> None:
         """Write one HDF5 file; see ``sciml.solvers.files.solution_file.save``."""
         solution_file.save(self, path)
+
+    def fluxes(self) -> Fluxes:
+        """What flows out through each part of the boundary, for an incompressible flow, and the share that is lost.
+
+        Raises:
+            ArgumentError: No equation of the problem is the divergence of some of its unknowns.
+        """
+        velocity = velocity_of(self.problem)
+        if velocity is None:
+            raise ArgumentError(
+                "fluxes needs an incompressible flow, one of whose equations is the divergence of its velocity, got "
+                f"{self.problem!r}."
+            )
+        return fluxes(self.problem.domain, velocity, self)
 
     def kernel(self, points: int | None = None, seed: int = 0) -> ProblemKernel:
         """The tangent kernel at the solved parameters; see ``sciml.tangent_kernel``.
@@ -156,13 +173,17 @@ class Solution(Verbs):
     def _shown(self) -> Answer:
         return self.base if self.active is None else self._adapters[self.active]
 
-    def polish(self) -> Solution:
+    def polish(self, max_time: float | None = None) -> Solution:
         """The same solution with the correction that its error estimate is made of; see ``sciml.solvers.polish``.
+
+        Args:
+            max_time: Seconds of one core that it may take; 60 unless given.
 
         Returns:
             A new solution; where a correction does not gain, with a note that says so. This one stays as it is.
         """
-        trial, report = polish(self.statement, self.trial, self.stats)
+        seconds = SECONDS if max_time is None else number("max_time", max_time, least=0)
+        trial, report = polish(self.statement, self.trial, self.stats, seconds)
         return Solution(self.problem, trial, list(self.history), report, self.statement)
 
     # ---- making adapters

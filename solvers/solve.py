@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -16,6 +16,7 @@ from sciml.arguments import number
 from sciml.checks.findings import findings
 from sciml.checks.model import check_model
 from sciml.coefficients import with_coefficients, with_values
+from sciml.conservation.fluxes import flux_notes
 from sciml.corners.functions import no_corners
 from sciml.derivatives import recording_gradients
 from sciml.errors import ArgumentError, ArgumentTypeError
@@ -32,7 +33,7 @@ from sciml.solvers.solution import Solution
 from sciml.solvers.training.defaults import default_network
 from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.resume import Saver, restore
-from sciml.solvers.training.run_state import Callback
+from sciml.solvers.training.run_state import Callback, Metric
 from sciml.solvers.training.settings import (
     Settings,
     carry_out,
@@ -46,6 +47,8 @@ from sciml.solvers.windows.advice import window_advice
 from sciml.solvers.windows.march import March, windows_of
 from sciml.solvers.windows.report import report_of as report_of_march
 from sciml.solvers.windows.window import Request
+
+POLISHING = 0.25  # of ``max_time`` that a polish may take in any case
 
 
 def solve(
@@ -62,6 +65,7 @@ def solve(
     dtype: torch.dtype = torch.float64,
     device: Any = None,
     callbacks: Sequence[Callback] = (),
+    metrics: Mapping[str, Metric] | None = None,
     progress: bool = True,
     resume: Any = None,
     checkpoint: Any = None,
@@ -93,6 +97,9 @@ def solve(
         device: Where to compute; the CPU unless given.
         callbacks: Called with an ``sciml.solvers.training.run_state.Event`` at every look; returning True ends the run. An
             exception ends it, too: as ``"interrupted"``, with the best state, a warning and a note.
+        metrics: Numbers of your own, ``{"energy": f}``: ``f(u)`` is called at every look with the trial function, which maps
+            ``(n, d)`` to ``(n, m)``. They stand in ``solution.history``, in files, in the history's picture and beside the
+            progress bar, and callbacks see them in ``event.numbers``.
         progress: Whether to draw a progress bar.
         resume: A checkpoint's file name, to continue the run that wrote it as if it had not been broken.
         checkpoint: File name to write checkpoints to; one is written at the start, then every so many seconds, with
@@ -103,8 +110,9 @@ def solve(
             exactly where the last one ends. ``"auto"`` makes each as long as its residual allows, and ``tol`` is then
             that of a window: 1e-5 unless given, 1e-10 for ordinary differential equations. None solves all times at
             once.
-        polish: Whether to keep the correction that the error estimate is made of, where it gains: some seconds after the
-            solve, in which smooth linear problems lose hundreds to thousands of times of their error.
+        polish: Whether to keep the correction that the error estimate is made of, where it gains: smooth linear
+            problems lose hundreds to thousands of times of their error in some seconds. It takes the time that the solve
+            leaves of ``max_time``, or up to a quarter of that.
         corners: Whether the network sees the functions of corners that the problem asks for (``problem.corner_inputs``):
             powers of the distance at re-entrant corners and where the kind of condition changes, the logarithm that a
             source makes at a right angle. A ``model`` of width ``problem.plain_inputs`` goes without them. And whether the
@@ -112,7 +120,8 @@ def solve(
             of a plane domain.
         process_group: Processes of ``torch.distributed`` that share the points of one solve, such as
             ``torch.distributed.group.WORLD``: each calls ``solve`` with the same arguments and gets the same solution. The
-            first one decides; callbacks, checkpoints and the progress bar are its own. It goes without ``windows``.
+            first one decides; callbacks, checkpoints and the progress bar are its own. It goes without ``windows`` and
+            ``polish``.
 
     A solve that stalls at an estimated error above 1e-3 spends the time and the steps that are left on other attempts:
     conditions as penalties, even points and, unless ``model`` is given, steeper features, a wider network and another start.
@@ -127,7 +136,9 @@ def solve(
     Raises:
         ArgumentError, ArgumentTypeError: Before any training, naming the argument, what it needs and what it got.
     """
-    settings = Settings(problem, points, max_time, max_steps, tol, accuracy, seed, callbacks, progress)
+    settings = Settings(
+        problem, points, max_time, max_steps, tol, accuracy, seed, callbacks, progress, metrics
+    )
     if dtype not in (torch.float32, torch.float64):
         raise ArgumentError(f"dtype needs torch.float32 or torch.float64, got {dtype!r}.")
     if model is not None and not isinstance(model, torch.nn.Module):
@@ -137,6 +148,10 @@ def solve(
             raise ArgumentTypeError(f"{name} needs True or False, got {value!r}.")
     every = number("every", every, least=0)
     group = None if process_group is None else Group(process_group)
+    if group is not None and (windows is not None or polish):
+        got = f"windows={windows!r}" if windows is not None else "polish=True"
+        raise ArgumentError(f"process_group needs a solve without windows and polish, got {got}.")
+    started = time.perf_counter()
     if isinstance(model, SKAN) and not model.selected:
         for name, value in (("resume", resume), ("checkpoint", checkpoint), ("windows", windows)):
             if value is not None:
@@ -164,14 +179,11 @@ def solve(
                 process_group=process_group,
             )
 
-        return _polished(solve_selecting(settings, model, train), settings, polish)
+        return _polished(solve_selecting(settings, model, train), settings, polish, started)
     if windows is not None:
-        if group is not None:
-            raise ArgumentError(f"process_group needs a solve without windows, got windows={windows!r}.")
-        return _march(
-            settings, model, optimizer, dtype, device, windows, (resume, checkpoint, every), polish, corners
-        )
-    started = time.perf_counter()
+        files = resume, checkpoint, every
+        marched = _march(settings, model, optimizer, dtype, device, windows, files, corners)
+        return _polished(marched, settings, polish, started)
     with Interruption() as interruption, recording_gradients(), ExitStack() as stack:
         notes = findings(problem) if group is None else group.agree(lambda: findings(problem))
         result = stack.enter_context(leading(group))
@@ -188,7 +200,7 @@ def solve(
             return Trial(live, network, Ansatz(live, penalties, corners), corners=seen)
 
         if group is not None and not group.leads:
-            return _polished(_followed(problem, follow(group, trial_of), trial_of), settings, polish)
+            return _followed(problem, follow(group, trial_of), trial_of)
 
         def attempt(variant: Variant, settings: Settings, age: float = 0.0) -> Attempt:
             began = time.perf_counter() if age > 0 else started  # the checks count, too
@@ -240,6 +252,7 @@ def solve(
             trial = trial.like(with_values(problem, found), trial.network)
         if not measured:
             stats.notes += window_advice(problem, stats)
+            stats.notes += flux_notes(problem, lambda x: trial(x.to(next(trial.parameters()))).double().cpu())
         else:
             with few_threads(stats.parameters or 0, torch_too=True):
                 conclude(problem, trial, stats, found)
@@ -248,7 +261,7 @@ def solve(
                 f"{group.size} processes shared the points and sent {group.sent / 1e6:.1f} MB."
             )
         result.take(trial, run, stats, found)
-    return _polished(Solution(trial.problem, trial, run.history, stats, problem), settings, polish)
+    return _polished(Solution(trial.problem, trial, run.history, stats, problem), settings, polish, started)
 
 
 def _followed(problem: PDE, result: Result, trial_of: Callable[[torch.nn.Module, bool], Trial]) -> Solution:
@@ -260,10 +273,12 @@ def _followed(problem: PDE, result: Result, trial_of: Callable[[torch.nn.Module,
     return Solution(trial.problem, trial, result.history, result.stats, problem)
 
 
-def _polished(solution: Solution, settings: Settings, wanted: bool) -> Solution:
+def _polished(solution: Solution, settings: Settings, wanted: bool, started: float) -> Solution:
+    """The solution with its correction, where that is wanted and gains."""
     if not wanted:
         return solution
-    better = solution.polish()
+    limit = settings.limits.max_time
+    better = solution.polish(max(limit - (time.perf_counter() - started), POLISHING * limit))
     error, accuracy = better.stats.error_estimate, settings.accuracy
     if better.stats.polished is not None and accuracy is not None and error is not None and error <= accuracy:
         better.stats.outcome = "converged"
@@ -283,7 +298,6 @@ def _march(
     device: Any,
     windows: Any,
     files: tuple[Any, Any, float],
-    polish: bool,
     corners: bool,
 ) -> Solution:
     """The solve window by window."""
@@ -301,8 +315,7 @@ def _march(
             outcome = march.run()
             stats = report_of_march(march, outcome)
     stats.notes = [*notes, *stats.notes]
-    solution = Solution(problem, march.chain, march.state.history, stats)  # type: ignore[arg-type]
-    return _polished(solution, settings, polish)
+    return Solution(problem, march.chain, march.state.history, stats)  # type: ignore[arg-type]
 
 
 def _copy(model: torch.nn.Module) -> torch.nn.Module:

@@ -1,12 +1,13 @@
 """The folder of compiled kernels: where it lies, and whether what lies in it may be run.
 
-A kernel on disk is machine code inside a pickle: who may write it can run code as this user. So a folder or file counts
+A kernel on disk is machine code: who may write it can run code as this user. So a folder or file counts
 only if it belongs to this user and nobody else may write it. Whatever is wrong with the cache costs the cache alone:
 kernels are then compiled anew, and one ``RuntimeWarning`` says why.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import sys
@@ -115,3 +116,42 @@ def write_whole(path: Path, data: bytes) -> None:
     except BaseException:
         os.unlink(name)
         raise
+
+
+_DIGEST = 32  # bytes of a checksum, which stands before the rest
+
+
+def _checksum(path: Path, payload: bytes) -> bytes:
+    return hashlib.sha256(path.name.encode() + b"\n" + payload).digest()
+
+
+def read_kernel(path: Path) -> bytes:
+    """What ``write_kernel`` has written; the checksum covers the file's name, too.
+
+    Raises:
+        OSError: There is no such file, or others may have written it.
+        ValueError: Its checksum is wrong.
+    """
+    data = read_trusted(path)
+    digest, payload = data[:_DIGEST], data[_DIGEST:]
+    if digest != _checksum(path, payload):
+        raise ValueError("its checksum is wrong")
+    return payload
+
+
+def write_kernel(path: Path, payload: bytes) -> None:
+    """Keep the code of a kernel; where that fails one warning says why."""
+    try:
+        write_whole(path, _checksum(path, payload) + payload)
+    except OSError as error:
+        warn_not_kept(path, error)
+
+
+def warn_not_kept(path: Path, error: Exception) -> None:
+    """A full disk, a folder that is gone: the kernel itself is there."""
+    warn_once("save", f"the kernel {path} is not kept: {error or type(error).__name__}")
+
+
+def warn_anew(path: Path, error: Exception) -> None:
+    """Whatever a damaged file raises, the answer is to compile."""
+    warn_once("load", f"the kernel {path} is compiled anew: {error or type(error).__name__}")

@@ -1,4 +1,4 @@
-"""Kernels for the CPU, compiled by Numba once and kept on disk for later sessions."""
+"""Kernels for the CPU: compiled once, by LLVM or by Numba, and kept on disk for later sessions."""
 
 from __future__ import annotations
 
@@ -10,27 +10,22 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
-
-from sciml.kernels.cpu.cache_folder import cache_folder
-from sciml.kernels.cpu.fields import FIELDS
-from sciml.kernels.cpu.simd import vectors
+from sciml.kernels.channels import Channels
+from sciml.kernels.cpu import fields
+from sciml.kernels.cpu.cache_folder import cache_folder, read_kernel, warn_anew, write_kernel
+from sciml.kernels.cpu.simd.elementwise import elementwise_source
 from sciml.kernels.cpu.simd.parts import Shape
-from sciml.kernels.cpu.simd.source import jets_source, values_source
-from sciml.kernels.generated import run_text
+from sciml.kernels.cpu.simd.source import jets_source, tables_source
 
 _LOCK = threading.Lock()
-_EMPTY = np.zeros((0, len(FIELDS)), np.int64)  # a network without layers: calls compile and do nothing
-_PASSES = {"forward": (_EMPTY, 0, 0, 0, 0), "backward": (_EMPTY, 0, 0, 0, 0, 1)}
 
 
 def _stamp(*texts: str) -> str:
-    """A name for the code that texts compile to: it changes with the texts, Numba, LLVM and Python."""
+    """A name for the code that texts compile to: it changes with the texts, LLVM and Python."""
     import llvmlite
-    import numba
 
     digest = hashlib.sha256()
-    for part in (*texts, numba.__version__, llvmlite.__version__, sys.version):
+    for part in (*texts, llvmlite.__version__, sys.version):
         digest.update(part.encode() + b"\n")
     return digest.hexdigest()[:16]
 
@@ -41,65 +36,117 @@ def _announcer(what: str, folder: Path | None) -> Callable[[], None]:
     @cache
     def announce() -> None:
         kept = f"once, kept in {folder}" if folder else "in every session: there is no cache folder"
-        print(f"sciml: compiling {what} (some seconds, {kept})", file=sys.stderr)
+        print(f"sciml: compiling {what} ({kept})", file=sys.stderr)
 
     return announce
 
 
-def _keep(module: ModuleType, names: Iterable[str], stamp: str, what: str) -> bool:
-    """Give functions of a module a cache on disk. Returns whether all of them are there already."""
+def _keep(module: ModuleType, names: Iterable[str], stamp: str, what: str) -> None:
+    """Give functions of a module a cache on disk; each is compiled when it is first called."""
     from sciml.kernels.cpu.kernel_cache import KernelCache
 
     folder = cache_folder()
     announce = _announcer(what, folder)
-    caches = [KernelCache(getattr(module, name), folder, stamp, announce) for name in names]
-    for known in caches:
-        known.function._cache = known
-    return all(known.any() for known in caches)
+    for name in names:
+        function = getattr(module, name)
+        function._cache = KernelCache(function, folder, stamp, announce)
 
 
-def _load(name: str, text: str, calls: dict[str, tuple], what: str) -> ModuleType:
-    """The module of generated text. Its functions are compiled by ``calls``, or wait on disk for their use."""
-    module = run_text(name, text)
-    stamp = f"{name}-{_stamp(text, Path(vectors.__file__).read_text(encoding='utf-8'))}"
-    if not _keep(module, calls, stamp, what):
-        for function, arguments in calls.items():
-            module.__dict__[function](*arguments)
-    return module
+class Kernel:
+    """A function of generated text: compiled, or loaded from the folder, when it is first called.
+
+    Args:
+        text, name: The text, and the function in it.
+        bits, lanes: Of its vectors.
+        label: Starts the name of its file.
+        announce: Called before it is compiled.
+    """
+
+    def __init__(self, text: str, name: str, bits: int, lanes: int, label: str, announce: Callable[[], None]):
+        self.text, self.name, self.bits, self.lanes = text, name, bits, lanes
+        self.label, self.announce = label, announce
+        self._function: Callable[..., None] | None = None
+
+    def __call__(self, *arguments: int) -> None:
+        if self._function is None:
+            with _LOCK:
+                if self._function is None:
+                    self._function = self._ready(len(arguments))
+        self._function(*arguments)
+
+    def _ready(self, arguments: int) -> Callable[..., None]:
+        from sciml.kernels.cpu.simd import translate
+
+        folder = cache_folder()
+        path = Path()
+        if folder is not None:
+            path = folder / f"{self.name}-{self.label}-{self._stamp()}.kernel"
+            try:
+                return translate.loaded(read_kernel(path), self.name, arguments)
+            except FileNotFoundError:
+                pass
+            except Exception as error:
+                warn_anew(path, error)
+        self.announce()
+        code = translate.compiled(translate.llvm_text(self.text, self.name, self.bits, self.lanes))
+        if folder is not None:
+            write_kernel(path, code)
+        return translate.loaded(code, self.name, arguments)
+
+    def _stamp(self) -> str:
+        from sciml.kernels.cpu.simd import translate, vectors
+
+        sources = [
+            Path(str(module.__file__)).read_text(encoding="utf-8") for module in (fields, translate, vectors)
+        ]
+        return _stamp(self.text, f"{self.bits} {self.lanes}", translate.processor(), *sources)
+
+
+def _kernels(shape: Shape, text: str, names: Iterable[str], label: str, what: str) -> dict[str, Kernel]:
+    announce = _announcer(what, cache_folder())
+    return {name: Kernel(text, name, shape.bits, shape.lanes, label, announce) for name in names}
 
 
 @cache
-def _values(shape: Shape) -> ModuleType:
-    calls = {"make_tables": (_EMPTY,), "return_tables": (_EMPTY,)}
-    calls |= dict.fromkeys(("pack", "unpack"), (0, 0, 0, 1, 1)) | _PASSES
-    what = f"a kernel for values, degree {shape.degree}, float{shape.bits}"
-    return _load(f"values_k{shape.degree}_f{shape.bits}", values_source(shape), calls, what)
+def _tables(shape: Shape) -> dict[str, Kernel]:
+    label, what = f"k{shape.degree}_f{shape.bits}", f"tables of degree {shape.degree}, float{shape.bits}"
+    return _kernels(
+        shape, tables_source(shape), ("make_tables", "return_tables", "pack", "unpack"), label, what
+    )
 
 
 @cache
-def _jets(shape: Shape) -> ModuleType:
-    name = f"jets_D{shape.D}_S{shape.S}_k{shape.degree}_f{shape.bits}"
-    name += "_local" if shape.local else ""
-    what = f"a kernel for jets with D={shape.D}, S={shape.S}, degree {shape.degree}, float{shape.bits}"
+def simd_kernels(shape: Shape) -> dict[str, Kernel]:
+    """The compiled functions for one shape, by name."""
+    label = f"{shape.channels}_k{shape.degree}_f{shape.bits}" + ("_local" if shape.local else "")
+    what = f"jets of order {shape.channels.order}, degree {shape.degree}, float{shape.bits}"
     what += ", fine grids" if shape.local else ""
-    return _load(name, jets_source(shape), _PASSES, what)
+    plain = shape._replace(channels=Channels((), ()), local=False, base=False)  # tables serve all jets
+    names = ("forward", "backward") if shape.local else ("forward", "backward", "jacobian")
+    return _tables(plain) | _kernels(shape, jets_source(shape), names, label, what)
 
 
-def simd_kernels(shape: Shape) -> tuple[ModuleType, ModuleType]:
-    """The module with tables and copies, which serves all jets, and the one with ``forward`` and ``backward``."""
-    with _LOCK:
-        values = shape._replace(D=0, S=0, local=False)
-        return _values(values), _values(values) if shape == values else _jets(shape)
+def elementwise_kernels(channels: Channels, bits: int, lanes: int) -> dict[str, Kernel]:
+    """``compose`` and ``pullback`` of ``simd.elementwise``."""
+    announce = _announcer(f"elementwise jets of order {channels.order}, float{bits}", cache_folder())
+    text, label = elementwise_source(channels, lanes), f"{channels}_f{bits}"
+    return {name: Kernel(text, name, bits, lanes, label, announce) for name in ("compose", "pullback")}
 
 
 @cache
 def _loops() -> ModuleType:
-    from sciml.kernels.cpu import fields, loops, point
+    import numba
+
+    from sciml.kernels.cpu import loops, point
 
     # numbers of fields are constants of the compiled code
     texts = [Path(str(module.__file__)).read_text(encoding="utf-8") for module in (fields, loops, point)]
-    names = ("make_tables", "return_tables", "forward", "backward", "jacobian", "copy")
-    _keep(loops, names, f"loops-{_stamp(*texts)}", "the loops")
+    _keep(
+        loops,
+        ("make_tables", "return_tables", "forward", "backward", "jacobian", "copy"),
+        f"loops-{_stamp(*texts, numba.__version__)}",
+        "the loops",
+    )
     return loops
 
 

@@ -4,6 +4,7 @@ Widths are padded to a multiple of the vector's lanes: ``IP >= i``, ``JP >= o``.
 rows, the last two for points outside and for NaN. Arrays are contiguous in the order of their letters:
 
 =========  ==========================  ===============================================================
+CHANNELS   (2, order)                  whole numbers: directions and sums of each order, see ``Channels``
 KNOTS      (IP, cells + 1)             knots
 CENTRES    (IP, R)                     centres of the cells, 0 for the dead ones
 START      (IP,) each                  first knot; STOP: last knot; INVERSE: 1 / width of a cell;
@@ -21,7 +22,7 @@ D...                                   gradients of TABLE, BASE, COEF, in their 
 from __future__ import annotations
 
 FIELDS = (
-    *("D", "S", "DEGREE", "I", "IP", "J", "JP", "CELLS", "UNIFORM", "STEPS", "NARROW"),
+    *("ORDER", "CHANNELS", "DEGREE", "I", "IP", "J", "JP", "CELLS", "UNIFORM", "STEPS", "NARROW"),
     *("KNOTS", "CENTRES", "START", "STOP", "INVERSE", "LAST", "LOCAL"),
     *("COEF", "BASE", "TABLE", "Z", "Y", "G", "H", "DTABLE", "DBASE", "DCOEF"),
 )

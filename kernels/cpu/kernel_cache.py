@@ -16,13 +16,7 @@ from typing import Any
 from numba.core import serialize
 from numba.core.compiler import CompileResult
 
-from sciml.kernels.cpu.cache_folder import read_trusted, warn_once, write_whole
-
-_DIGEST = 32  # bytes of a checksum, which stands before the rest
-
-
-def _checksum(path: Path, payload: bytes) -> bytes:
-    return hashlib.sha256(path.name.encode() + b"\n" + payload).digest()
+from sciml.kernels.cpu.cache_folder import read_kernel, warn_anew, warn_not_kept, write_kernel
 
 
 class KernelCache:
@@ -54,12 +48,6 @@ class KernelCache:
         types = hashlib.sha256(repr(signature).encode()).hexdigest()[:8]
         return folder / f"{self._prefix(target)}{types}.kernel"
 
-    def any(self) -> bool:
-        """Whether there is a file for this processor; what is in it shows when it is loaded."""
-        if self.folder is None:
-            return False
-        return next(self.folder.glob(self._prefix(self.function.targetctx) + "*.kernel"), None) is not None
-
     def load_overload(self, signature: Any, target: Any) -> CompileResult | None:
         """The version for a signature, or None: then Numba compiles it."""
         target.refresh()  # before code can be loaded, Numba has to know of all that was registered
@@ -69,9 +57,8 @@ class KernelCache:
                 return _load(path, target)
             except FileNotFoundError:
                 pass
-            # whatever a damaged file raises, the answer is to compile
             except Exception as error:
-                warn_once("load", f"the kernel {path} is compiled anew: {error or type(error).__name__}")
+                warn_anew(path, error)
         self.compiling()
         return None
 
@@ -82,16 +69,10 @@ class KernelCache:
             return
         path = self._path(self.folder, signature, compiled.target_context)
         try:
-            payload = serialize.dumps(compiled._reduce())
-            write_whole(path, _checksum(path, payload) + payload)
-        # a full disk, a folder that is gone, another Numba: the kernel itself is there
-        except Exception as error:
-            warn_once("save", f"the kernel {path} is not kept: {error or type(error).__name__}")
+            write_kernel(path, serialize.dumps(compiled._reduce()))
+        except Exception as error:  # another Numba
+            warn_not_kept(path, error)
 
 
 def _load(path: Path, target: Any) -> CompileResult:
-    data = read_trusted(path)
-    digest, payload = data[:_DIGEST], data[_DIGEST:]
-    if digest != _checksum(path, payload):
-        raise ValueError("its checksum is wrong")
-    return CompileResult._rebuild(target, *pickle.loads(payload))
+    return CompileResult._rebuild(target, *pickle.loads(read_kernel(path)))

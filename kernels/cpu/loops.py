@@ -1,6 +1,6 @@
-"""The fused kernels as loops in Numba: for every shape of jet, and to read beside the SIMD ones.
+"""The fused kernels as loops in Numba: for jets up to second order, and to read beside the SIMD ones.
 
-They serve processors without a vector unit that is known, and make the rows of the Jacobian on all. A row of a Taylor
+They serve processors without a vector unit that is known. A row of a Taylor
 table is ``(k + 1, JP)``. Innermost loops run over a layer's outputs, so that the compiler vectorises them.
 """
 
@@ -20,7 +20,7 @@ from sciml.kernels.cpu.point import FAST, backward_point, edge_cotangents, forwa
 _COEF, _DCOEF, _TABLE, _DTABLE = FIELD["COEF"], FIELD["DCOEF"], FIELD["TABLE"], FIELD["DTABLE"]
 _BASE, _DBASE, _LOCAL = FIELD["BASE"], FIELD["DBASE"], FIELD["LOCAL"]
 _Z, _Y, _G, _H = FIELD["Z"], FIELD["Y"], FIELD["G"], FIELD["H"]
-_D, _S, _K = FIELD["D"], FIELD["S"], FIELD["DEGREE"]
+_ORDER, _CHANNELS, _K = FIELD["ORDER"], FIELD["CHANNELS"], FIELD["DEGREE"]
 _I, _IP, _JP, _CELLS, _UNIFORM = FIELD["I"], FIELD["IP"], FIELD["JP"], FIELD["CELLS"], FIELD["UNIFORM"]
 _KNOTS, _CENTRES, _START, _STOP = FIELD["KNOTS"], FIELD["CENTRES"], FIELD["START"], FIELD["STOP"]
 _INVERSE, _LAST = FIELD["INVERSE"], FIELD["LAST"]
@@ -90,7 +90,9 @@ def copy(source, to, count, like):
 @njit(error_model="numpy")
 def _layer(net, l, n1, weights, like):
     """Views of one layer's fields, and memory for one point."""
-    D, S, k = net[l, _D], net[l, _S], net[l, _K]
+    jet, k = _view(net[l, _CHANNELS], (2, net[l, _ORDER]), np.int64(0)), net[l, _K]
+    D = jet[0, 0] if net[l, _ORDER] else 0
+    S = jet[1, 1] if net[l, _ORDER] > 1 else 0
     I, IP, J, cells = net[l, _I], net[l, _IP], net[l, _JP], net[l, _CELLS]
     knots = (
         _view(net[l, _KNOTS], (IP, cells + 1), like),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 
 import numpy as np
 
+from sciml.kernels.channels import Channels
 from sciml.kernels.cpu.plan import Kernels
 
 
@@ -39,10 +41,9 @@ def missing_numba() -> str | None:
 
 def missing_simd() -> str | None:
     """Why the SIMD kernels cannot run here, or None."""
-    reason = missing_numba()
-    if reason is None and not vector_bytes():
-        reason = "the processor has none of AVX-512, AVX2 with FMA, NEON"
-    return reason
+    if find_spec("llvmlite") is None:
+        return "llvmlite is not installed"
+    return None if vector_bytes() else "the processor has none of AVX-512, AVX2 with FMA, NEON"
 
 
 def narrow_outputs(bits: int) -> int:
@@ -51,17 +52,21 @@ def narrow_outputs(bits: int) -> int:
 
 
 @cache
-def simd(D: int, S: int, degree: int, base: bool, bits: int, local: bool = False) -> Kernels:
-    """The SIMD kernels for one shape of jet, compiled on first use; ``local`` as in ``Shape``."""
+def simd(channels: Channels, degree: int, base: bool, bits: int, local: bool = False) -> Kernels:
+    """The SIMD kernels for the channels of a jet, compiled on first use; ``local`` as in ``Shape``."""
     from sciml.kernels.cpu.compiled import simd_kernels
     from sciml.kernels.cpu.simd.parts import Shape, scratch_size
 
-    shape = Shape(D, S, degree, base, bits, vector_bytes() * 8 // bits, local)
-    tables, jets = simd_kernels(shape)
-    size = scratch_size(shape)
-    copies = (tables.pack, tables.unpack)
-    calls = (tables.make_tables, jets.forward, jets.backward, tables.return_tables, *copies)
-    return Kernels(*calls, size, shape.lanes, local)
+    shape = Shape(channels, degree, base, bits, vector_bytes() * 8 // bits, local)
+    made = simd_kernels(shape)
+    passes = [_on_net(made[name]) for name in ("make_tables", "forward", "backward", "return_tables")]
+    rows = None if local else _on_net(made["jacobian"])
+    return Kernels(*passes, made["pack"], made["unpack"], rows, scratch_size(shape), shape.lanes, local)
+
+
+def _on_net(kernel: Callable[..., None]) -> Callable[..., None]:
+    """A kernel that takes ``net`` by its address and number of layers."""
+    return lambda net, *rest: kernel(net.ctypes.data, len(net), *rest)
 
 
 @cache
@@ -77,6 +82,7 @@ def loops(bits: int) -> Kernels:
         lambda net: module.return_tables(net, like),
         lambda source, to, rows, width, padded: module.copy(source, to, rows * width, like),
         lambda source, to, rows, width, padded: module.copy(source, to, rows * width, like),
+        lambda net, W, n0, n1, scratch, *rows: module.jacobian(net, W, n0, n1, *rows, like),
         scratch=0,
         lanes=1,
     )

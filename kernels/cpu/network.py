@@ -62,7 +62,7 @@ class CPUNetwork:
     Args:
         plan: Sizes, layouts and kernels of the network.
         z: Jets ``(N, C, i)``.
-        W: Channel weights ``(S, D)``.
+        W: The row of all channel weights, see ``channels.as_row``.
         coefs: ``(i, m, o)`` each.
         bases: ``(i, o)`` or None each.
         keep: Bytes of jets between the layers that may be kept for a backward pass.

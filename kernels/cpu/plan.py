@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from sciml.kernels.channels import Channels
 from sciml.kernels.cpu.fields import BLOCK, FIELD, FIELDS
 from sciml.kernels.cpu.memory import Layout
 from sciml.kernels.taylor_table import SplineTable
@@ -19,7 +20,10 @@ TABLE_LIMIT = 64 * 2**10  # bytes of one input's table, beyond which coefficient
 
 
 class Kernels(NamedTuple):
-    """A compiled implementation. All take ``net``: one row of ``FIELDS`` a layer, sizes and addresses."""
+    """A compiled implementation. All but copies take ``net``: one row of ``FIELDS`` a layer, sizes and addresses.
+
+    ``jacobian`` is None where ``local``.
+    """
 
     make_tables: Callable[..., None]
     forward: Callable[..., None]
@@ -27,6 +31,7 @@ class Kernels(NamedTuple):
     return_tables: Callable[..., None]
     pack: Callable[..., None]
     unpack: Callable[..., None]
+    jacobian: Callable[..., None] | None
     scratch: int
     lanes: int
     local: bool = False  # whether rows of coefficients take the place of tables
@@ -64,6 +69,7 @@ class CPUPlan:
     """One network for one shape of jet and one implementation.
 
     Attributes:
+        jet, channels: Which channels a jet has, and their number.
         widths, padded: Of the input and of every layer's output; as they are and as they lie in memory.
         net: Template of the kernels' argument: sizes and the addresses of what belongs to the knots.
         weights: Layout of coefficients, base weights and tables.
@@ -75,10 +81,11 @@ class CPUPlan:
     """
 
     def __init__(
-        self, kernels: Kernels, tables: tuple[SplineTable, ...], widths: tuple[int, ...], D: int, S: int
+        self, kernels: Kernels, tables: tuple[SplineTable, ...], widths: tuple[int, ...], jet: Channels
     ):
         self.kernels, self.tables, self.widths = kernels, tables, widths
-        self.layers, self.channels = len(tables), 1 + D + S
+        self.layers, self.jet, self.channels = len(tables), jet, jet.count
+        self._numbers = np.array(jet, np.int64)
         self.padded = [_up(w, kernels.lanes) for w in widths]
         self.narrow = [2 * w <= kernels.lanes for w in widths[1:]]
         packed = [_pack(table, kernels.lanes) for table in tables]
@@ -86,7 +93,15 @@ class CPUPlan:
         self.net = np.zeros((len(tables), len(FIELDS)), np.int64)
         for n, (table, arrays) in enumerate(zip(tables, packed, strict=True)):
             row = self.net[n]
-            sizes = (D, S, table.degree, widths[n], self.padded[n], widths[n + 1], self.padded[n + 1])
+            sizes = (
+                jet.order,
+                self._numbers.ctypes.data,
+                table.degree,
+                widths[n],
+                self.padded[n],
+                widths[n + 1],
+                self.padded[n + 1],
+            )
             sizes += (table.cells, table.uniform, table.cells.bit_length() - 1, self.narrow[n])
             row[: len(sizes)] = sizes
             for name, array in arrays.items():
@@ -150,9 +165,9 @@ def prefers_coefficients(tables: tuple[SplineTable, ...], widths: tuple[int, ...
 
 @lru_cache(maxsize=64)
 def cpu_plan(
-    kernels: Kernels, tables: tuple[SplineTable, ...], widths: tuple[int, ...], D: int, S: int
+    kernels: Kernels, tables: tuple[SplineTable, ...], widths: tuple[int, ...], jet: Channels
 ) -> CPUPlan:
     """The plan of a network; the last 64 are kept."""
     # it outlives the transform of torch.func in which it may be made
     with torch.inference_mode(False), torch.no_grad(), torch._C._DisableFuncTorch():
-        return CPUPlan(kernels, tables, widths, D, S)
+        return CPUPlan(kernels, tables, widths, jet)

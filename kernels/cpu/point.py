@@ -1,4 +1,4 @@
-"""One point and one layer in loops: the formulas of ``simd.source``, over a layer's outputs, which lie side by side."""
+"""One point and one layer in loops: the formulas of ``simd.source`` up to second order, over a layer's outputs."""
 
 from __future__ import annotations
 

@@ -32,5 +32,5 @@ def triton_kernels(shape: Shape) -> ModuleType:
     """The generated module for one shape of jet; Triton keeps what it compiles by itself."""
     from sciml.kernels.cuda.source import triton_source
 
-    name = f"triton_D{shape.D}_S{shape.S}_k{shape.degree}_f{shape.bits}"
+    name = f"triton_{shape.channels}_k{shape.degree}_f{shape.bits}"
     return run_text(name, triton_source(shape))

@@ -8,13 +8,16 @@ product with zeros and ones, so that no two programs write to one place: the res
 
 from __future__ import annotations
 
-from sciml.kernels.cpu.simd.parts import Shape, derivative, indent, total
+from math import comb
+
+from sciml.kernels.cpu.simd.parts import Shape, bell, derivative, indent, numbered_sums, sums, total
+from sciml.kernels.orders import sigmoid_coefficients
 
 
 def _prepare(shape: Shape) -> list[str]:
     """Cell, powers, silu and ``q`` of points ``n`` at input ``i``; columns ``(BN, 1)``."""
-    D, S, k = shape.D, shape.S, shape.degree
-    C, limit = 1 + D + S, 80 if shape.bits == 32 else 700
+    channels, k = shape.channels, shape.degree
+    C, limit = channels.count, 80 if shape.bits == 32 else 700
     lines = [
         f"at_z = z + (n * {C} * I + i)",
         "x = tl.load(at_z, mask=live, other=0)",
@@ -31,9 +34,12 @@ def _prepare(shape: Shape) -> list[str]:
     ]
     lines += [f"e{p} = e{p - 1} * e1 / {p}" for p in range(2, k + 1)]
     lines += [f"x{c} = tl.load(at_z + {c} * I, mask=live, other=0)[:, None]" for c in range(1, C)]
-    for s in range(S):
-        terms = [(f"tl.load(W + {s * D + d - 1})", f"x{d} * x{d}") for d in range(1, 1 + D)]
-        lines.append(f"q{s} = {total(terms)}")
+    for q in range(2, channels.order + 1):
+        for j in range(2, q + 1):
+            for d in range(channels.kept[q - 2]):
+                lines.append(f"B{j}_{d} = {bell(q, j, lambda r, d=d: f'x{channels.along(r, d)}', str)}")
+            for c, terms in channels.terms(q).items():
+                lines.append(f"q{j}_{c} = {total([(_weight(at), f'B{j}_{d}') for d, at in terms])}")
     if shape.base:
         lines += [
             f"u = tl.where(x < -{limit}, -{limit}, tl.where(x > {limit}, {limit}, x))[:, None]",
@@ -45,7 +51,22 @@ def _prepare(shape: Shape) -> list[str]:
             "b2 = ds * (2 + u * (1 - 2 * sg))",
             "b3 = ds * (3 * (1 - 2 * sg) + u * (1 - 6 * ds))",
         ]
+        for r in range(4, channels.order + 2):
+            above, below = (_horner(sigmoid_coefficients(q, -0.5, 1.0), "(1 - 2 * sg)") for q in (r, r - 1))
+            lines.append(f"b{r} = ds * (u * {above} + {r} * {below})")
     return lines
+
+
+def _horner(coefficients: list[float], x: str) -> str:
+    """``sum_p c_p x^p``; the coefficients are few halves, which every precision holds."""
+    nested = repr(coefficients[-1])
+    for value in reversed(coefficients[:-1]):
+        nested = f"({nested} * {x} + {value!r})"
+    return nested
+
+
+def _weight(at: int | None) -> str | None:
+    return None if at is None else f"tl.load(W + {at})"
 
 
 def _read_table(shape: Shape) -> list[str]:
@@ -58,31 +79,28 @@ def _read_table(shape: Shape) -> list[str]:
 
 
 def _read_cotangents(shape: Shape) -> list[str]:
-    D, S = shape.D, shape.S
-    C = 1 + D + S
+    channels = shape.channels
+    C = channels.count
     lines = [f"at_g = g + (n[:, None] * {C} * J + o[None, :])"]
     lines += [f"g{c} = tl.load(at_g + {c} * J, mask=both, other=0)" for c in range(C)]
     if C > 1:
-        lines.append("P = " + total([(f"x{c}", f"g{c}") for c in range(1, C)]))
-    if S:
-        lines.append("Q = " + total([(f"q{s}", f"g{1 + D + s}") for s in range(S)]))
+        lines.append("P1 = " + total([(f"x{c}", f"g{c}") for c in range(1, C)]))
+    for j in range(2, channels.order + 1):
+        lines.append(f"P{j} = " + total([(f"q{r}_{c}", f"g{c}") for r, c in channels.curved if r == j]))
     return lines
 
 
 def _cotangents(shape: Shape) -> list[str]:
-    return ["g0"] + ["P"] * bool(shape.D or shape.S) + ["Q"] * bool(shape.S)
+    return ["g0", *(f"P{j}" for j in range(1, shape.channels.order + 1))]
 
 
 def _forward(shape: Shape) -> str:
-    D, S = shape.D, shape.S
-    C = 1 + D + S
+    channels = shape.channels
+    C = channels.count
     edge = [f"a0 += {derivative(shape, 0)}"]
-    if C > 1:
-        edge.append(f"f1 = {derivative(shape, 1)}")
-    if S:
-        edge.append(f"f2 = {derivative(shape, 2)}")
+    edge += [f"f{r} = {derivative(shape, r)}" for r in range(1, channels.order + 1)]
     edge += [f"a{c} += x{c} * f1" for c in range(1, C)]
-    edge += [f"a{1 + D + s} += q{s} * f2" for s in range(S)]
+    edge += [f"a{c} += q{j}_{c} * f{j}" for j, c in channels.curved]
     save = [f"tl.store(at_y + {c} * J, a{c}, mask=both)" for c in range(C)]
     return f"""
 
@@ -103,18 +121,26 @@ def forward(z, y, T, B, knots, centres, last, W, BIG, N, I, J, CELLS,
 """
 
 
+def _input_cotangents(shape: Shape) -> list[str]:
+    """Add to the sums ``h`` of the directions what higher orders hand to them."""
+    channels, number_of, lines = shape.channels, numbered_sums(shape), []
+    for m in range(1, channels.order):
+        for d in range(channels.kept[m - 1]):
+            for q, pairs in channels.inner(m, d):
+                for r, j in pairs:
+                    inner = bell(r, j, lambda p, d=d: f"tl.reshape(x{channels.along(p, d)}, (BN,))", str)
+                    seen = [(_weight(at), f"h{number_of[j + 1, c]}") for c, at in channels.seen_by(q, d)]
+                    lines.append(f"h{channels.along(m, d)} += {comb(q, m)} * {inner} * ({total(seen)})")
+    return lines
+
+
 def _backward_inputs(shape: Shape) -> str:
-    D, S = shape.D, shape.S
-    C = 1 + D + S
-    names = _cotangents(shape)
+    names, number_of = _cotangents(shape), numbered_sums(shape)
+    C, count = shape.channels.count, sums(shape)
     edge = [f"f{r} = {derivative(shape, r)}" for r in range(1, 1 + len(names))]
     edge += [f"a0 += f{r + 1} * {name}" for r, name in enumerate(names)]
-    edge += [f"a{c} += f1 * g{c}" for c in range(1, C)]
-    edge += [f"a{C + s} += f2 * g{1 + D + s}" for s in range(S)]
-    finish = [f"h{c} = tl.sum(a{c}, 1)" for c in range(C + S)]
-    for d in range(1, 1 + D) if S else ():
-        second = total([(f"tl.load(W + {s * D + d - 1})", f"h{C + s}") for s in range(S)])
-        finish.append(f"h{d} += 2 * tl.reshape(x{d}, (BN,)) * ({second})")
+    edge += [f"a{at} += f{j} * g{c}" for (j, c), at in number_of.items()]
+    finish = [f"h{n} = tl.sum(a{n}, 1)" for n in range(count)] + _input_cotangents(shape)
     finish += [f"tl.store(h + (n * {C} + {c}) * I + i, h{c}, mask=live)" for c in range(C)]
     return f"""
 
@@ -126,7 +152,7 @@ def backward_inputs(z, g, h, T, B, knots, centres, last, W, BIG, N, I, J, CELLS,
     live = n < N
     BIG = tl.load(BIG)
     zero = tl.zeros((BN, BO), z.dtype.element_ty)
-{indent([f"a{c} = zero" for c in range(C + S)], 1)}
+{indent([f"a{n} = zero" for n in range(count)], 1)}
 {indent(_prepare(shape), 1)}
     for o0 in range(0, J, BO):
         o = o0 + tl.arange(0, BO)

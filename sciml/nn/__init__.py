@@ -12,6 +12,7 @@ from sciml.errors import ArgumentError
 from sciml.nn.activation import Activation, FourierFeatures
 from sciml.nn.base import JetLayer, JetNetwork, Record
 from sciml.nn.combination import Combination
+from sciml.nn.groupsort import GroupSort
 from sciml.nn.kan import KAN, KANLayer
 from sciml.nn.linear import Linear
 from sciml.nn.mlp import MLP
@@ -25,6 +26,7 @@ __all__ = [
     "Activation",
     "Combination",
     "FourierFeatures",
+    "GroupSort",
     "JetLayer",
     "JetNetwork",
     "KANLayer",

@@ -27,8 +27,8 @@ from sciml.checks.findings import undetermined
 from sciml.derivatives import recording_gradients
 from sciml.problem import PDE
 from sciml.solvers.estimate.features import Features
-from sciml.solvers.estimate.free import free_shapes
-from sciml.solvers.estimate.linearised import Rows, evaluated, rows_of
+from sciml.solvers.estimate.free import Weak, fallen, weak_shapes
+from sciml.solvers.estimate.linearised import Jets, Rows, evaluated, rows_of
 from sciml.solvers.estimate.spectrum import dominant_waves
 from sciml.solvers.estimate.splines import SplineFeatures
 from sciml.solvers.terms.build import build_terms
@@ -46,7 +46,9 @@ EXACT = 1e3  # roundings up to which a residual is nothing but them
 LAST = 0.9999  # of such a residual a correction leaves at most this, as far as the estimate goes
 FEW, BLIND_FEW = 200, 0.6  # the same for fewer features, which may miss what matters and take what does not
 TEST_POINTS = 2000
-WAVE_POINTS = 1000
+WAVE_POINTS, BENT_POINTS = 1000, 500
+NOISE = 0.1  # of an estimate may be what the residual at so many points leaves open
+BENT = 0.2  # of the residual may be left, where one shape is told by little of it
 SEED = 31_337
 RIDGES = 10.0 ** torch.arange(-12.0, 0.5, 0.5, dtype=torch.float64)  # of the largest singular value
 
@@ -116,6 +118,7 @@ def estimate_error(
             levels = ((own.count, POINTS_PER_SPLINE * own.count),)
         best: Correction | None = None
         waves: Tensor | None = None
+        weak: list[Weak] = []
         done = 0.0
         for k, (count, points) in enumerate(levels):
             start = time.thread_time()
@@ -127,36 +130,51 @@ def estimate_error(
             best = found if best is None or found.drop < best.drop else best
             cost = level_work(problem, few, points)
             done += cost
-            if best.drop <= ENOUGH or k + 1 == len(levels):
+            if best.drop <= ENOUGH:
+                weak.append(_weak(problem, trial, found))
+            if k + 1 == len(levels) or _told(problem, trial, found, weak):
                 break
             count, points = levels[k + 1]
             following = level_work(problem, min(count, MOST // problem.outputs), points)
             if done + following > work or now - began + (now - start) * following / cost > seconds:
                 break
         assert best is not None
-        free = undetermined(problem) or _free(problem, trial, best)
+        last = fallen(weak or [_weak(problem, trial, best)])
+        bent = last.alone is not None and _bent(problem, trial, terms[0], best)
+        free = undetermined(problem) or last._replace(falls=last.falls or bent).why()
         if best.drop > BLIND and _exact(problem, trial, terms, like):
             best = replace(best, exact=True)
         return _judge(problem, trial, best, free, time.thread_time() - began, done)
 
 
-def _free(problem: PDE, trial: Trial, found: Correction) -> str | None:
-    """Why the residual does not tell the solution, as one sentence without its full stop."""
+def _weak(problem: PDE, trial: Trial, found: Correction) -> Weak:
+    """What the residual tells little of."""
     if found.factor is None:
-        return None
+        return Weak()
     like = next(trial.network.parameters()).detach()
     with torch.no_grad():
         size = trial(problem.sample(TEST_POINTS, seed=SEED).to(like)).double().square().mean(0).sqrt()
     if not bool((torch.isfinite(size) & (size > 0)).all()):
-        return None
-    count = free_shapes(problem, trial, found.features, found.factor, size)
-    if count == 0:
-        return None
-    shapes = "a shape" if count == 1 else f"{count} shapes"
-    return (
-        f"the equation leaves {shapes} of the solution free, as at a resonance: any multiple of it can be added, and the "
-        "residual stays as small"
-    )
+        return Weak()
+    return weak_shapes(problem, trial, found.features, found.factor, size)
+
+
+def _told(problem: PDE, trial: Trial, found: Correction, weak: Sequence[Weak]) -> bool:
+    """Whether a correction tells enough: no noise, and no shape that more functions may tell by less."""
+    if not weak or (weak[-1].alone is not None and len(weak) == 1):
+        return False
+    noise = found.drop * found.size / found.points**0.5 * weak[-1].gain
+    return noise <= NOISE * (_judge(problem, trial, found, None, 0.0, 0.0).value or 0.0)
+
+
+def _bent(problem: PDE, trial: Trial, term: Term, found: Correction) -> bool:
+    """Whether the equation is not linear over so large a change: the residual does not fall as predicted."""
+    like = next(trial.network.parameters()).detach()
+    function = evaluated(problem, trial, term, problem.sample(BENT_POINTS, seed=SEED).to(like))
+    if not isinstance(function, Jets):
+        return False
+    before, after = function.residual().norm(), function.corrected(found.features, found.w).norm()
+    return float(after) > max(BENT, 2.0 * found.drop) * float(before)
 
 
 def level_work(problem: PDE, features: int, points: int) -> float:

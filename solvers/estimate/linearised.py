@@ -107,6 +107,12 @@ class Jets:
         """All columns side by side, ``(n, k)``."""
         return torch.stack([c for _, c in self.columns(self.out)], 1)
 
+    @torch.no_grad()
+    def corrected(self, features: Features | SplineFeatures, w: Tensor) -> Tensor:
+        """The residual, not linearised, with ``Phi w`` added for ``w (K, m)``: ``(n, k)``."""
+        phi = features.jets(self.frozen[0], self.weights)
+        return torch.stack([c for _, c in self.columns(self.out + phi @ w)], 1)
+
     def mixes(self, features: Features | SplineFeatures) -> bool:
         """Whether rows depend on other points, as tried on some of them."""
         return self.at(slice(FEW))._differentiated()[2]

@@ -32,6 +32,7 @@ class SplineFeatures(nn.Module):
         ends = cells_of(trial)
         assert ends is not None
         network = copy.deepcopy(cast(KAN, trial.network))
+        self._own = cast(KANLayer, copy.deepcopy(network).layers[0])
         functions = int(felt(cast(KANLayer, network.layers[0])).sum())
         middles = (ends[:-1] + ends[1:]) / 2
         room = max(1, min(len(middles), most - functions))
@@ -59,3 +60,13 @@ class SplineFeatures(nn.Module):
     def values(self, x: Tensor) -> Tensor:
         """``(n, K)`` at points ``x (n, d)``."""
         return self.layer.jet(self.inputs(x)[:, None], x.new_zeros(0, 0))[:, 0]
+
+    @torch.no_grad()
+    def coarse(self, x: Tensor) -> Tensor:
+        """The trial function's own B-splines at points ``x (n, d)``, ``(n, k)``: each is a sum of the finer ones."""
+        layer = self._own
+        chosen = felt(layer).nonzero()[:, 0]
+        basis = layer.coef.new_zeros(layer.coef.shape[0], layer.coef.shape[1], len(chosen))
+        basis[0, chosen, torch.arange(len(chosen))] = 1.0
+        own = KANLayer(basis, None, layer.knots, layer.degree)
+        return own.jet(self.inputs(x)[:, None], x.new_zeros(0, 0))[:, 0]

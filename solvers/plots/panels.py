@@ -140,7 +140,11 @@ def draw_curves(ax: Axes, line: Slice, curves: Sequence[Curve], log: bool) -> No
 def draw_history(ax: Axes, history: Sequence[Mapping[str, float]]) -> None:
     """Losses, and the error where it is known, over the seconds."""
     drawn = 0
-    for column, (label, colour) in HISTORY.items():
+    own = sorted(
+        {name for row in history for name in row} - {*HISTORY, "step", "seconds", "points", "estimate"}
+    )
+    metrics = {name: (name, LINES[(k + 2) % len(LINES)]) for k, name in enumerate(own)}  # of the user
+    for column, (label, colour) in {**HISTORY, **metrics}.items():
         rows = [r for r in history if column in r and r[column] > 0 and np.isfinite(r[column])]
         if rows:
             ax.plot(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +31,8 @@ from sciml.solvers.training.run_state import (
     Estimates,
     Event,
     Limits,
+    Metric,
+    measured,
     tell,
 )
 
@@ -67,6 +69,7 @@ class Run:
         seed: Of the points.
         max_points: Interior points that the run may grow to.
         callbacks: Called at every look.
+        metrics: Functions of the trial function, measured at every look.
         interruption: Tells when somebody asked to stop.
 
     Attributes:
@@ -95,12 +98,13 @@ class Run:
         *,
         max_points: int,
         callbacks: Sequence[Callback] = (),
+        metrics: Mapping[str, Metric] | None = None,
         interruption: Interruption | None = None,
     ):
         self.problem, self.system, self.held_out = problem, system, held_out
         self.method, self.limits, self.seed = method, limits, seed
         self.asked = limits.max_time
-        self.max_points, self.callbacks = max_points, list(callbacks)
+        self.max_points, self.callbacks, self.metrics = max_points, list(callbacks), metrics or {}
         self.interruption = interruption or Interruption()
         second = method.second_order
         self.redraw_every = REDRAW_EVERY if second else FIRST_ORDER_REDRAW
@@ -251,6 +255,7 @@ class Run:
         if self._answer is not None:
             error = relative_error(self.system.trial, *self._answer)
             row["error"] = error
+        row |= measured(self.metrics, self.system.trial)
         if self.history and self.history[-1]["step"] == self.counters.step:
             self.history[-1] = row
         else:
@@ -260,9 +265,9 @@ class Run:
             self.best_theta = self.theta.clone()
         if progress is not None:
             progress(row, self.relative(held))
-        event = Event(
-            self.counters.step, row["seconds"], row["loss"], held, error, self.system.trial, self.attempt
-        )
+        step, seconds, loss = self.counters.step, row["seconds"], row["loss"]
+        numbers = {name: value for name, value in row.items() if name not in ("step", "seconds")}
+        event = Event(step, seconds, loss, held, error, self.system.trial, self.attempt, numbers)
         return held, tell(self.callbacks, event)
 
     def _look(self, progress: Any) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sciml.solvers.training.run_state import Limits
+from sciml.solvers.training.run_state import COLUMNS, Limits
 
 
 class ProgressBar:
@@ -47,6 +47,7 @@ class ProgressBar:
         shown = {"step": int(row["step"]), "residual": f"{relative:.1e}"}
         if "error" in row:
             shown["error"] = f"{row['error']:.1e}"
+        shown |= {name: f"{value:.4g}" for name, value in row.items() if name not in COLUMNS}
         self._bar.set_postfix(shown)
 
     def _share(self, row: dict[str, float], relative: float) -> float:

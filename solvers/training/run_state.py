@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
+
+from torch import Tensor
 
 from sciml.ansatz import Trial
 
@@ -37,6 +39,8 @@ class Event:
         error: Relative L2 error where the answer is known, else None.
         trial: The trial function with the current parameters; not to be changed.
         attempt: What is tried in place of a solve that stalled; empty for the first attempt.
+        numbers: All that is measured by its name: ``loss``, ``held_out``, ``points``, ``error`` where it is known, and the
+            user's metrics.
     """
 
     step: int
@@ -46,9 +50,20 @@ class Event:
     error: float | None
     trial: Trial
     attempt: str = ""
+    numbers: dict[str, float] = field(default_factory=dict)
 
 
 Callback = Callable[[Event], Any]
+Metric = Callable[[Any], Any]  # the trial function to a number
+COLUMNS = (
+    "step",
+    "seconds",
+    "loss",
+    "held_out",
+    "points",
+    "error",
+    "estimate",
+)  # of a history, besides metrics
 
 
 class BrokenRun(Exception):
@@ -93,6 +108,23 @@ class Estimates:
     held: float = math.inf
     look: int = 0
     work: float = 0.0
+
+
+def measured(metrics: Mapping[str, Metric], trial: Any) -> dict[str, float]:
+    """A user's metrics of a trial function.
+
+    Raises:
+        CallbackError: One of them raised, or gave no number.
+    """
+    found = {}
+    for name, metric in metrics.items():
+        try:
+            value = metric(trial)
+            found[name] = float(value.detach() if isinstance(value, Tensor) else value)
+        except Exception as error:
+            told = f"metric {name} raised {type(error).__name__}: {error}".rstrip(".")
+            raise CallbackError(f"{told}.") from error
+    return found
 
 
 def tell(callbacks: Sequence[Callback], event: Event) -> bool:

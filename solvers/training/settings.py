@@ -11,8 +11,8 @@ import torch
 
 from sciml import optim
 from sciml.ansatz import Trial
-from sciml.arguments import integer, number, positive, seed_number
-from sciml.errors import ArgumentTypeError, SciMLError
+from sciml.arguments import coordinate_name, integer, number, positive, seed_number
+from sciml.errors import ArgumentError, ArgumentTypeError, SciMLError
 from sciml.problem import PDE
 from sciml.solvers.estimate.estimate import LEVELS, ErrorEstimate, level_work
 from sciml.solvers.report import Report
@@ -29,7 +29,7 @@ from sciml.solvers.training.least_squares import CLOSED_FORM
 from sciml.solvers.training.loop import ESTIMATE_SHARE, Run, System
 from sciml.solvers.training.progress import ProgressBar
 from sciml.solvers.training.residual_system import ResidualSystem
-from sciml.solvers.training.run_state import Callback, Limits
+from sciml.solvers.training.run_state import COLUMNS, Callback, Limits, Metric
 from sciml.solvers.training.scales import rescale
 from sciml.unknown import Coefficient
 
@@ -54,6 +54,7 @@ class Settings:
     seed: int = 0
     callbacks: Sequence[Callback] = ()
     progress: bool = True
+    metrics: Mapping[str, Metric] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.problem, PDE):
@@ -73,6 +74,7 @@ class Settings:
             raise ArgumentTypeError(
                 f"callbacks needs a sequence of functions of one event, got {self.callbacks!r}."
             )
+        object.__setattr__(self, "metrics", checked_metrics(self.metrics))
 
     @property
     def limits(self) -> Limits:
@@ -88,6 +90,25 @@ class Settings:
         """The same with a share of the time and the steps."""
         steps = None if self.max_steps is None else max(1, int(share * self.max_steps))
         return replace(self, max_time=share * self.limits.max_time, max_steps=steps)
+
+
+def checked_metrics(metrics: Any) -> dict[str, Metric]:
+    """A user's metrics by name; None stands for none.
+
+    Raises:
+        ArgumentTypeError: No dictionary of functions.
+        ArgumentError: A name that is no identifier, or that a history has already.
+    """
+    if metrics is None:
+        return {}
+    if not isinstance(metrics, Mapping) or not all(callable(f) for f in metrics.values()):
+        raise ArgumentTypeError(f"metrics needs a dictionary of functions by name, got {metrics!r}.")
+    for name in metrics:
+        if coordinate_name("metrics' names", name) in COLUMNS or not name.isascii():
+            raise ArgumentError(
+                f"metrics needs names in ASCII other than {', '.join(COLUMNS)}, got {name!r}."
+            )
+    return dict(metrics)
 
 
 def training_system(
@@ -172,6 +193,7 @@ def make_run(
         settings.seed,
         max_points=count if settings.points else max(count, _most(settings.problem, system, parameters)),
         callbacks=settings.callbacks,
+        metrics=settings.metrics,
         interruption=interruption,
     )
 

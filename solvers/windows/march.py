@@ -15,7 +15,7 @@ from sciml.arguments import integer
 from sciml.errors import ArgumentError
 from sciml.solvers.training.loop import Run
 from sciml.solvers.training.progress import ProgressBar
-from sciml.solvers.training.run_state import CallbackError, Event, tell
+from sciml.solvers.training.run_state import CallbackError, Event, measured, tell
 from sciml.solvers.windows.checkpoint import Saver, Within, read, take_up
 from sciml.solvers.windows.pace import REJECTED, Pace
 from sciml.solvers.windows.state import Reached, State
@@ -130,6 +130,7 @@ class March:
                 return self._broken_off(found, "diverged")
             self._accept(span, found, over, scale)
             row = state.history[-1]
+            row |= measured(self.request.settings.metrics or {}, self.chain)
             bar.update(row, found.residual / scale if scale else 0.0)
             stop = self._tell(row)
             if stop or ended:
@@ -207,5 +208,7 @@ class March:
 
     def _tell(self, row: dict[str, float]) -> bool:
         """Call the callbacks; whether one of them said stop."""
-        event = Event(int(row["step"]), row["seconds"], row["loss"], row["held_out"], None, self.chain)  # type: ignore[arg-type]
+        numbers = {name: value for name, value in row.items() if name not in ("step", "seconds")}
+        step, seconds, trial = int(row["step"]), row["seconds"], self.chain
+        event = Event(step, seconds, row["loss"], row["held_out"], None, trial, numbers=numbers)  # type: ignore[arg-type]
         return tell(self.request.settings.callbacks, event)

@@ -108,7 +108,7 @@ class Request:
         points = self.settings.points or (3 * WIDTH if self.by_head else POINTS)
         return replace(
             self.settings, problem=trial.problem, points=points, accuracy=None,
-            seed=self.settings.seed + 7 * k, callbacks=(), progress=False,
+            seed=self.settings.seed + 7 * k, callbacks=(), metrics={}, progress=False,
         )  # fmt: skip
 
 

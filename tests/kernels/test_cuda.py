@@ -14,6 +14,8 @@ pytest.importorskip("triton", reason="triton is not installed")
 CHECK = """
 import sys
 import torch
+from sciml.kernels.channels import channels_of
+from sciml.kernels.orders import ChannelWeights
 from sciml.kernels import LayerWeights, kan_jets, layer_cotangents, uniform_knots
 
 device = sys.argv[1]
@@ -33,9 +35,10 @@ def network(widths, grid, degree, base, dtype, general):
 
 
 def check(n, widths, grid, degree, base, dtype, weights, general=False, odd=False):
-    W = torch.tensor(weights, dtype=dtype).reshape(-1, 2).to(device)
+    parts = [torch.tensor(w, dtype=dtype).reshape(-1, d).to(device) for w, d in weights]
+    W = parts[0] if len(parts) == 1 else ChannelWeights(tuple(parts))
     layers = network(widths, grid, degree, base, dtype, general)
-    z = torch.randn(n, 3 + len(W), 2, generator=torch.Generator().manual_seed(1), dtype=dtype).to(device)
+    z = torch.randn(n, channels_of(W).count, 2, generator=torch.Generator().manual_seed(1), dtype=dtype).to(device)
     if odd:
         z[0, 0, 0], z[1, 0, 0], z[2, 0, 1] = torch.nan, -torch.inf, 99.0
         z[3, 0] = layers[0].knots[:, 3]
@@ -58,12 +61,13 @@ def check(n, widths, grid, degree, base, dtype, weights, general=False, odd=Fals
 
 
 f32, f64 = torch.float32, torch.float64
-check(21, [2, 5, 1], 4, 3, True, f64, [1.0, 1.0])
-check(21, [2, 5, 1], 4, 3, True, f32, [1.0, 1.0])
-check(7, [2, 34, 3], 4, 2, False, f64, [1.0, 0.5, -0.5, 2.0])
-check(17, [2, 3], 5, 1, True, f64, [])
-check(9, [2, 4, 2], 6, 5, True, f64, [1.0, 1.0], general=True)
-check(18, [2, 3], 4, 3, True, f64, [1.0, 1.0], odd=True)
+check(21, [2, 5, 1], 4, 3, True, f64, [([1.0, 1.0], 2)])
+check(21, [2, 5, 1], 4, 3, True, f32, [([1.0, 1.0], 2)])
+check(7, [2, 34, 3], 4, 2, False, f64, [([1.0, 0.5, -0.5, 2.0], 2)])
+check(17, [2, 3], 5, 1, True, f64, [([], 2)])
+check(9, [2, 4, 2], 6, 5, True, f64, [([1.0, 1.0], 2)], general=True)
+check(18, [2, 3], 4, 3, True, f64, [([1.0, 1.0], 2)], odd=True)
+check(9, [2, 4, 2], 4, 5, True, f64, [([1.0, 0.5], 2), ([], 2), ([-0.7, 1.0, 0.5, 2.0], 2)])
 print("fine")
 """
 
@@ -88,17 +92,28 @@ def test_on_a_device():
     run("cuda")
 
 
-@pytest.mark.parametrize("bits", [32, 64])
-@pytest.mark.parametrize("arch", [80, 90, 100])
-def test_compiles_without_a_device(bits, arch):
+CHANNELS = {2: ((2, 0), (0, 1)), 3: ((2, 1, 0), (0, 0, 1)), 4: ((3, 2, 2, 0), (0, 1, 0, 2))}
+
+
+@pytest.mark.parametrize(
+    "order, bits, arch",
+    [
+        *((2, bits, arch) for bits in (32, 64) for arch in (80, 90, 100)),
+        (3, 64, 90),
+        (4, 64, 90),
+        (4, 32, 80),
+    ],
+)
+def test_compiles_without_a_device(order, bits, arch):
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource, compile
 
+    from sciml.kernels.channels import Channels
     from sciml.kernels.cpu.simd.parts import Shape
     from sciml.kernels.cuda.machine import triton_kernels
     from sciml.kernels.cuda.network import OPTIONS
 
-    module = triton_kernels(Shape(2, 1, 3, True, bits, 0))
+    module = triton_kernels(Shape(Channels(*CHANNELS[order]), order + 1, True, bits, 0))
     for name in ("forward", "backward_inputs", "backward_weights"):
         function = getattr(module, name)
         constants = {"STEPS": 4, "BN": 16, "BO": 32, "ROWS": 16}

@@ -16,28 +16,34 @@ pytestmark = pytest.mark.skipif(machine.missing_numba() is not None, reason=str(
 HOMES = ("HOME", "XDG_CACHE_HOME", "SCIML_CACHE_DIR")
 on_posix = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows has no such owners and bits")
 
-TEXT = """
-from numba import njit
-
-
-@njit
-def double(x):
-    return 2 * x
-"""
-
-SCRIPT = f"""
-import sys
+MAKE = """
+import ctypes
 from sciml.kernels.cpu import compiled
-module = compiled._load("doubled", {TEXT!r}, {{"double": (3,)}}, "a test")
-print(module.double(4), module.double.stats.cache_hits.total())
+from sciml.kernels.generated import run_text
+
+
+def by_numba():
+    text = "from numba import njit\\n\\n\\n@njit\\ndef double(x):\\n    return 2 * x\\n"
+    module = run_text("doubled", text)
+    compiled._keep(module, ["double"], compiled._stamp(text), "a test")
+    return module.double(4)
+
+
+def by_llvm():
+    text = "def double(to, x):\\n    put(to, 0, f(2 * x))\\n"
+    announce = compiled._announcer("a test", compiled.cache_folder())
+    out = ctypes.c_double(0)
+    compiled.Kernel(text, "double", 64, 2, "doubled", announce)(ctypes.addressof(out), 4)
+    return int(out.value)
 """
+SCRIPT = MAKE + "print(by_llvm())"
 
 
-@pytest.fixture
-def load(tmp_path, monkeypatch):
+@pytest.fixture(params=["by_llvm", "by_numba"])
+def load(request, tmp_path, monkeypatch, capsys):
     """Compile, or load, a small kernel as a new process would; gives what it was and what was warned of."""
-    from sciml.kernels.cpu import compiled
-
+    made: dict = {}
+    exec(MAKE, made)
     monkeypatch.setenv("SCIML_CACHE_DIR", str(tmp_path))
 
     def function():
@@ -45,11 +51,10 @@ def load(tmp_path, monkeypatch):
         cache_folder._WARNED.clear()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            module = compiled._load("doubled", TEXT, {"double": (3,)}, "a test")
-            assert module.double(4) == 8
-        hits = sum(module.double.stats.cache_hits.values())
+            assert made[request.param]() == 8
+        how = "compiled" if "compiling a test" in capsys.readouterr().err else "loaded"
         assert all(warning.category is RuntimeWarning for warning in caught)
-        return ("loaded" if hits else "compiled"), [str(warning.message) for warning in caught]
+        return how, [str(warning.message) for warning in caught]
 
     yield function
     cache_folder.cache_folder.cache_clear()
@@ -61,11 +66,9 @@ def the_file(folder: Path) -> Path:
     return path
 
 
-def test_a_kernel_is_compiled_once_and_says_so(load, capsys):
+def test_a_kernel_is_compiled_once_and_says_so(load):
     assert load() == ("compiled", [])
-    assert "compiling a test (some seconds, once, kept in" in capsys.readouterr().err
     assert load() == ("loaded", [])
-    assert capsys.readouterr().err == ""
 
 
 DAMAGE = {
@@ -73,7 +76,7 @@ DAMAGE = {
     "cut": lambda path: path.write_bytes(path.read_bytes()[:-100]),
     "cut to its checksum": lambda path: path.write_bytes(path.read_bytes()[:20]),
     # in the machine code, which no unpickling would notice
-    "flipped": lambda path: path.write_bytes(flip(path.read_bytes(), 1500)),
+    "flipped": lambda path: path.write_bytes(flip(path.read_bytes(), path.stat().st_size // 2)),
     "flipped at the start": lambda path: path.write_bytes(flip(path.read_bytes(), 0)),
     "not a kernel": lambda path: path.write_text("no kernel at all"),
     "a link": lambda path: (
@@ -138,13 +141,12 @@ def test_a_folder_that_others_may_write_is_not_used(mode, load, tmp_path):
     assert the_file(tmp_path).stat().st_mtime_ns == before
 
 
-def test_a_folder_that_cannot_be_made(load, tmp_path, monkeypatch, capsys):
+def test_a_folder_that_cannot_be_made(load, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SCIML_CACHE_DIR", str(tmp_path / "file"))
     how, said = load()
     assert how == "compiled"
     assert len(said) == 1 and "compiled kernels are not kept" in said[0]
-    assert "in every session" in capsys.readouterr().err
 
 
 @on_posix
@@ -200,9 +202,9 @@ def test_processes_that_write_at_once(tmp_path):
     processes = [start(tmp_path) for _ in range(3)]
     for process in processes:
         out, said = process.communicate(timeout=200)
-        assert out.startswith("8 ") and "Warning" not in said, said
+        assert out == "8\n" and "Warning" not in said, said
     assert len(list((tmp_path / "kernels").iterdir())) == 1
-    assert start(tmp_path).communicate(timeout=200)[0] == "8 1\n"
+    assert start(tmp_path).communicate(timeout=200) == ("8\n", "")
 
 
 @pytest.mark.slow
@@ -211,15 +213,15 @@ def test_a_disk_that_is_full(tmp_path):
     # a limit on the size of files ends a write half-way, as a full disk does
     script = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))\n" + SCRIPT
     out, said = start(tmp_path, script).communicate(timeout=200)
-    assert out == "8 0\n"
+    assert out == "8\n"
     assert said.count("RuntimeWarning") == 1 and "is not kept" in said
     assert list((tmp_path / "kernels").iterdir()) == []
 
 
-def test_another_numba_does_not_see_the_file(load, tmp_path, monkeypatch):
-    import numba
+def test_another_llvm_does_not_see_the_file(load, tmp_path, monkeypatch):
+    import llvmlite
 
     load()
-    monkeypatch.setattr(numba, "__version__", "0.0.1")
+    monkeypatch.setattr(llvmlite, "__version__", "0.0.1")
     assert load() == ("compiled", [])
     assert len(list((tmp_path / "kernels").iterdir())) == 2

@@ -42,16 +42,17 @@ WINGS = {
     "sharing": {"training", "terms", "report"},
     "tangent": {"training", "plots"},
     "bases": {"training", "solution"},
+    "laws": {"solve", "solution"},
     "files": RESULTS,
     "plots": RESULTS | {"comparison"},
 }
 
 # Where a function may import a module of sciml when it is called, and the start-up time this saves.
 LATE = {
-    "kernels/cpu/compiled.py": "numba compiles on first use",
-    "kernels/cpu/machine.py": "numba compiles on first use",
+    "kernels/cpu/compiled.py": "Numba and LLVM compile on first use",
+    "kernels/cpu/elementwise.py": "Numba and LLVM compile on first use",
+    "kernels/cpu/machine.py": "Numba and LLVM compile on first use",
     "kernels/cuda/machine.py": "the text of Triton's kernels is written on first use",
-    "kernels/per_sample.py": "numba compiles on first use",
     "sciml/nn/kan.py": "Matplotlib and SymPy are imported by the method that needs them",
     "solvers/solution.py": "figures, files and fine-tuning are imported by the method that needs them",
     "solvers/tangent/kernel.py": "Matplotlib is imported with the first picture",

@@ -90,7 +90,7 @@ def test_unknown_name_is_an_attribute_error():
     assert not hasattr(sciml, "sovle")
 
 
-HEAVY = ("matplotlib", "h5py", "numba", "scipy.stats", "ray", "jax", "IPython", "pandas")
+HEAVY = ("matplotlib", "h5py", "numba", "llvmlite", "scipy.stats", "ray", "jax", "IPython", "pandas")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ import sciml
 from sciml import nn, pdes
 from sciml.errors import ArgumentError
 from sciml.solvers import polish
+from sciml.solvers.estimate.estimate import level_work
 from sciml.solvers.terms.build import build_terms
 
 
@@ -165,3 +167,25 @@ def test_a_residual_counts_every_term():
     with torch.no_grad():
         rough.network.layers[-1].bias += 1.0  # the equation does not see a constant
     assert polish._residual(rough.trial, terms, weights) > 2 * before
+
+
+def test_less_time_gives_fewer_functions_or_none():
+    problem, pace = pdes.Poisson(dim=2), 1.0
+    found = sciml.solve(problem, max_steps=4, progress=False).error_estimate()
+    work = [level_work(problem, count, polish.POINTS * count) for count in (100, 200, 400)]
+    before = replace(found, seconds=pace, work=1.0)
+    # the estimate before, the correction, and an estimate that takes as long as the longer of both
+    enough = [pace + w + max(w, pace) for w in work]
+    assert [polish._functions(problem, before, 1.001 * s) for s in enough] == [100, 200, 400]
+    assert polish._functions(problem, before, 0.999 * enough[0]) == 0
+    slower = replace(before, work=0.5)  # twice as long for the same work
+    assert polish._functions(problem, slower, 1.001 * enough[2]) == 200
+
+
+def test_without_time_the_solution_stays_as_it_is():
+    rough = short(pdes.Poisson(dim=2), max_steps=8)
+    fine = rough.polish(max_time=1e-3)
+    assert fine.stats.polished is None
+    assert any("s are not enough for it" in note for note in fine.stats.notes)
+    with pytest.raises(ArgumentError, match="max_time"):
+        rough.polish(max_time=-1.0)

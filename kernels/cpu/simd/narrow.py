@@ -6,11 +6,15 @@ sums across a vector, the outputs' jets one for each channel.
 
 from __future__ import annotations
 
+from math import comb
+
 from sciml.kernels.cpu.fields import FIELD
 from sciml.kernels.cpu.simd.parts import (
     BLOCK,
     Rows,
     Shape,
+    bell,
+    constant,
     derivative,
     indent,
     number,
@@ -43,32 +47,33 @@ def _read_edges(shape: Shape, orders: int) -> list[str]:
     if shape.base:
         lines.append("w = load(B, j * IP + i0 + v)")
         lines += [f"b{r} = load(s, {row * BLOCK} + v)" for r, row in rows.b.items() if r < orders]
-    lines += [f"x{c} = load(z, {c} * IP + i0 + v)" for c in range(1, 1 + shape.D + shape.S)]
-    lines += [f"q{s} = load(s, {row * BLOCK} + v)" for s, row in rows.q.items()]
+    lines += [f"x{c} = load(z, {c} * IP + i0 + v)" for c in range(1, shape.channels.count)]
+    lines += [f"q{j}_{c} = load(s, {row * BLOCK} + v)" for (j, c), row in rows.q.items()]
     return lines
 
 
 def _forward_edges(shape: Shape) -> list[str]:
-    D, S = shape.D, shape.S
+    channels = shape.channels
     lines = [f"a0 = add(a0, {derivative(shape, 0)})"]
-    if D or S:
-        lines.append(f"f1 = {derivative(shape, 1)}")
-    if S:
-        lines.append(f"f2 = {derivative(shape, 2)}")
-    lines += [f"a{c} = fma(x{c}, f1, a{c})" for c in range(1, 1 + D + S)]
-    lines += [f"a{1 + D + s} = fma(q{s}, f2, a{1 + D + s})" for s in range(S)]
+    lines += [f"f{r} = {derivative(shape, r)}" for r in range(1, channels.order + 1)]
+    lines += [f"a{c} = fma(x{c}, f1, a{c})" for c in range(1, channels.count)]
+    lines += [f"a{c} = fma(q{j}_{c}, f{j}, a{c})" for j, c in channels.curved]
     return lines
 
 
+def _cotangents(shape: Shape) -> list[str]:
+    """Names of the cotangents of value and derivatives."""
+    return ["g0", *(f"P{j}" for j in range(1, shape.channels.order + 1))]
+
+
 def _weight_cotangents(shape: Shape) -> list[str]:
-    D, S, k = shape.D, shape.S, shape.degree
-    C = 1 + D + S
+    channels, k, cotangents = shape.channels, shape.degree, _cotangents(shape)
+    C = channels.count
     lines = [f"g{c} = spread(g, {c} * JP + j)" for c in range(C)]
     if C > 1:
-        lines.append("P = " + total([(f"x{c}", f"g{c}") for c in range(1, C)]))
-    if S:
-        lines.append("Q = " + total([(f"q{s}", f"g{1 + D + s}") for s in range(S)]))
-    cotangents = ["g0"] + ["P"] * bool(C > 1) + ["Q"] * bool(S)
+        lines.append("P1 = " + total([(f"x{c}", f"g{c}") for c in range(1, C)]))
+    for j in range(2, channels.order + 1):
+        lines.append(f"P{j} = " + total([(f"q{r}_{c}", f"g{c}") for r, c in channels.curved if r == j]))
     for p in range(k + 1):
         place = f"DT + {_step(shape, p)}, at"
         lines.append(f"scatter({place}, {row_cotangent(shape, p, cotangents, f'gather({place})')})")
@@ -79,30 +84,46 @@ def _weight_cotangents(shape: Shape) -> list[str]:
 
 
 def _input_cotangents(shape: Shape) -> list[str]:
-    D, S = shape.D, shape.S
-    C = 1 + D + S
-    cotangents = ["g0"] + ["P"] * bool(C > 1) + ["Q"] * bool(S)
+    channels, cotangents = shape.channels, _cotangents(shape)
+    C = channels.count
     lines = [f"f{r} = {derivative(shape, r)}" for r in range(1, 1 + len(cotangents))]
     lines.append("h0 = " + total([(f"f{r + 1}", c) for r, c in enumerate(cotangents)]))
     lines += [f"h{c} = mul(f1, g{c})" for c in range(1, C)]
-    for d in range(1, 1 + D) if S else ():
-        second = total([(f"spread(W, {s * D + d - 1})", f"g{1 + D + s}") for s in range(S)])
-        lines.append(f"h{d} = fma(mul(mul(two, x{d}), f2), {second}, h{d})")
+    for m in range(1, channels.order):
+        for k in range(channels.kept[m - 1]):
+            lines += _inner_cotangent(shape, m, k)
     for c in range(C):
         place = f"{c} * IP + i0 + v"
         lines.append(f"store(h, {place}, add(h{c}, load(h, {place})) if j else h{c})")
     return lines
 
 
+def _inner_cotangent(shape: Shape, m: int, k: int) -> list[str]:
+    """What order ``m`` along direction ``k`` gets from the orders above it."""
+    channels, lines = shape.channels, []
+    h = f"h{channels.along(m, k)}"
+
+    def whole(value: int) -> str:
+        return constant(float(value), shape)
+
+    for q, pairs in channels.inner(m, k):
+        slopes = []
+        for r, j in pairs:
+            inner = bell(r, j, lambda p: f"x{channels.along(p, k)}", whole)
+            slopes.append((f"mul({whole(comb(q, m))}, {inner})", f"f{j + 1}"))
+        seen = [(None if at is None else f"spread(W, {at})", f"g{c}") for c, at in channels.seen_by(q, k)]
+        lines.append(f"{h} = fma({total(slopes)}, {total(seen)}, {h})")
+    return lines
+
+
 def forward(shape: Shape) -> str:
     """The function ``forward_narrow``."""
-    C, size = 1 + shape.D + shape.S, shape.bits // 8
-    edges = _read_edges(shape, 1 + bool(C > 1) + bool(shape.S)) + _forward_edges(shape)
+    C, size = shape.channels.count, shape.bits // 8
+    edges = _read_edges(shape, 1 + shape.channels.order) + _forward_edges(shape)
     free = Rows(shape).sums * BLOCK
     keep = store_sums(shape, C, lambda group: f"s, {free + group * shape.lanes}")
     return f"""
 
-@jit
 def forward_narrow(net, l, W, n0, n1, s):
     zero = splat({number(0.0, shape)})
     I, IP, J, JP = net[l, {FIELD["I"]}], net[l, {FIELD["IP"]}], net[l, {FIELD["J"]}], net[l, {FIELD["JP"]}]
@@ -128,13 +149,12 @@ def forward_narrow(net, l, W, n0, n1, s):
 
 def backward(shape: Shape) -> str:
     """The function ``backward_narrow``."""
-    C, size = 1 + shape.D + shape.S, shape.bits // 8
-    edges = _read_edges(shape, 2 + bool(C > 1) + bool(shape.S)) + _weight_cotangents(shape)
+    C, size = shape.channels.count, shape.bits // 8
+    edges = _read_edges(shape, 2 + shape.channels.order) + _weight_cotangents(shape)
     return f"""
 
-@jit
 def backward_narrow(net, l, W, n0, n1, s):
-    zero, two = splat({number(0.0, shape)}), splat({number(2.0, shape)})
+    zero = splat({number(0.0, shape)})
     I, IP, J, JP = net[l, {FIELD["I"]}], net[l, {FIELD["IP"]}], net[l, {FIELD["J"]}], net[l, {FIELD["JP"]}]
     T, B, CELLS = net[l, {FIELD["TABLE"]}], net[l, {FIELD["BASE"]}], net[l, {FIELD["CELLS"]}]
     R = {rows_an_input(shape)}

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from sciml.kernels.channels import Channels
 from sciml.kernels.cpu.fields import BLOCK
+from sciml.kernels.orders import bell_terms
 
 
 class Shape(NamedTuple):
-    """What a kernel is compiled for: ``D`` and ``S`` of the jet, degree, precision and width of vectors.
+    """What a kernel is compiled for: the jet's channels, degree, precision and width of vectors.
 
     Attributes:
         base: Whether there is a silu term.
         local: Whether rows are the coefficients themselves, weighed with evenly spaced B-splines, and not Taylor tables.
     """
 
-    D: int
-    S: int
+    channels: Channels
     degree: int
     base: bool
     bits: int
@@ -42,18 +43,26 @@ class Rows:
 
     def __init__(self, shape: Shape):
         self.cell = 0
-        names = [name for order in range(4) for name in factors(shape, order).values() if name]
+        orders = range(shape.channels.order + 2)  # one more for the inputs' cotangents
+        names = [name for order in orders for name in factors(shape, order).values() if name]
         self.e = {name: row for row, name in enumerate(dict.fromkeys(names), 1)}
         count = 1 + len(self.e)
-        self.b = {r: count + r for r in range(4)} if shape.base else {}
+        self.b = {r: count + r for r in orders} if shape.base else {}
         count += len(self.b)
-        self.q = {s: count + s for s in range(shape.S)}
-        self.sums = count + shape.S  # behind the rows lie squares of lanes * lanes elements
+        self.q = {pair: count + n for n, pair in enumerate(shape.channels.curved)}
+        self.sums = count + len(self.q)  # behind the rows lie squares of lanes * lanes elements
 
 
 def sums(shape: Shape) -> int:
     """Number of sums over the outputs that an input's gradient takes."""
-    return 1 + shape.D + 2 * shape.S
+    return shape.channels.count + len(shape.channels.curved)
+
+
+def numbered_sums(shape: Shape) -> dict[tuple[int, int], int]:
+    """Number of the sum of ``f^(j) g_c``, by ``(j, c)``; sum 0 is that of the value."""
+    C = shape.channels.count
+    known = {(1, c): c for c in range(1, C)}
+    return known | {pair: C + n for n, pair in enumerate(shape.channels.curved)}
 
 
 def few_sums(shape: Shape) -> bool:
@@ -70,7 +79,7 @@ def squares(shape: Shape) -> int:
     """Number of squares ``lanes * lanes`` of scratch memory."""
     if few_sums(shape):
         return sums(shape)
-    return 5 if many_sums(shape) else -(-sums(shape) // shape.lanes)
+    return 2 * shape.channels.order + 1 if many_sums(shape) else -(-sums(shape) // shape.lanes)
 
 
 def scratch_size(shape: Shape) -> int:
@@ -90,8 +99,8 @@ def store_sums(shape: Shape, count: int, place: Callable[[int], str]) -> list[st
 
 
 def number(value: float, shape: Shape) -> str:
-    """A literal of the kernel's precision."""
-    return f"f({value!r})" if shape.bits == 32 else repr(value)
+    """A literal."""
+    return repr(value)
 
 
 def total(terms: Sequence[tuple[str | None, str]], start: str | None = None) -> str:
@@ -105,6 +114,28 @@ def total(terms: Sequence[tuple[str | None, str]], start: str | None = None) -> 
     return nested if nested is not None else "zero"
 
 
+def constant(value: float, shape: Shape) -> str:
+    """A vector of one number."""
+    return f"splat({number(value, shape)})"
+
+
+def product(factors: Sequence[str]) -> str:
+    """Nested products."""
+    nested = factors[0]
+    for factor in factors[1:]:
+        nested = f"mul({nested}, {factor})"
+    return nested
+
+
+def bell(q: int, j: int, along: Callable[[int], str], whole: Callable[[int], str]) -> str:
+    """The Bell polynomial ``B_qj``; ``along`` reads the jet's order ``r``, ``whole`` writes a whole number."""
+    terms: list[tuple[str | None, str]] = []
+    for ways, exponents in bell_terms(q, j):
+        powers = [along(r) for r, a in enumerate(exponents, 1) for _ in range(a)]
+        terms.append((whole(ways) if ways > 1 else None, product(powers)))
+    return total(terms)
+
+
 def derivative(shape: Shape, order: int, read: Callable[[str], str] = str) -> str:
     """The derivative of one edge's function, from its rows ``T0..Tk``, their factors, ``w`` and ``b0..b3``."""
     terms: list[tuple[str | None, str]] = [(e, f"T{p}") for p, e in factors(shape, order, read).items()]
@@ -114,7 +145,7 @@ def derivative(shape: Shape, order: int, read: Callable[[str], str] = str) -> st
 
 
 def row_cotangent(
-    shape: Shape, p: int, cotangents: Sequence[str], start: str, read: Callable[[str], str] = str
+    shape: Shape, p: int, cotangents: Sequence[str], start: str | None, read: Callable[[str], str] = str
 ) -> str:
     """``start`` plus what row ``p`` of the edges gets from the cotangents of value, first and second derivative."""
     known = [(factors(shape, order, read), vector) for order, vector in enumerate(cotangents)]

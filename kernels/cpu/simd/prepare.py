@@ -8,12 +8,13 @@ import torch
 
 from sciml.kernels.bspline import local_taylor
 from sciml.kernels.cpu.fields import FIELD
-from sciml.kernels.cpu.simd.parts import BLOCK, Rows, Shape, indent, number, total
+from sciml.kernels.cpu.simd.parts import BLOCK, Rows, Shape, bell, constant, indent, number, total
+from sciml.kernels.orders import sigmoid_coefficients
 from sciml.kernels.taylor_table import UNIFORM
 
 
 def _silu(shape: Shape) -> list[str]:
-    """``b0..b3`` of ``x``: silu and its derivatives; exp by range reduction and a Taylor polynomial."""
+    """``b0, b1, ..`` of ``x``: silu and its derivatives; exp by range reduction and a Taylor polynomial."""
     rows = Rows(shape)
     limit, terms = (87.0, 7) if shape.bits == 32 else (708.0, 13)
     # ln 2 in two parts, of which multiples of the first are exact
@@ -23,7 +24,7 @@ def _silu(shape: Shape) -> list[str]:
     biggest = 3.4028234663852886e38 if shape.bits == 32 else 1.7976931348623157e308
 
     def n(value: float) -> str:
-        return f"splat({number(value, shape)})"
+        return constant(value, shape)
 
     poly = n(1 / math.factorial(terms))
     for p in range(terms - 1, -1, -1):
@@ -45,10 +46,24 @@ def _silu(shape: Shape) -> list[str]:
         f"mul(ds, fma(u, dd, {n(2.0)}))",
         f"mul(ds, fma(u, fma({n(-6.0)}, ds, {n(1.0)}), mul({n(3.0)}, dd)))",
     ]
-    lines += [
-        f"store(s, {rows.b[r] * BLOCK} + v, where_nan(x, x, {value}))" for r, value in enumerate(values)
-    ]
+    for r in range(
+        4, len(rows.b)
+    ):  # (x s)^(r) = x s^(r) + r s^(r - 1), with polynomials in dd by Horner's rule
+        above, below = (
+            _horner(sigmoid_coefficients(q, -0.5, 1.0), "dd", shape, scale)
+            for q, scale in ((r, 1), (r - 1, r))
+        )
+        values.append(f"mul(ds, fma(u, {above}, {below}))")
+    lines += [f"store(s, {row * BLOCK} + v, where_nan(x, x, {values[r]}))" for r, row in rows.b.items()]
     return lines
+
+
+def _horner(coefficients: list[float], x: str, shape: Shape, scale: float = 1.0) -> str:
+    """``scale sum_p c_p x^p``."""
+    nested = constant(scale * coefficients[-1], shape)
+    for value in reversed(coefficients[:-1]):
+        nested = f"fma({x}, {nested}, {constant(scale * value, shape)})" if value else f"mul({x}, {nested})"
+    return nested
 
 
 def _powers(shape: Shape) -> list[str]:
@@ -65,7 +80,7 @@ def _splines(shape: Shape) -> list[str]:
     pieces = local_taylor(torch.arange(2 * k + 2, dtype=torch.float64), k)[k].tolist()  # of width one
     lines = ["inverse = load(net[l, {}], i0 + v)".format(FIELD["INVERSE"]), "u = mul(t, inverse)"]
     lines.append("scale = where_nan(x, x, where_less(x, start, zero, where_less(stop, x, zero, one)))")
-    for order in range(min(k, 3) + 1):
+    for order in range(min(k, shape.channels.order + 1) + 1):
         if order:
             lines.append("scale = mul(scale, inverse)")
         for r in range(k + 1):
@@ -77,20 +92,32 @@ def _splines(shape: Shape) -> list[str]:
     return lines
 
 
+def _curvature(shape: Shape) -> list[str]:
+    """What each channel multiplies the derivatives above the first by: Bell polynomials of the directions, weighed."""
+    channels, rows = shape.channels, Rows(shape).q
+    inner = [c for q in range(1, channels.order) for c in channels.of_order(q)[: channels.kept[q - 1]]]
+    lines = [f"x{c} = load(z, {c} * IP + i0 + v)" for c in inner]
+    for q in range(2, channels.order + 1):
+        for j in range(2, q + 1):
+            for k in range(channels.kept[q - 2]):
+                value = bell(
+                    q, j, lambda r, k=k: f"x{channels.along(r, k)}", lambda ways: constant(float(ways), shape)
+                )
+                lines.append(f"B{j}_{k} = {value}")
+            for c, terms in channels.terms(q).items():
+                weighed = [(None if at is None else f"spread(W, {at})", f"B{j}_{k}") for k, at in terms]
+                lines.append(f"store(s, {rows[j, c] * BLOCK} + v, {total(weighed)})")
+    return lines
+
+
 def prepare(shape: Shape) -> str:
-    """The function ``prepare``: cells, powers, silu and ``q`` for ``count`` inputs from ``i0``."""
-    rows, D = Rows(shape), shape.D
-    one = f"splat({number(1.0, shape)})"
+    """The function ``prepare``: cells, powers, silu and curvature for ``count`` inputs from ``i0``."""
+    one = constant(1.0, shape)
     # coefficients have no rows for points outside and for NaN: such points read row 0, weighed with 0 or NaN
     known = ["cell = where_less(cell, dead, cell, zero)"] if shape.local else []
     powers = [*known, "cells(s, v, cell)", *(_splines(shape) if shape.local else _powers(shape))]
-    squares = [f"x{d} = load(z, {d} * IP + i0 + v)" for d in range(1, 1 + D)] if shape.S else []
-    for s, row in rows.q.items():
-        terms = [(f"spread(W, {s * D + d - 1})", f"mul(x{d}, x{d})") for d in range(1, 1 + D)]
-        squares.append(f"store(s, {row * BLOCK} + v, {total(terms)})")
     silu = _silu(shape) if shape.base else []
     return f"""
-@jit
 def prepare(net, l, z, W, i0, count, s):
     IP, CELLS = net[l, {FIELD["IP"]}], net[l, {FIELD["CELLS"]}]
     knots, centres = net[l, {FIELD["KNOTS"]}], net[l, {FIELD["CENTRES"]}]
@@ -126,5 +153,5 @@ def prepare(net, l, z, W, i0, count, s):
         cell = where_nan(x, width, cell)
         t = sub(x, gather(centres, add(add(first, lane), cell)))
         t = where_less(x, start, zero, where_less(stop, x, zero, t))
-{indent(powers + squares + silu, 2)}
+{indent(powers + _curvature(shape) + silu, 2)}
 """

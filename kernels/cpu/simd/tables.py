@@ -25,9 +25,8 @@ def wide(shape: Shape) -> str:
     def head(name: str, table: str, coef: str) -> str:
         return f"""
 
-@jit
 def {name}_wide(net, l):
-    zero, nan = splat({number(0.0, shape)}), splat(f(np.nan))
+    zero, nan = splat({number(0.0, shape)}), splat(NAN)
     JP, CELLS, K = net[l, {FIELD["JP"]}], net[l, {FIELD["CELLS"]}], net[l, {FIELD["LOCAL"]}]
     T, c = net[l, {FIELD[table]}], net[l, {FIELD[coef]}]
     JB = JP // {lanes}
@@ -61,7 +60,6 @@ def narrow(shape: Shape) -> str:
     def head(name: str, table: str, coef: str) -> str:
         return f"""
 
-@jit
 def {name}_narrow(net, l):
     I, J, JP = net[l, {FIELD["I"]}], net[l, {FIELD["J"]}], net[l, {FIELD["JP"]}]
     CELLS, K, T, c = net[l, {FIELD["CELLS"]}], net[l, {FIELD["LOCAL"]}], net[l, {FIELD[table]}], net[l, {FIELD[coef]}]
@@ -81,7 +79,7 @@ def {name}_narrow(net, l):
                     put(T, at, value)
         for n in range(size):
             put(T, (i * R + CELLS) * size + n, f(0))
-            put(T, (i * R + CELLS + 1) * size + n, f(np.nan))
+            put(T, (i * R + CELLS + 1) * size + n, NAN)
     for n in range(I * R * size, net[l, {FIELD["IP"]}] * R * size):
         put(T, n, f(0))
 {head("return", "DTABLE", "DCOEF")}
@@ -101,7 +99,6 @@ def copies(shape: Shape) -> str:
     """``pack`` and ``unpack``: rows of some width to and from rows that are padded with zeros."""
     return f"""
 
-@jit
 def pack(source, to, rows, width, padded):
     zero = splat({number(0.0, shape)})
     whole = max(rows - (padded - 1) // max(width, 1), 0)  # rows behind which a vector's worth can still be read
@@ -114,7 +111,6 @@ def pack(source, to, rows, width, padded):
             put(to, r * padded + v, number(source, r * width + v) if v < width else f(0))
 
 
-@jit
 def unpack(source, to, rows, width, padded):
     for r in range(rows):
         for v in range(width):

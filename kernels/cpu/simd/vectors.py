@@ -1,4 +1,4 @@
-"""Explicit SIMD inside Numba: one vector type and the few operations that the kernels are written in.
+"""Explicit SIMD: vectors and the few operations that the kernels are written in, as LLVM code.
 
 Memory is addressed by an integer (a tensor's ``data_ptr()``) and an offset counted in elements, so that a
 kernel takes no array arguments and no index wraps around. ``operations(bits, lanes)`` hands out the
@@ -7,51 +7,13 @@ operations for one vector width, which may differ from the machine's: LLVM split
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
-from inspect import Parameter, Signature
-from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.core.datamodel import models
-from numba.extending import intrinsic, register_model
 
 _INT = ir.IntType(64)
-
-
-class Vec(types.Type):
-    """A vector of ``lanes`` floating-point numbers of ``bits`` bits."""
-
-    def __init__(self, bits: int, lanes: int):
-        self.bits, self.lanes = bits, lanes
-        super().__init__(name=f"Vec({bits}, {lanes})")
-
-
-def _llvm(vec: Vec, integer: bool = False) -> ir.VectorType:
-    scalar = ir.IntType(vec.bits) if integer else (ir.FloatType() if vec.bits == 32 else ir.DoubleType())
-    return ir.VectorType(scalar, vec.lanes)
-
-
-@register_model(Vec)
-class _VecModel(models.PrimitiveModel):
-    def __init__(self, dmm, fe_type):
-        super().__init__(dmm, fe_type, _llvm(fe_type))
-
-
-def _define(arguments, result, generate):
-    """An operation of Numba from one that writes LLVM code: ``generate(builder, *values)``."""
-
-    def typed(typingctx, *_):
-        def lower(context, builder, sig, args):
-            value = generate(builder, *args)
-            return context.get_dummy_value() if result is types.void else value
-
-        return result(*arguments), lower
-
-    # Numba counts an intrinsic's arguments by its signature
-    names = ["typingctx", *"abcd"[: len(arguments)]]
-    typed.__signature__ = Signature([Parameter(n, Parameter.POSITIONAL_OR_KEYWORD) for n in names])
-    return intrinsic(typed)
 
 
 class _Kind:
@@ -59,10 +21,9 @@ class _Kind:
 
     def __init__(self, bits: int, lanes: int):
         self.bits, self.lanes, self.align = bits, lanes, bits // 8
-        self.vec = Vec(bits, lanes)
-        self.scalar = types.float32 if bits == 32 else types.float64
-        self.vector, self.integers = _llvm(self.vec), _llvm(self.vec, integer=True)
-        self.element = self.vector.element
+        self.element = ir.FloatType() if bits == 32 else ir.DoubleType()
+        self.vector = ir.VectorType(self.element, lanes)
+        self.integers = ir.VectorType(ir.IntType(bits), lanes)
         self.lane_index = ir.VectorType(ir.IntType(32), lanes)
 
     def constant(self, vector: ir.VectorType, values) -> ir.Constant:
@@ -99,14 +60,17 @@ class _Kind:
         return builder.shuffle_vector(a, b, self.constant(self.lane_index, mask))
 
     def call(self, builder, name, args):
-        function = ir.FunctionType(self.vector, [self.vector] * len(args))
         name = f"llvm.{name}.v{self.lanes}f{self.bits}"
-        return builder.call(cgutils.get_or_insert_function(builder.module, function, name), args)
+        known = builder.module.globals.get(name)
+        if known is None:
+            kind = ir.FunctionType(self.vector, [self.vector] * len(args))
+            known = ir.Function(builder.module, kind, name)
+        return builder.call(known, args)
 
 
 def _memory(kind: _Kind) -> dict:
     """Operations on numbers in memory."""
-    vec, scalar, align, i64 = kind.vec, kind.scalar, kind.align, types.int64
+    align = kind.align
 
     def spread(builder, at, off):
         return kind.splat(builder, builder.load(kind.element_pointer(builder, at, off), align=align))
@@ -128,14 +92,14 @@ def _memory(kind: _Kind) -> dict:
         builder.store(s, kind.element_pointer(builder, at, off), align=align)
 
     return {
-        "load": _define((i64, i64), vec, kind.load),
-        "store": _define((i64, i64, vec), types.void, kind.store),
-        "spread": _define((i64, i64), vec, spread),
-        "gather": _define((i64, vec), vec, gather),
-        "scatter": _define((i64, vec, vec), types.void, scatter),
-        "number": _define((i64, i64), scalar, number),
-        "put": _define((i64, i64, scalar), types.void, put),
-        "transpose": _define((i64, i64, i64, i64), types.void, lambda *args: _transpose(kind, *args)),
+        "load": kind.load,
+        "store": kind.store,
+        "spread": spread,
+        "gather": gather,
+        "scatter": scatter,
+        "number": number,
+        "put": put,
+        "transpose": lambda *args: _transpose(kind, *args),
     }
 
 
@@ -163,7 +127,7 @@ def _transpose(kind: _Kind, builder, source, off, to, to_off) -> None:
 
 def _whole_numbers(kind: _Kind) -> dict:
     """Operations on whole numbers in memory, as wide as the floating-point ones."""
-    vec, bits, align, i64 = kind.vec, kind.bits, kind.align, types.int64
+    bits, align = kind.bits, kind.align
 
     def integer(builder, at, off):
         value = builder.load(kind.element_pointer(builder, at, off, ir.IntType(bits)), align=align)
@@ -178,15 +142,15 @@ def _whole_numbers(kind: _Kind) -> dict:
         return builder.sitofp(whole, kind.vector)
 
     return {
-        "integer": _define((i64, i64), i64, integer),
-        "cells": _define((i64, i64, vec), types.void, cells),
-        "counts": _define((i64, i64), vec, counts),
+        "integer": integer,
+        "cells": cells,
+        "counts": counts,
     }
 
 
 def _lanes(kind: _Kind) -> dict:
     """Operations that make vectors, or move numbers between lanes."""
-    vec, lanes = kind.vec, kind.lanes
+    lanes = kind.lanes
 
     def halves(groups):
         """Lanes of the first and of the second half of each of ``groups`` groups of a pair of vectors."""
@@ -205,22 +169,22 @@ def _lanes(kind: _Kind) -> dict:
         def generate(builder, a, b):
             return builder.fadd(kind.shuffle(builder, a, b, first), kind.shuffle(builder, a, b, second))
 
-        return _define((vec, vec), vec, generate)
+        return generate
 
     numbers = kind.constant(kind.vector, map(float, range(lanes)))
     return {
-        "splat": _define((kind.scalar,), vec, kind.splat),
-        "iota": _define((), vec, lambda builder: numbers),
-        "fold": {groups: fold_with(groups) for groups in (1, 2, 4, 8, 16) if groups < lanes},
+        "splat": kind.splat,
+        "iota": lambda builder: numbers,
+        **{f"fold{groups}": fold_with(groups) for groups in (1, 2, 4, 8, 16) if groups < lanes},
     }
 
 
 def _arithmetic(kind: _Kind) -> dict:
     """Operations lane by lane."""
-    vec, bits, lanes = kind.vec, kind.bits, kind.lanes
+    bits, lanes = kind.bits, kind.lanes
 
     def method(name):
-        return _define((vec, vec), vec, lambda builder, a, b: getattr(builder, name)(a, b))
+        return lambda builder, a, b: getattr(builder, name)(a, b)
 
     def power_of_two(builder, a):
         bias, mantissa = (127, 23) if bits == 32 else (1023, 52)
@@ -243,17 +207,29 @@ def _arithmetic(kind: _Kind) -> dict:
         "sub": method("fsub"),
         "mul": method("fmul"),
         "div": method("fdiv"),
-        "fma": _define((vec, vec, vec), vec, lambda builder, *args: kind.call(builder, "fma", args)),
-        "floor": _define((vec,), vec, lambda builder, a: kind.call(builder, "floor", [a])),
-        "power_of_two": _define((vec,), vec, power_of_two),
-        "any_less": _define((vec, vec), types.boolean, any_less),
-        "where_less": _define((vec, vec, vec, vec), vec, where_less),
-        "where_nan": _define((vec, vec, vec), vec, where_nan),
+        "fma": lambda builder, *args: kind.call(builder, "fma", args),
+        "floor": lambda builder, a: kind.call(builder, "floor", [a]),
+        "power_of_two": power_of_two,
+        "any_less": any_less,
+        "where_less": where_less,
+        "where_nan": where_nan,
     }
 
 
+class Operations(NamedTuple):
+    """What a kernel is written in.
+
+    Attributes:
+        element: The LLVM type of one number.
+        generate: By name, what writes an operation's code: ``(builder, *values) -> value``.
+    """
+
+    element: Any
+    generate: dict[str, Callable[..., Any]]
+
+
 @cache
-def operations(bits: int, lanes: int) -> SimpleNamespace:
+def operations(bits: int, lanes: int) -> Operations:
     """The operations on vectors of ``lanes`` (a power of two) floats of ``bits`` (32 or 64) bits.
 
     With ``a, b, c`` vectors, ``s`` a float, ``at, off`` an address and an offset in elements:
@@ -263,7 +239,7 @@ def operations(bits: int, lanes: int) -> SimpleNamespace:
       ``put(at, off, s)``, ``transpose(source, off, to, off)`` (``lanes`` rows);
     * whole numbers of ``bits`` bits in memory: ``cells(at, off, a)`` writes and ``counts(at, off)`` reads a
       vector, ``integer(at, off)`` reads one;
-    * lanes: ``splat(s)``, ``iota()``, ``fold[g](a, b)``: both hold ``g`` groups of partial sums, the
+    * lanes: ``splat(s)``, ``iota()``, ``fold{g}(a, b)``: both hold ``g`` groups of partial sums, the
       result ``2 g`` groups of half the length, alternately from ``a`` and ``b``;
     * arithmetic: ``add``, ``sub``, ``mul``, ``div``, ``fma(a, b, c) = a b + c``, ``floor``,
       ``power_of_two(a)`` of a whole number, ``where_less(a, b, x, y)`` (``y`` when either is NaN),
@@ -271,4 +247,4 @@ def operations(bits: int, lanes: int) -> SimpleNamespace:
     """
     kind = _Kind(bits, lanes)
     groups = (_memory, _whole_numbers, _lanes, _arithmetic)
-    return SimpleNamespace(**{name: value for group in groups for name, value in group(kind).items()})
+    return Operations(kind.element, {name: made for group in groups for name, made in group(kind).items()})

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import comb
 
 from sciml.kernels.cpu.fields import FIELD
 from sciml.kernels.cpu.simd.parts import (
     BLOCK,
     Rows,
     Shape,
+    bell,
+    constant,
     derivative,
     few_sums,
     indent,
     many_sums,
     number,
+    numbered_sums,
     row_cotangent,
     rows_an_input,
     squares,
@@ -36,8 +40,8 @@ def _spread_edge(shape: Shape, orders: int) -> list[str]:
 
 def _factors(shape: Shape) -> dict[str, str]:
     """What an edge uses once, by name: where to read it."""
-    places = {f"x{c}": f"spread(z, {c} * IP + i0 + i)" for c in range(1, 1 + shape.D + shape.S)}
-    return places | {f"q{s}": f"spread(s, {row * BLOCK} + i)" for s, row in Rows(shape).q.items()}
+    places = {f"x{c}": f"spread(z, {c} * IP + i0 + i)" for c in range(1, shape.channels.count)}
+    return places | {f"q{j}_{c}": f"spread(s, {row * BLOCK} + i)" for (j, c), row in Rows(shape).q.items()}
 
 
 def _reader(shape: Shape) -> Callable[[str], str]:
@@ -65,22 +69,20 @@ def _read_table(shape: Shape, ahead: int = 0) -> list[str]:
 
 def _forward_edge(shape: Shape, a: str) -> list[str]:
     """Add to the sums ``a0, a1, ..``, of which each vector of outputs has its own."""
-    D, S, use = shape.D, shape.S, _factors(shape)
+    channels, use = shape.channels, _factors(shape)
     lines = [f"{a}0 = add({a}0, {derivative(shape, 0, _reader(shape))})"]
-    if D or S:
-        lines.append(f"f1 = {derivative(shape, 1, _reader(shape))}")
-    if S:
-        lines.append(f"f2 = {derivative(shape, 2, _reader(shape))}")
-    lines += [f"{a}{c} = fma({use[f'x{c}']}, f1, {a}{c})" for c in range(1, 1 + D + S)]
-    lines += [f"{a}{1 + D + s} = fma({use[f'q{s}']}, f2, {a}{1 + D + s})" for s in range(S)]
+    for r in range(1, channels.order + 1):
+        lines.append(f"f{r} = {derivative(shape, r, _reader(shape))}")
+    lines += [f"{a}{c} = fma({use[f'x{c}']}, f1, {a}{c})" for c in range(1, channels.count)]
+    lines += [f"{a}{c} = fma({use[f'q{j}_{c}']}, f{j}, {a}{c})" for j, c in channels.curved]
     return lines
 
 
 def _forward_vectors(shape: Shape, count: int) -> list[str]:
     """Sum all inputs' edges to ``count`` vectors of outputs from ``j``: side by side they share what they read."""
-    C, lanes = 1 + shape.D + shape.S, shape.lanes
+    C, lanes = shape.channels.count, shape.lanes
     places = [(f"{'aA'[n]}{c}", f"y, {c} * JP + (j + {n}) * {lanes}") for n in range(count) for c in range(C)]
-    edge = _spread_edge(shape, 1 + bool(C > 1) + bool(shape.S))
+    edge = _spread_edge(shape, 1 + shape.channels.order)
     for n in range(count):
         edge += _read_table(shape, n) + _forward_edge(shape, "aA"[n])
     return [
@@ -96,28 +98,29 @@ def _forward_vectors(shape: Shape, count: int) -> list[str]:
 
 def _backward_edge(shape: Shape, inputs: bool) -> list[str]:
     """The gradients from one vector of edges and, where there are registers for them, the sums."""
-    D, S, k, lanes = shape.D, shape.S, shape.degree, shape.lanes
+    channels, k, lanes = shape.channels, shape.degree, shape.lanes
     many = inputs and many_sums(shape)
     # what an edge uses once is read there, which costs an operand and not a register
     use = {name: name if few_sums(shape) else place for name, place in _factors(shape).items()}
-    C, chains = 1 + D + S, 3  # sums are long and their links wait for each other: several side by side
-    cotangents = ["g0"] + ["P"] * bool(C > 1) + ["Q"] * bool(S)
+    C, chains = channels.count, 3  # sums are long and their links wait for each other: several side by side
+    cotangents = ["g0", *(f"P{j}" for j in range(1, channels.order + 1))]
+    number_of, started = numbered_sums(shape), set()
     lines = []
     if inputs:
         lines += [f"f{r} = {derivative(shape, r, _reader(shape))}" for r in range(1, 1 + len(cotangents))]
     for c in range(C) if not many else ():
         lines.append(_read_cotangent(shape, c))
     for c in range(1, C):
-        chain = f"P{(c - 1) % chains}"
+        chain, curved = f"p{(c - 1) % chains}", [j for j, at in channels.curved if at == c]
         lines.append(f"{chain} = " + total([(use[f"x{c}"], f"g{c}")], chain if c > chains else None))
-        if c > D:
-            lines.append("Q = " + total([(use[f"q{c - 1 - D}"], f"g{c}")], "Q" if c > D + 1 else None))
-        if inputs and not many:
-            lines.append(f"a{c} = fma(f1, g{c}, a{c})")
-        if inputs and not many and c > D:
-            lines.append(f"a{C + c - 1 - D} = fma(f2, g{c}, a{C + c - 1 - D})")
+        for j in curved:
+            lines.append(f"P{j} = " + total([(use[f"q{j}_{c}"], f"g{c}")], f"P{j}" if j in started else None))
+            started.add(j)
+        for j in (1, *curved) if inputs and not many else ():
+            lines.append(f"a{number_of[j, c]} = fma(f{j}, g{c}, a{number_of[j, c]})")
+    lines += [f"P{j} = zero" for j in range(2, channels.order + 1) if j not in started]
     if C > 1:
-        lines.append("P = " + total([(None, f"P{chain}") for chain in range(min(chains, C - 1))]))
+        lines.append("P1 = " + total([(None, f"p{chain}") for chain in range(min(chains, C - 1))]))
     for p in range(k + 1):
         place = _place(shape, p)
         lines.append(
@@ -159,9 +162,10 @@ def _sums_in_registers(shape: Shape) -> list[str]:
         ]
         turn = [f"transpose(s, {at}, s, {to})" for at, to in squares_at]
     edge = _read_table(shape) + _backward_edge(shape, inputs=True)
+    orders = 2 + shape.channels.order
     return [
         f"for i in range(v, min(v + {lanes}, count)):",
-        *("    " + line for line in _spread_edge(shape, 2 + bool(shape.D + shape.S) + bool(shape.S)) + clear),
+        *("    " + line for line in _spread_edge(shape, orders) + clear),
         "    for j in range(JB):",
         *("        " + line for line in edge),
         *("    " + line for line in keep),
@@ -172,32 +176,32 @@ def _sums_in_registers(shape: Shape) -> list[str]:
 
 
 def _sums_as_products(shape: Shape) -> list[str]:
-    """The same for more sums than registers: squares of ``f1`` and ``f2`` are turned, so that vectors run over inputs.
+    """The same for more sums than registers: squares of the derivatives are turned, so that vectors run over inputs.
 
     Then there is nothing to sum across a vector, and while edges are read the cotangents have the registers.
     """
-    D, S, lanes, C = shape.D, shape.S, shape.lanes, 1 + shape.D + shape.S
+    lanes, C, kinds = shape.lanes, shape.channels.count, shape.channels.order
     square = [Rows(shape).sums * BLOCK + n * lanes**2 for n in range(squares(shape))]
-    first, kinds = _place_of_sums(shape), 1 + bool(S)
-    edge = _spread_edge(shape, 2 + bool(C > 1) + bool(S)) + _read_table(shape)
-    edge += [f"a0 = load(s, {square[4]} + (i - v) * {lanes})", *_backward_edge(shape, inputs=True)]
-    edge.append(f"store(s, {square[4]} + (i - v) * {lanes}, a0)")
+    first, last = _place_of_sums(shape), square[-1]
+    edge = _spread_edge(shape, 2 + kinds) + _read_table(shape)
+    edge += [f"a0 = load(s, {last} + (i - v) * {lanes})", *_backward_edge(shape, inputs=True)]
+    edge.append(f"store(s, {last} + (i - v) * {lanes}, a0)")
     edge += [f"store(s, {square[n]} + (i - v) * {lanes}, f{1 + n})" for n in range(kinds)]
-    terms = [(c, "f1", c) for c in range(1, C)] + [(C + s, "f2", 1 + D + s) for s in range(S)]
-    rows: list[str | None] = [f"load(s, {square[4] + r * lanes})" for r in range(lanes)]
+    terms = [(at, f"f{j}", c) for (j, c), at in numbered_sums(shape).items()]
+    rows: list[str | None] = [f"load(s, {last + r * lanes})" for r in range(lanes)]
     return [
         f"for c in range({lanes}):",
-        *(f"    store(s, {square[n]} + c * {lanes}, zero)" for n in (0, 1, 4)),
+        *(f"    store(s, {at} + c * {lanes}, zero)" for at in (*square[:kinds], last)),
         f"for c in range({sums(shape)}):",
         f"    store(s, {first} + c * {lanes}, zero)",
         "for j in range(JB):",
         *("    " + _read_cotangent(shape, c) for c in range(C)),
         f"    for i in range(v, min(v + {lanes}, count)):",
         *("        " + line for line in edge),
-        *(f"    transpose(s, {square[n]}, s, {square[2 + n]})" for n in range(kinds)),
+        *(f"    transpose(s, {square[n]}, s, {square[kinds + n]})" for n in range(kinds)),
         *(f"    a{c} = load(s, {first + c * lanes})" for c, _, _ in terms),
         f"    for c in range({lanes}):",
-        *(f"        f{1 + n} = load(s, {square[2 + n]} + c * {lanes})" for n in range(kinds)),
+        *(f"        f{1 + n} = load(s, {square[kinds + n]} + c * {lanes})" for n in range(kinds)),
         *(f"        a{c} = fma({f}, spread(g, {k} * JP + j * {lanes} + c), a{c})" for c, f, k in terms),
         *(f"    store(s, {first + c * lanes}, a{c})" for c, _, _ in terms),
         f"store(s, {first}, {sum_tree(rows, lanes)})",
@@ -206,32 +210,43 @@ def _sums_as_products(shape: Shape) -> list[str]:
 
 def _finish_inputs(shape: Shape) -> list[str]:
     """Write the cotangents of ``lanes`` inputs from their sums."""
-    D, S, lanes, C = shape.D, shape.S, shape.lanes, 1 + shape.D + shape.S
+    channels, lanes, number_of = shape.channels, shape.lanes, numbered_sums(shape)
 
-    def column(c: int) -> str:
-        return f"load(s, {_place_of_sums(shape) + c * lanes})"
+    def column(n: int) -> str:
+        return f"load(s, {_place_of_sums(shape) + n * lanes})"
+
+    def whole(value: int) -> str:
+        return constant(float(value), shape)
+
+    def cotangent(m: int, k: int) -> str:
+        value = column(channels.along(m, k))
+        for q, pairs in channels.inner(m, k):
+            for r, j in pairs:
+                seen = [
+                    (None if at is None else f"spread(W, {at})", column(number_of[j + 1, c]))
+                    for c, at in channels.seen_by(q, k)
+                ]
+                inner = bell(r, j, lambda p: f"load(z, {channels.along(p, k)} * IP + i0 + v)", whole)
+                value = f"fma(mul({whole(comb(q, m))}, {inner}), {total(seen)}, {value})"
+        return value
 
     lines = [f"store(h, i0 + v, {column(0)})"]
-    for d in range(1, 1 + D):
-        value = column(d)
-        if S:
-            second = total([(f"spread(W, {s * D + d - 1})", column(C + s)) for s in range(S)])
-            value = f"fma(mul(two, load(z, {d} * IP + i0 + v)), {second}, {value})"
-        lines.append(f"store(h, {d} * IP + i0 + v, {value})")
-    lines += [f"store(h, {c} * IP + i0 + v, {column(c)})" for c in range(1 + D, C)]
+    for m in range(1, channels.order + 1):
+        for n, c in enumerate(channels.of_order(m)):
+            value = cotangent(m, n) if n < channels.kept[m - 1] else column(c)
+            lines.append(f"store(h, {c} * IP + i0 + v, {value})")
     return lines
 
 
 def forward(shape: Shape) -> str:
     """The function ``forward_wide``."""
-    C, lanes, size = 1 + shape.D + shape.S, shape.lanes, shape.bits // 8
+    C, lanes, size = shape.channels.count, shape.lanes, shape.bits // 8
     at_once = 2 if C <= 8 else 1  # sums of more would not fit into the registers
     pairs = ["for j in range(0, JB - 1, 2):", *("    " + line for line in _forward_vectors(shape, 2))]
     single = [f"for j in range({'JB - JB % 2' if at_once > 1 else 0}, JB):"]
     single += ["    " + line for line in _forward_vectors(shape, 1)]
     return f"""
 
-@jit
 def forward_wide(net, l, W, n0, n1, s):
     zero = splat({number(0.0, shape)})
     I, IP, JP = net[l, {FIELD["I"]}], net[l, {FIELD["IP"]}], net[l, {FIELD["JP"]}]
@@ -250,16 +265,15 @@ def forward_wide(net, l, W, n0, n1, s):
 
 def backward(shape: Shape) -> str:
     """The function ``backward_wide``."""
-    C, lanes, size = 1 + shape.D + shape.S, shape.lanes, shape.bits // 8
-    shared = _spread_edge(shape, 1 + bool(C > 1) + bool(shape.S))
+    C, lanes, size = shape.channels.count, shape.lanes, shape.bits // 8
+    shared = _spread_edge(shape, 1 + shape.channels.order)
     if few_sums(shape):
         shared += [f"{name} = {place}" for name, place in _factors(shape).items()]
     edge = _read_table(shape)[:1] + _backward_edge(shape, inputs=False)
     return f"""
 
-@jit
 def backward_wide(net, l, W, n0, n1, s, block):
-    zero, two = splat({number(0.0, shape)}), splat({number(2.0, shape)})
+    zero = splat({number(0.0, shape)})
     I, IP, JP = net[l, {FIELD["I"]}], net[l, {FIELD["IP"]}], net[l, {FIELD["JP"]}]
     T, B, CELLS = net[l, {FIELD["TABLE"]}], net[l, {FIELD["BASE"]}], net[l, {FIELD["CELLS"]}]
     R = {rows_an_input(shape)}

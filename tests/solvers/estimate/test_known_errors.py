@@ -280,3 +280,12 @@ def test_the_trial_function_stays_as_it_is():
     first, again = estimate_error(problem, trial), estimate_error(problem, trial)
     assert first.value == again.value
     assert all(torch.equal(p, q) and p.grad is None for p, q in zip(trial.parameters(), before, strict=True))
+
+
+def test_functions_that_fit_noise_are_too_few():
+    """Of a plate's equation of fourth order 100 functions leave little, and what they find is noise."""
+    problem = pdes.ClampedPlate()
+    solution = sciml.solve(problem, max_steps=20, progress=False)
+    found = estimate_error(problem, solution.trial, solution.stats.weights, seconds=30.0)
+    assert found.features > 100
+    assert 1 / 2 < found.value / solution.error() < 2

@@ -1,0 +1,1 @@
+"""What an incompressible flow keeps: which unknowns are its velocity, and what goes through each side."""

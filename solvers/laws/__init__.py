@@ -1,0 +1,1 @@
+"""Laws of solutions whose data are random."""

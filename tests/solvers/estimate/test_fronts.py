@@ -1,0 +1,93 @@
+"""Fronts whose place an equation tells by terms of size exp(-1/eps): the error is told, or it is unknown."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+import sciml
+from sciml import Dirichlet, nn
+from sciml.ansatz import Trial
+from sciml.solvers.estimate.estimate import estimate_error
+from sciml.solvers.estimate.free import Weak, weak_shapes
+from tests.sciml.checks.cases import stated
+
+LINE = sciml.Interval(-1, 1)
+
+
+def burgers(nu):
+    """``nu u'' = u u'`` from 1 to -1: ``-a tanh(a x / (2 nu))``."""
+    a = 1.0
+    for _ in range(50):
+        a = 1 / math.tanh(a / (2 * nu))
+    ends = [Dirichlet(1.0, on="x=-1"), Dirichlet(-1.0, on="x=1")]
+    return stated(
+        LINE,
+        ends,
+        lambda u, x: nu * u.d("x", "x") - u * u.d("x"),
+        exact=lambda self, x: -a * torch.tanh(a * x / (2 * nu)),
+    )
+
+
+def allen_cahn(eps):
+    ends = [Dirichlet(-1.0, on="x=-1"), Dirichlet(1.0, on="x=1")]
+    return stated(
+        LINE,
+        ends,
+        lambda u, x: eps**2 * u.d("x", "x") + u - u**3,
+        exact=lambda self, x: torch.tanh(x / (eps * 2**0.5)),
+    )
+
+
+PROBLEMS = [burgers(0.07), burgers(0.1), allen_cahn(0.1), allen_cahn(0.14)]
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=["burgers"] * 2 + ["allen-cahn"] * 2)
+@pytest.mark.parametrize("steps", [12, 40])
+def test_the_error_is_told_or_unknown(problem, steps):
+    model = nn.MLP([1, 12, 12, 1], "tanh", seed=1)
+    solution = sciml.solve(problem, model, points=120, max_steps=steps, progress=False)
+    found = estimate_error(problem, solution.trial)
+    assert found.value is None or found.value > solution.error() / 3
+
+
+def test_a_front_that_its_equation_places_has_an_estimate():
+    model = nn.MLP([1, 12, 12, 1], "tanh", seed=1)
+    solution = sciml.solve(burgers(0.4), model, points=120, max_steps=25, progress=False)
+    found = estimate_error(solution.problem, solution.trial)
+    assert found.value is not None and 1 / 3 < found.value / solution.error() < 3
+
+
+class Line(torch.nn.Module):
+    """Functions of one variable with known values; ``R`` is given beside them."""
+
+    def __init__(self, values):
+        super().__init__()
+        self.functions, self.count = values, values(torch.zeros(1, 1)).shape[1]
+
+    def values(self, x):
+        return self.functions(x)
+
+
+def weak(rates):
+    """For an operator that multiplies the cosine of number k by ``rates[k]``, in orthonormal cosines."""
+    soft = [sciml.Neumann(0.0, hard=False)]  # so that functions are not multiplied by anything
+    problem = stated(LINE, soft, lambda u, x: u.d("x", "x") - u)
+    trial = Trial(problem, nn.MLP([1, 4, 1], seed=0))
+    numbers = torch.arange(len(rates), dtype=torch.float64)
+    norm = torch.where(numbers == 0, 1.0, 2**0.5)
+    features = Line(lambda x: norm * torch.cos(math.pi * numbers * (x.double() + 1) / 2))
+    R = torch.diag(torch.tensor(rates, dtype=torch.float64))
+    return weak_shapes(problem, trial, features, R, torch.ones(1, dtype=torch.float64))  # type: ignore[arg-type]
+
+
+def test_what_singular_values_say():
+    assert weak([1.0, 2.0, 3.0, 4.0]) == Weak()
+    assert weak([1e-6, 2.0, 3.0, 4.0]).free == 1
+    assert weak([1e-6, 1e-6, 3.0, 4.0]).free == 2
+    resolved = weak([0.02, 2.0, 3.0, 4.0])  # the first is among every second one
+    assert resolved.alone == pytest.approx(0.02, rel=0.1) and not resolved.falls
+    lost = weak([2.0, 0.02, 3.0, 4.0])  # the second is not
+    assert lost.falls and "not resolved" in str(lost.why())
