@@ -37,6 +37,7 @@ from sciml.solvers.training.settings import (
     report_of,
     training_system,
 )
+from sciml.solvers.windowed_attempt import windowed_attempt
 from sciml.solvers.windows.advice import window_advice
 from sciml.solvers.windows.march import March, windows_of
 from sciml.solvers.windows.report import report_of as report_of_march
@@ -95,15 +96,17 @@ def solve(
         windows: ``"auto"`` or a number from 1 to 1000: solve a long time as a chain of short windows, each of which begins
             exactly where the last one ends. ``"auto"`` makes each as long as its residual allows, and ``tol`` is then
             that of a window: 1e-5 unless given, 1e-10 for ordinary differential equations. None solves all times at
-            once.
+            once first, and windows where that stalls; False never takes windows.
         polish: Whether to keep the correction that the error estimate is made of, where it gains: some seconds after the
             solve, in which smooth linear problems lose hundreds to thousands of times of their error.
         corners: Whether the network sees the functions of corners that the problem asks for (``problem.corner_inputs``):
             powers of the distance at re-entrant corners and where the kind of condition changes, the logarithm that a
             source makes at a right angle. A ``model`` of width ``problem.plain_inputs`` goes without them.
 
-    A solve that stalls at an estimated error above 1e-3 spends the time and the steps that are left on other attempts:
-    conditions as penalties, even points and, unless ``model`` is given, steeper features, a wider network and another start.
+    A solve that stalls at an estimated error above 1e-3 spends the time and the steps that are left on other attempts. An
+    evolution is tried in windows of time first, in half of what is left, unless ``model``, ``optimizer`` or ``dtype`` is
+    given. Then come conditions as penalties, even points and, unless ``model`` is given, steeper features, a wider network
+    and another start.
     The one with the smallest estimated error is kept; ``solution.stats["attempts"]`` tells. With ``checkpoint`` or
     ``resume``, and for problems with measurements, there is one attempt.
 
@@ -124,7 +127,7 @@ def solve(
         if not isinstance(value, bool):
             raise ArgumentTypeError(f"{name} needs True or False, got {value!r}.")
     every = number("every", every, least=0)
-    if windows is not None:
+    if windows is not None and windows is not False:
         return _march(settings, model, optimizer, dtype, device, windows, (resume, checkpoint, every), polish)
     started = time.perf_counter()
     with Interruption() as interruption, recording_gradients():
@@ -182,14 +185,23 @@ def solve(
         if best is None or not (best.good(settings.accuracy) or interruption.asked):
             best = attempt(Variant(), settings, 0.0 if best is None else best.run.seconds_before)
         measured = bool(coefficients) or best.run.system.points.measured
+        marched, line = None, ""
+        if suits and not measured and windows is None:
+            marched, line = windowed_attempt(best, settings, interruption)
+        if marched is not None:
+            marched.stats.notes = list(dict.fromkeys([*notes, *marched.stats.notes]))
+            return _polished(marched, settings, polish)
+        first = best
         if not measured and resume is None and checkpoint is None:
             best = other_attempts(best, settings, model is not None, attempt, before)
+        if line:
+            best.stats.attempts = [*(best.stats.attempts or [f"{first.line()} (kept)"]), line]
         run, stats, trial = best.run, best.stats, best.run.system.trial
         found = {c.name: c.number for c in coefficients}
         if coefficients:
             trial = trial.like(with_values(problem, found), trial.network)
         if not measured:
-            stats.notes += window_advice(problem, stats)
+            stats.notes += [] if line else window_advice(problem, stats)
         else:
             with few_threads(stats.parameters or 0, torch_too=True):
                 conclude(problem, trial, stats, found)

@@ -66,11 +66,18 @@ def run_solve(options: argparse.Namespace) -> int:
         resume=options.resume,
         checkpoint=options.checkpoint,
         every=options.every,
-        windows=int(options.windows) if (options.windows or "").isdigit() else options.windows,
+        windows=_windows(options.windows),
         polish=options.polish,
         **_training(options),
     )
     return _finish(solution, options)
+
+
+def _windows(text: str | None) -> int | str | bool | None:
+    """What ``--windows`` stands for."""
+    if text == "never":
+        return False
+    return int(text) if text is not None and text.isdigit() else text
 
 
 def run_finetune(options: argparse.Namespace) -> int:
