@@ -11,9 +11,9 @@
 # %% [markdown]
 # # A chaotic evolution in windows
 #
-# Lorenz's equations of convection forget where they began: neighbouring solutions part like $e^{0.9 t}$, fifty thousandfold in
-# twelve units of time. One network over all that time may satisfy the equations nearly everywhere and still be wrong. A chain
-# of short windows follows: each begins exactly where the last one ends.
+# Lorenz's equations of convection forget where they began: neighbouring solutions part like $e^{0.9 t}$, fifty thousandfold
+# in twelve units of time. One network over all that time may satisfy the equations nearly everywhere and still be wrong. A
+# chain of short windows follows: each begins exactly where the last one ends.
 
 # %%
 import matplotlib.pyplot as plt
