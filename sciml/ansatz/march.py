@@ -167,8 +167,7 @@ class WindowTrial(Trial):
         return u, A_t + slope
 
     def _reached(self, x: Tensor) -> Tensor:
-        empty = x.new_zeros(0, 0)
-        return self.factor(x) * self.network(self.inputs.jet(x[:, None], empty)[:, 0])
+        return self.factor(x) * self.network(self.inputs_at(x))
 
     # ---- derivatives in space pass from window to window as jets
 
@@ -181,7 +180,7 @@ class WindowTrial(Trial):
             started = ansatz.previous.end_jet(at_time(x, self.span.low), plan)
         if started is None:
             return super().frozen_jets(x, plan)
-        seed = self.inputs.jet(plan.seed(x), plan.weights.to(x))
+        seed = self.seen_jets(x, plan)
         start = torch.tensor([float(order > 0) for order in self.orders]).to(x)
         offset = started * start
         if ansatz.sided:
@@ -193,9 +192,8 @@ class WindowTrial(Trial):
         network: Any = self.network
         if not self.offers_jets or (plan.order > 2 and not network.any_order):
             return None
-        x, weights = at_time(x, self.span.high), plan.weights.to(x)
-        ansatz = self.ansatz
-        out = self.end_part(network.jets(self.inputs.jet(still(x, plan), weights), weights), x, plan)
+        x, ansatz = at_time(x, self.span.high), self.ansatz
+        out = self.end_part(network.jets(self.end_seen(x, plan), plan.weights.to(x)), x, plan)
         if ansatz.trivial:
             return out
         if not isinstance(ansatz, WindowAnsatz):
@@ -207,6 +205,14 @@ class WindowTrial(Trial):
         if ansatz.sided:
             before = before + plan.jet_of(lambda y: self._sides(at_time(y, self.span.high)), x)
         return before + out
+
+    def end_seen(self, x: Tensor, plan: DerivativePlan) -> Tensor:
+        """The jets in space of what the network sees at ``x (n, d)`` of the last instant, which does not move."""
+        seed = plan.seed(x)
+        seed[:, 1:, 0] = 0.0
+        seen = [self.inputs.jet(seed, plan.weights.to(x))]
+        seen += [plan.jet_of(lambda y, f=extra: f(at_time(y, self.span.high)), x) for extra in self._extras]
+        return torch.cat(seen, 2)
 
     def end_part(self, out: Tensor, x: Tensor, plan: DerivativePlan) -> Tensor:
         """What a jet ``out (n, C, m)`` of a network's outputs at ``x`` of the last instant adds there."""
@@ -303,13 +309,6 @@ def next_window(
     piece = WindowProblem(problem, span, not windows, soft)
     last = previous if previous is not None else (windows[-1] if windows else None)
     return WindowTrial(piece, network, last, scale)
-
-
-def still(x: Tensor, plan: DerivativePlan) -> Tensor:
-    """The seed of a plan's jets at points of one instant, which does not move."""
-    seed = plan.seed(x)
-    seed[:, 1:, 0] = 0.0
-    return seed
 
 
 def at_time(x: Tensor, t: float) -> Tensor:

@@ -110,12 +110,7 @@ class Trial(nn.Module):
 
         Computed once a set of points.
         """
-        weights = plan.weights.to(x)
-        seed = self.inputs.jet(plan.seed(x), weights)
-        if self._kinks is not None:
-            seed = torch.cat([seed, plan.jet_of(self._kinks, x)], 2)
-        if self.corners is not None:
-            seed = torch.cat([seed, plan.pushed(self.corners, x)], 2)
+        seed = self.seen_jets(x, plan)
         if self.ansatz.trivial:
             nothing = x.new_zeros(0)
             return seed, nothing, nothing
@@ -125,6 +120,15 @@ class Trial(nn.Module):
             torch.cat([plan.jet_of(f, part) for part in parts]) for f in (self.ansatz.offset, self.factor)
         )
         return seed, offset, factor
+
+    def seen_jets(self, x: Tensor, plan: DerivativePlan) -> Tensor:
+        """The jets of what the network sees at ``x (n, d)``: ``(n, C, problem.inputs)``."""
+        seed = self.inputs.jet(plan.seed(x), plan.weights.to(x))
+        if self._kinks is not None:
+            seed = torch.cat([seed, plan.jet_of(self._kinks, x)], 2)
+        if self.corners is not None:
+            seed = torch.cat([seed, plan.pushed(self.corners, x)], 2)
+        return seed
 
     def jets(
         self, frozen: tuple[Tensor, Tensor, Tensor], plan: DerivativePlan, tape: list[Record] | None = None

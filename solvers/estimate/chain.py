@@ -15,7 +15,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from sciml.ansatz.march import Chain, WindowTrial, at_time, direction, next_window, still
+from sciml.ansatz.march import Chain, WindowTrial, at_time, direction, next_window
 from sciml.derivatives import recording_gradients
 from sciml.jacobian.forward import pushforward
 from sciml.jets import DerivativePlan
@@ -56,7 +56,7 @@ class _Corrected:
             if before is None:
                 return None
             x, weights = at_time(x, self.trial.span.high), plan.weights.to(x)
-            phi = self.correction.features.jets(self.trial.inputs.jet(still(x, plan), weights), weights)
+            phi = self.correction.features.jets(self.trial.end_seen(x, plan), weights)
             self._kept[key] = before + self.trial.end_part(phi @ self.correction.w.to(phi), x, plan)
         return self._kept[key]
 

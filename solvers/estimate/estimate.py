@@ -42,6 +42,7 @@ POINTS_PER_SPLINE = 6
 FLOPS, JETS = 4e10, 4e-4  # multiplications and additions a second; seconds for the jets of a function
 AUTOGRAD_LEVELS = ((100, 300),)  # where a row of the Jacobian is a backward pass through nested derivatives
 DOUBTFUL = 0.6  # of an evolution's residual left: higher levels are taken whatever they are counted as
+NOISY = 1.25  # times what the best ridge leaves, up to which a smaller one is taken for polynomials of time
 ENOUGH = 0.3  # of the residual left: the estimate is right within some per cent
 BLIND = 0.995  # of the residual left: nothing is known
 EXACT = 1e3  # roundings up to which a residual is nothing but them
@@ -253,14 +254,13 @@ def correct(
     filters = s[:, None] / (s[:, None] ** 2 + (RIDGES.to(s) * s[0]) ** 2)
     candidates = Vh.T @ (c[:, None] * filters)  # one column a ridge
     left = (rv[:, None] + (Jv / columns) @ candidates).norm(dim=0) / size
-    k = int(left.argmin())
+    smooth = isinstance(features, TimePolynomials)
+    # few smooth functions at many points: the least ridge, so that what lies below a noise of rounding is found, too
+    k = int((left <= NOISY * left.min()).int().argmax()) if smooth else int(left.argmin())
     w = (candidates[:, k] / columns).reshape(problem.outputs, -1).T
     factor = R[:, :-1] * columns
     if float(left[k]) >= 1.0:
-        # few smooth functions at many points take of noise no more than what it does to the solution
-        noise = (candidates[:, 0] / columns).reshape(problem.outputs, -1).T
-        smooth = isinstance(features, TimePolynomials)
-        return Correction(features, (noise if smooth else 0.0 * w).to(like), 1.0, points, factor=factor)
+        return Correction(features, (w if smooth else 0.0 * w).to(like), 1.0, points, factor=factor)
     return Correction(features, w.to(like), float(left[k]), points, factor=factor)
 
 
