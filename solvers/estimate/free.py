@@ -13,6 +13,7 @@ from torch import Tensor
 from sciml.ansatz import Trial
 from sciml.problem import PDE
 from sciml.solvers.estimate.features import Features
+from sciml.solvers.estimate.polynomials import TimePolynomials
 from sciml.solvers.estimate.splines import SplineFeatures
 
 MOST = 200  # columns that are looked at
@@ -23,7 +24,9 @@ KEPT = 1e-9  # of the largest singular value of the features: below it they are 
 SEED = 271_828
 
 
-def free_shapes(problem: PDE, trial: Trial, features: Features | SplineFeatures, R: Tensor, u: Tensor) -> int:
+def free_shapes(
+    problem: PDE, trial: Trial, features: Features | SplineFeatures | TimePolynomials, R: Tensor, u: Tensor
+) -> int:
     """How many shapes of the solution the equation leaves free.
 
     Args:
