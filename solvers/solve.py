@@ -43,6 +43,7 @@ from sciml.solvers.training.settings import (
     report_of,
     training_system,
 )
+from sciml.solvers.windowed_attempt import windowed_attempt
 from sciml.solvers.windows.advice import window_advice
 from sciml.solvers.windows.march import March, windows_of
 from sciml.solvers.windows.report import report_of as report_of_march
@@ -109,7 +110,7 @@ def solve(
         windows: ``"auto"`` or a number from 1 to 1000: solve a long time as a chain of short windows, each of which begins
             exactly where the last one ends. ``"auto"`` makes each as long as its residual allows, and ``tol`` is then
             that of a window: 1e-5 unless given, 1e-10 for ordinary differential equations. None solves all times at
-            once.
+            once first, and windows where that stalls; False never takes windows.
         polish: Whether to keep the correction that the error estimate is made of, where it gains: smooth linear
             problems lose hundreds to thousands of times of their error in some seconds. It takes the time that the solve
             leaves of ``max_time``, or up to a quarter of that.
@@ -123,8 +124,10 @@ def solve(
             first one decides; callbacks, checkpoints and the progress bar are its own. It goes without ``windows`` and
             ``polish``.
 
-    A solve that stalls at an estimated error above 1e-3 spends the time and the steps that are left on other attempts:
-    conditions as penalties, even points and, unless ``model`` is given, steeper features, a wider network and another start.
+    A solve that stalls at an estimated error above 1e-3 spends the time and the steps that are left on other attempts. An
+    evolution is tried in windows of time first, in half of what is left, unless ``model``, ``optimizer`` or ``dtype`` is
+    given. Then come conditions as penalties, even points and, unless ``model`` is given, steeper features, a wider network
+    and another start.
     The one with the smallest estimated error is kept; ``solution.stats["attempts"]`` tells. With ``checkpoint`` or
     ``resume``, and for problems with measurements, there is one attempt.
 
@@ -148,8 +151,8 @@ def solve(
             raise ArgumentTypeError(f"{name} needs True or False, got {value!r}.")
     every = number("every", every, least=0)
     group = None if process_group is None else Group(process_group)
-    if group is not None and (windows is not None or polish):
-        got = f"windows={windows!r}" if windows is not None else "polish=True"
+    if group is not None and (windows or polish):
+        got = f"windows={windows!r}" if windows else "polish=True"
         raise ArgumentError(f"process_group needs a solve without windows and polish, got {got}.")
     started = time.perf_counter()
     if isinstance(model, SKAN) and not model.selected:
@@ -180,7 +183,7 @@ def solve(
             )
 
         return _polished(solve_selecting(settings, model, train), settings, polish, started)
-    if windows is not None:
+    if windows is not None and windows is not False:
         files = resume, checkpoint, every
         marched = _march(settings, model, optimizer, dtype, device, windows, files, corners)
         return _polished(marched, settings, polish, started)
@@ -244,14 +247,23 @@ def solve(
         if best is None or not (best.good(settings.accuracy) or interruption.asked):
             best = attempt(Variant(), settings, 0.0 if best is None else best.run.seconds_before)
         measured = bool(coefficients) or best.run.system.points.measured
+        marched, line = None, ""
+        if suits and not measured and windows is None and group is None:
+            marched, line = windowed_attempt(best, settings, interruption, corners)
+        if marched is not None:
+            marched.stats.notes = list(dict.fromkeys([*notes, *marched.stats.notes]))
+            return _polished(marched, settings, polish, started)
+        first = best
         if not measured and resume is None and checkpoint is None:
             best = other_attempts(best, settings, model is not None, attempt, before)
+        if line:
+            best.stats.attempts = [*(best.stats.attempts or [f"{first.line()} (kept)"]), line]
         run, stats, trial = best.run, best.stats, best.run.system.trial
         found = {c.name: c.number for c in coefficients}
         if coefficients:
             trial = trial.like(with_values(problem, found), trial.network)
         if not measured:
-            stats.notes += window_advice(problem, stats)
+            stats.notes += [] if line else window_advice(problem, stats)
             stats.notes += flux_notes(problem, lambda x: trial(x.to(next(trial.parameters()))).double().cpu())
         else:
             with few_threads(stats.parameters or 0, torch_too=True):

@@ -33,6 +33,10 @@ class End(Protocol):
         """Values, and the velocity where asked for, at ``x (n, d)`` of the last instant: ``(n, m)`` each."""
         ...
 
+    def end_jet(self, x: Tensor, plan: DerivativePlan) -> Tensor | None:
+        """The jet ``(n, C, m)`` in space at ``x (n, d)`` of the last instant; None where there are no jets of it."""
+        ...
+
 
 class WindowAnsatz(Ansatz):
     """``A`` and ``B`` of a window that goes on from another.
@@ -181,15 +185,48 @@ class WindowTrial(Trial):
         if not isinstance(ansatz, WindowAnsatz) or ansatz.moves or ansatz._known is not None:
             return super().frozen_jets(x, plan)
         with torch.no_grad():
-            started = end_jet(ansatz.previous, at_time(x, self.span.low), plan)
+            started = ansatz.previous.end_jet(at_time(x, self.span.low), plan)
         if started is None:
             return super().frozen_jets(x, plan)
-        seed = self.seen(x, plan.seed(x), plan)
+        seed = self.seen_jets(x, plan)
         start = torch.tensor([float(order > 0) for order in self.orders]).to(x)
         offset = started * start
         if ansatz.sided:
             offset = offset + plan.jet_of(self._sides, x)
         return seed, offset, plan.jet_of(self.factor, x)
+
+    def end_jet(self, x: Tensor, plan: DerivativePlan) -> Tensor | None:
+        """The jet ``(n, C, m)`` in space of the last instant at ``x (n, d)``; None where there are no jets of it."""
+        network: Any = self.network
+        if not self.offers_jets or (plan.order > 2 and not network.any_order):
+            return None
+        x, ansatz = at_time(x, self.span.high), self.ansatz
+        out = self.end_part(network.jets(self.end_seen(x, plan), plan.weights.to(x)), x, plan)
+        if ansatz.trivial:
+            return out
+        if not isinstance(ansatz, WindowAnsatz):
+            return out + plan.jet_of(lambda y: ansatz.offset(at_time(y, self.span.high)), x)
+        before = ansatz.previous.end_jet(at_time(x, self.span.low), plan)
+        if before is None:
+            return None
+        before = before * torch.tensor([float(order > 0) for order in self.orders]).to(x)
+        if ansatz.sided:
+            before = before + plan.jet_of(lambda y: self._sides(at_time(y, self.span.high)), x)
+        return before + out
+
+    def end_seen(self, x: Tensor, plan: DerivativePlan) -> Tensor:
+        """The jets in space of what the network sees at ``x (n, d)`` of the last instant, which does not move."""
+        seed = plan.seed(x)
+        seed[:, 1:, 0] = 0.0
+        seen = [self.inputs.jet(seed, plan.weights.to(x))]
+        seen += [plan.jet_of(lambda y, f=extra: f(at_time(y, self.span.high)), x) for extra in self._extras]
+        return torch.cat(seen, 2)
+
+    def end_part(self, out: Tensor, x: Tensor, plan: DerivativePlan) -> Tensor:
+        """What a jet ``out (n, C, m)`` of a network's outputs at ``x`` of the last instant adds there."""
+        if self.ansatz.trivial:
+            return self.scaled(out)
+        return plan.product(plan.jet_of(lambda y: self.factor(at_time(y, self.span.high)), x), out)
 
     def _sides(self, x: Tensor) -> Tensor:
         ansatz = self.ansatz
@@ -199,35 +236,6 @@ class WindowTrial(Trial):
             for part, order in zip(ansatz._parts, self.orders, strict=True)
         ]
         return torch.cat(rows, 1)
-
-
-def end_jet(trial: Any, x: Tensor, plan: DerivativePlan) -> Tensor | None:
-    """The jet ``(n, C, m)`` in space of a window's last instant at ``x (n, d)``; None where there are no jets of it."""
-    if not isinstance(trial, WindowTrial) or not trial.offers_jets:
-        return None
-    network: Any = trial.network
-    if plan.order > 2 and not network.any_order:
-        return None
-    x = at_time(x, trial.span.high)
-    seed = plan.seed(x)
-    seed[:, 1:, 0] = 0.0  # the instant does not move
-    weights = plan.weights.to(x)
-    out = network.jets(trial.seen(x, seed, plan), weights)
-    ansatz = trial.ansatz
-    if ansatz.trivial:
-        return trial.scaled(out)
-    factor = plan.jet_of(lambda y: trial.factor(at_time(y, trial.span.high)), x)
-    if not isinstance(ansatz, WindowAnsatz):
-        return plan.jet_of(lambda y: ansatz.offset(at_time(y, trial.span.high)), x) + plan.product(
-            factor, out
-        )
-    before = end_jet(ansatz.previous, at_time(x, trial.span.low), plan)
-    if before is None:
-        return None
-    before = before * torch.tensor([float(order > 0) for order in trial.orders]).to(x)
-    if ansatz.sided:
-        before = before + plan.jet_of(lambda y: trial._sides(at_time(y, trial.span.high)), x)
-    return before + plan.product(factor, out)
 
 
 class Chain(nn.Module):

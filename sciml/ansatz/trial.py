@@ -110,7 +110,7 @@ class Trial(nn.Module):
 
         Computed once a set of points.
         """
-        seed = self.seen(x, plan.seed(x), plan)
+        seed = self.seen_jets(x, plan)
         if self.ansatz.trivial:
             nothing = x.new_zeros(0)
             return seed, nothing, nothing
@@ -121,9 +121,9 @@ class Trial(nn.Module):
         )
         return seed, offset, factor
 
-    def seen(self, x: Tensor, coordinates: Tensor, plan: DerivativePlan) -> Tensor:
-        """The jet ``(n, C, problem.inputs)`` of what the network sees, for that of the coordinates ``(n, C, d)``."""
-        seed = self.inputs.jet(coordinates, plan.weights.to(x))
+    def seen_jets(self, x: Tensor, plan: DerivativePlan) -> Tensor:
+        """The jets of what the network sees at ``x (n, d)``: ``(n, C, problem.inputs)``."""
+        seed = self.inputs.jet(plan.seed(x), plan.weights.to(x))
         if self._kinks is not None:
             seed = torch.cat([seed, plan.jet_of(self._kinks, x)], 2)
         if self.corners is not None:

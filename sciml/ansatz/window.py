@@ -11,7 +11,18 @@ import torch
 from torch import Tensor
 
 from sciml.coefficients import unknowns_of
-from sciml.conditions import BaseCondition, Data, Dirichlet, Initial, Neumann, Periodic, Robin
+from sciml.conditions import (
+    BaseCondition,
+    Condition,
+    Data,
+    Dirichlet,
+    Initial,
+    Interface,
+    Neumann,
+    Periodic,
+    Robin,
+)
+from sciml.conditions.places import BOUNDARY, INSIDE
 from sciml.domains import Domain, TimeInterval
 from sciml.errors import ArgumentError
 from sciml.field import Field
@@ -20,7 +31,7 @@ from sciml.nn.base import JetLayer
 from sciml.nn.inputs import InputMap
 from sciml.problem import PDE
 
-KNOWN = (Dirichlet, Neumann, Robin, Periodic, Initial, Data)
+KNOWN = (Dirichlet, Neumann, Robin, Periodic, Initial, Data, Condition, Interface)
 OVERSAMPLED = 16  # points of the whole time drawn at most for each that a window needs
 
 
@@ -80,6 +91,22 @@ def check_windows(problem: PDE) -> None:
             kinds = ", ".join(kind.__name__ for kind in KNOWN)
             raise ArgumentError(
                 f"windows needs conditions of the kinds {kinds}, got {type(condition).__name__}: solve without windows."
+            )
+        if isinstance(condition, Condition):
+            place = condition.place(domain).kind
+            if condition.mean or place not in (BOUNDARY, INSIDE):
+                got = "a mean" if condition.mean else f"one at {place!r}"
+                raise ArgumentError(
+                    f"windows needs a Condition that holds at every time, point by point, got {got} ({condition.label}): "
+                    "solve without windows."
+                )
+        if (
+            isinstance(condition, Periodic)
+            and problem.periodic_axes
+            and domain.time_axis in problem.periodic_axes
+        ):
+            raise ArgumentError(
+                "windows needs a time that is not periodic, got Periodic along it: solve without windows."
             )
     if found := unknowns_of(problem):
         raise ArgumentError(

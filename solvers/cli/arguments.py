@@ -168,7 +168,11 @@ def _add_solve(add: Any, problem: str | None) -> None:
     network.add_argument("--degree", metavar="N", type=int, help="degree of a KAN's splines (3)")
     network.add_argument("--activation", metavar="NAME", help="of an MLP: tanh, sine, silu, relu3")
     training = _training(parser)
-    training.add_argument("--windows", metavar="N", help="solve in so many windows of time, or auto")
+    training.add_argument(
+        "--windows",
+        metavar="N",
+        help="solve in so many windows of time, or auto; never: not after a stall, either",
+    )
     training.add_argument("--polish", action="store_true", help="keep the correction of the error estimate")
     training.add_argument(
         "--dtype",

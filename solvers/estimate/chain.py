@@ -18,20 +18,24 @@ from torch import Tensor
 from sciml.ansatz.march import Chain, WindowTrial, at_time, direction, next_window
 from sciml.derivatives import recording_gradients
 from sciml.jacobian.forward import pushforward
+from sciml.jets import DerivativePlan
 from sciml.problem import PDE
-from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
+from sciml.solvers.estimate.estimate import Correction, ErrorEstimate
+from sciml.solvers.estimate.window import WORK, estimate_window
 
 POINTS = 2000
 SEED = 31_337
-SHARE = 0.25  # of the time that is left which one window may take
-PATIENCE = 20.0  # seconds beyond what it may take, before the estimate is given up
 
 
 class _Corrected:
-    """The end of a window, moved by its correction."""
+    """The end of a window, moved by its correction.
 
-    def __init__(self, trial: WindowTrial, found: ErrorEstimate):
-        self.trial, self.found = trial, found
+    Every window draws the same points in space, so the jets there are kept: else each window would ask all before it.
+    """
+
+    def __init__(self, trial: WindowTrial, found: ErrorEstimate, correction: Correction):
+        self.trial, self.found, self.correction = trial, found, correction
+        self._kept: dict[tuple[DerivativePlan, bytes], Tensor] = {}
 
     def values(self, x: Tensor) -> Tensor:
         """What the window answers with its correction."""
@@ -44,9 +48,21 @@ class _Corrected:
             return pushforward(self.values, (x,), (direction(x),))
         return self.values(x), None
 
+    def end_jet(self, x: Tensor, plan: DerivativePlan) -> Tensor | None:
+        """As ``sciml.ansatz.march.End``."""
+        key = plan, x[:, 1:].detach().cpu().numpy().tobytes()
+        if key not in self._kept:
+            before = self.trial.end_jet(x, plan)
+            if before is None:
+                return None
+            x, weights = at_time(x, self.trial.span.high), plan.weights.to(x)
+            phi = self.correction.features.jets(self.trial.end_seen(x, plan), weights)
+            self._kept[key] = before + self.trial.end_part(phi @ self.correction.w.to(phi), x, plan)
+        return self._kept[key]
+
 
 def estimate_chain(
-    problem: PDE, chain: Chain, weights: Mapping[str, float] | None = None, *, seconds: float = 3.0
+    problem: PDE, chain: Chain, weights: Mapping[str, float] | None = None, *, seconds: float = 0.0
 ) -> ErrorEstimate:
     """Estimate the relative L2 error of a chain over the time that it has solved.
 
@@ -54,16 +70,17 @@ def estimate_chain(
         problem: What it solves.
         chain: Its windows.
         weights: As in ``estimate_error``.
-        seconds: What it may take; where that is not enough for all windows, nothing is known.
+        seconds: Of counted work, shared by the windows; each may take ``WORK`` in any case.
     """
     began = time.perf_counter()
     corrected: list[_Corrected] = []
     moved: list[WindowTrial] = []
-    count = len(chain.windows)
-    worst: ErrorEstimate | None = None
+    work = max(WORK, seconds / len(chain.windows))
+    squares: list[float] = []
     reason = None
+    spent = 0.0
     with recording_gradients():
-        for k, trial in enumerate(chain.windows):
+        for trial in chain.windows:
             previous = corrected[-1] if corrected else None
             again = next_window(
                 problem,
@@ -76,20 +93,15 @@ def estimate_chain(
                 trial.corners,
             )
             moved.append(again)
-            # most windows need less than their share, and leave it to those that need more
-            left = seconds - (time.perf_counter() - began)
-            share = max(seconds / count, SHARE * left)
-            found = estimate_error(again.problem, again, weights, seconds=share)
-            corrected.append(_Corrected(again, found))
-            if worst is None or found.drop > worst.drop:
-                worst = found
+            found, change = estimate_window(again.problem, again, weights or {}, work)
+            spent += found.work
+            corrected.append(_Corrected(again, found, change))
+            squares.append(0.0 if change.exact else found.drop**2)
             if found.value is None and found.reason is not None and "zero" not in found.reason:
                 reason = f"in the window from t = {trial.span.low:.6g} {found.reason}"
                 break
-            if time.perf_counter() - began > seconds + PATIENCE and k + 1 < count:
-                reason = f"the time was enough for {k + 1} of {count} windows only"
-                break
-    assert worst is not None
+    # every window is solved to the same tolerance, so each counts alike
+    drop = math.sqrt(sum(squares) / len(squares))
 
     def correction(x: Tensor) -> Tensor:
         ends = torch.tensor([trial.span.high for trial in chain.windows], dtype=x.dtype, device=x.device)
@@ -114,10 +126,20 @@ def estimate_chain(
         if not math.isfinite(size) or size == 0.0:
             reason = "the solution is zero, so a relative error means nothing"
         else:
-            amplified = 1.0 / math.sqrt(max(1.0 - worst.drop**2, 1e-4))
+            amplified = 1.0 / math.sqrt(max(1.0 - drop**2, 1e-4))
             value = amplified * float(d.norm()) / size
             for name, part, whole in zip(problem.unknowns, d.T, u.T, strict=True):
                 if float(whole.norm()) > 0.0:
                     unknowns[name] = amplified * float(part.norm() / whole.norm())
-    spent = time.perf_counter() - began
-    return replace(worst, value=value, reason=reason, unknowns=unknowns, seconds=spent, correction=correction)
+    took = time.perf_counter() - began
+    last = corrected[-1].found
+    return replace(
+        last,
+        value=value,
+        reason=reason,
+        unknowns=unknowns,
+        drop=drop,
+        seconds=took,
+        work=spent,
+        correction=correction,
+    )

@@ -29,6 +29,7 @@ from sciml.problem import PDE
 from sciml.solvers.estimate.features import Features
 from sciml.solvers.estimate.free import Weak, fallen, weak_shapes
 from sciml.solvers.estimate.linearised import Jets, Rows, evaluated, rows_of
+from sciml.solvers.estimate.polynomials import TimePolynomials
 from sciml.solvers.estimate.spectrum import dominant_waves
 from sciml.solvers.estimate.splines import SplineFeatures
 from sciml.solvers.terms.build import build_terms
@@ -40,6 +41,8 @@ MOST = 1000  # columns, of all unknowns together
 POINTS_PER_SPLINE = 6
 FLOPS, JETS = 4e10, 4e-4  # multiplications and additions a second; seconds for the jets of a function
 AUTOGRAD_LEVELS = ((100, 300),)  # where a row of the Jacobian is a backward pass through nested derivatives
+DOUBTFUL = 0.6  # of an evolution's residual left: higher levels are taken whatever they are counted as
+NOISY = 1.25  # times what the best ridge leaves, up to which a smaller one is taken for polynomials of time
 ENOUGH = 0.3  # of the residual left: the estimate is right within some per cent
 BLIND = 0.995  # of the residual left: nothing is known
 EXACT = 1e3  # roundings up to which a residual is nothing but them
@@ -99,7 +102,8 @@ def estimate_error(
         weights: Weight of each equation in the loss, by the name of its part; 1 unless given. Conditions that are penalty
             terms are balanced against the equations anew.
         seconds: What it may take: the next level is entered where much of the residual is left and the time allows it.
-        work: The same as counted work (``level_work``), which does not depend on the clock.
+        work: The same as counted work (``level_work``), which does not depend on the clock; an evolution of which more than
+            ``DOUBTFUL`` is left takes the next level nevertheless.
         seed: Of features and points.
 
     Returns:
@@ -136,7 +140,11 @@ def estimate_error(
                 break
             count, points = levels[k + 1]
             following = level_work(problem, min(count, MOST // problem.outputs), points)
-            if done + following > work or now - began + (now - start) * following / cost > seconds:
+            # an evolution carries on what the rest holds: of a soliton in the wrong place few functions see little
+            doubtful = best.drop > DOUBTFUL and problem.domain.time_axis is not None
+            if (done + following > work and not doubtful) or now - began + (
+                now - start
+            ) * following / cost > seconds:
                 break
         assert best is not None
         last = fallen(weak or [_weak(problem, trial, best)])
@@ -198,7 +206,7 @@ class Correction:
         size: Root mean square of the residual on the points that it was not fitted to.
     """
 
-    features: Features | SplineFeatures
+    features: Features | SplineFeatures | TimePolynomials
     w: Tensor
     drop: float
     points: int
@@ -221,7 +229,7 @@ def correct(
     weights: Mapping[str, float],
     seed: int,
     waves: Tensor | None,
-    own: Features | SplineFeatures | None = None,
+    own: Features | SplineFeatures | TimePolynomials | None = None,
 ) -> Correction:
     """The least-squares correction with so many features, its ridge chosen by the residual on other points.
 
@@ -266,11 +274,14 @@ def correct(
     filters = s[:, None] / (s[:, None] ** 2 + (RIDGES.to(s) * s[0]) ** 2)
     candidates = Vh.T @ (c[:, None] * filters)  # one column a ridge
     left = (rv[:, None] + (Jv / columns) @ candidates).norm(dim=0) / size
-    k = int(left.argmin())
+    smooth = isinstance(features, TimePolynomials)
+    # few smooth functions at many points: the least ridge, so that what lies below a noise of rounding is found, too
+    k = int((left <= NOISY * left.min()).int().argmax()) if smooth else int(left.argmin())
     w = (candidates[:, k] / columns).reshape(problem.outputs, -1).T
     factor = R[:, :-1] * columns
     if float(left[k]) >= 1.0:
-        return Correction(features, torch.zeros_like(w).to(like), 1.0, points, factor=factor, size=size)
+        found = (w if smooth else 0.0 * w).to(like)
+        return Correction(features, found, 1.0, points, factor=factor, size=size)
     return Correction(features, w.to(like), float(left[k]), points, factor=factor, size=size)
 
 
@@ -310,6 +321,12 @@ def _stack(rows: list[Rows], weights: Mapping[str, float]) -> tuple[Tensor, Tens
     return torch.cat(J), torch.cat(r)
 
 
+def _blind(features: Features | SplineFeatures | TimePolynomials) -> float:
+    """The share of the residual left from which nothing is known: few functions miss much, unless they are polynomials."""
+    few = features.count < FEW and not isinstance(features, TimePolynomials)
+    return BLIND_FEW if few else BLIND
+
+
 def _judge(
     problem: PDE, trial: Trial, found: Correction, free: str | None, seconds: float, work: float
 ) -> ErrorEstimate:
@@ -330,7 +347,7 @@ def _judge(
     size = float(u.norm())
     if free is not None:
         reason = free
-    elif not found.exact and found.drop > (BLIND if found.features.count >= FEW else BLIND_FEW):
+    elif not found.exact and found.drop > _blind(found.features):
         reason = f"a correction in {found.features.count} functions leaves {100 * found.drop:.1f} % of the residual"
     elif not math.isfinite(size) or size == 0.0:
         reason = "the solution is zero, so a relative error means nothing"

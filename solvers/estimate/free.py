@@ -16,6 +16,7 @@ from torch import Tensor
 from sciml.ansatz import Trial
 from sciml.problem import PDE
 from sciml.solvers.estimate.features import Features
+from sciml.solvers.estimate.polynomials import TimePolynomials
 from sciml.solvers.estimate.splines import SplineFeatures
 
 MOST = 200  # columns that are looked at
@@ -63,7 +64,7 @@ class Weak(NamedTuple):
 
 
 def weak_shapes(
-    problem: PDE, trial: Trial, features: Features | SplineFeatures, R: Tensor, u: Tensor
+    problem: PDE, trial: Trial, features: Features | SplineFeatures | TimePolynomials, R: Tensor, u: Tensor
 ) -> Weak:
     """The shapes of the solution that make the least of the residual.
 

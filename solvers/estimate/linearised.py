@@ -20,6 +20,7 @@ from sciml.expressions.parts import Parts
 from sciml.jacobian.graph import GraphLinearization, vjp
 from sciml.problem import PDE
 from sciml.solvers.estimate.features import Features
+from sciml.solvers.estimate.polynomials import TimePolynomials
 from sciml.solvers.estimate.splines import SplineFeatures
 from sciml.solvers.terms.term import Term
 
@@ -46,7 +47,12 @@ class Rows:
 
 
 def rows_of(
-    problem: PDE, trial: Trial, term: Term, count: int, seed: int, features: Features | SplineFeatures
+    problem: PDE,
+    trial: Trial,
+    term: Term,
+    count: int,
+    seed: int,
+    features: Features | SplineFeatures | TimePolynomials,
 ) -> list[Rows]:
     """Rows of a term at ``count`` fresh points, more of them where its residual is large.
 
@@ -108,16 +114,16 @@ class Jets:
         return torch.stack([c for _, c in self.columns(self.out)], 1)
 
     @torch.no_grad()
-    def corrected(self, features: Features | SplineFeatures, w: Tensor) -> Tensor:
+    def corrected(self, features: Features | SplineFeatures | TimePolynomials, w: Tensor) -> Tensor:
         """The residual, not linearised, with ``Phi w`` added for ``w (K, m)``: ``(n, k)``."""
         phi = features.jets(self.frozen[0], self.weights)
         return torch.stack([c for _, c in self.columns(self.out + phi @ w)], 1)
 
-    def mixes(self, features: Features | SplineFeatures) -> bool:
+    def mixes(self, features: Features | SplineFeatures | TimePolynomials) -> bool:
         """Whether rows depend on other points, as tried on some of them."""
         return self.at(slice(FEW))._differentiated()[2]
 
-    def rows(self, features: Features | SplineFeatures) -> list[tuple[str, Tensor, Tensor]]:
+    def rows(self, features: Features | SplineFeatures | TimePolynomials) -> list[tuple[str, Tensor, Tensor]]:
         """Name, derivative ``(n, m K)`` and value ``(n,)`` of each column.
 
         A backward pass a column gives the cotangents of the network's output jet, which are contracted with the features'.
@@ -186,12 +192,12 @@ class Graph:
             [part.detach() for part in self.term.function(self.problem.field(source), self.x).values()], 1
         )
 
-    def rows(self, features: Features | SplineFeatures) -> list[tuple[str, Tensor, Tensor]]:
+    def rows(self, features: Features | SplineFeatures | TimePolynomials) -> list[tuple[str, Tensor, Tensor]]:
         """Name, derivative ``(n, m K)`` and value ``(n,)`` of each column."""
         columns, w = self._corrected(features)
         return _whole(columns, w)
 
-    def mixes(self, features: Features | SplineFeatures) -> bool:
+    def mixes(self, features: Features | SplineFeatures | TimePolynomials) -> bool:
         """Whether rows at some of the points depend on there being more of them.
 
         It is their derivatives that are compared: of a solution that is nearly right the rows themselves are rounding.
@@ -212,7 +218,9 @@ class Graph:
         return _differ(*slopes)
 
     @torch.enable_grad()
-    def _corrected(self, features: Features | SplineFeatures) -> tuple[list[tuple[str, Tensor]], Tensor]:
+    def _corrected(
+        self, features: Features | SplineFeatures | TimePolynomials
+    ) -> tuple[list[tuple[str, Tensor]], Tensor]:
         """The rows with the graph to the coefficients ``w (m, K)``, at zero."""
         trial, w = self.trial, self.x.new_zeros(self.problem.outputs, features.count).requires_grad_(True)
 

@@ -10,8 +10,6 @@ from sciml.solvers.estimate.chain import estimate_chain
 from sciml.solvers.report import Report
 from sciml.solvers.windows.march import March
 
-LEAST, SHARE = 0.1, 0.1  # seconds for a window's estimate, and share of the time that all may take
-
 
 def report_of(march: March, outcome: str) -> Report:
     """How it ended."""
@@ -60,10 +58,9 @@ def _estimated(
     march: March, chain: Chain, outcome: str, notes: list[str]
 ) -> tuple[float | None, float | None, str]:
     """The estimated error, what its correction leaves, and the outcome where an accuracy was asked for."""
-    seconds = max(LEAST * len(chain.windows), SHARE * march.seconds)
     accuracy = march.request.settings.accuracy
     try:
-        found = estimate_chain(march.request.problem, chain, march.state.weights, seconds=seconds)
+        found = estimate_chain(march.request.problem, chain, march.state.weights)
     except (SciMLError, ArithmeticError, RuntimeError) as error:
         notes.append(f"the error could not be estimated: {str(error).splitlines()[0][:200]}")
         return None, None, "stalled" if accuracy is not None and outcome == "converged" else outcome

@@ -30,11 +30,18 @@ def run(options: argparse.Namespace) -> Told:
             resume=options.resume,
             checkpoint=options.checkpoint,
             every=options.every,
-            windows=int(options.windows) if (options.windows or "").isdigit() else options.windows,
+            windows=_windows(options.windows),
             polish=options.polish,
             **training(options),
         )
         return finish(solution, options)
+
+
+def _windows(text: str | None) -> int | str | bool | None:
+    """What ``--windows`` stands for."""
+    if text == "never":
+        return False
+    return int(text) if text is not None and text.isdigit() else text
 
 
 def _network(options: argparse.Namespace, problem: PDE) -> torch.nn.Module | None:

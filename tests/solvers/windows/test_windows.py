@@ -239,11 +239,16 @@ class Ended(Growth):
     conditions = (sciml.Condition("end", lambda u, x: u - 1),)
 
 
+class Meant(Growth):
+    conditions = (sciml.Initial(1.0), sciml.Condition("inside", lambda u, x: u - 1, mean=True))
+
+
 @pytest.mark.parametrize(
     "problem, options, words",
     [
         (Still(), {}, "windows needs a domain with time"),
-        (Ended(), {}, "windows needs conditions of the kinds"),
+        (Ended(), {}, "windows needs a Condition that holds at every time"),
+        (Meant(), {}, "got a mean"),
         (Growth(), {"windows": 0}, "windows needs"),
         (Growth(), {"windows": "five"}, "windows needs 'auto'"),
     ],
@@ -266,3 +271,78 @@ def test_windows_do_not_change_the_equation():
             return u.d("t") - 3 * u * (self.domain.measure / 3.0)
 
     assert sciml.solve(Clock(), windows=3, max_time=600, progress=False).error() < 1e-8
+
+
+PI = math.pi
+RATE = 0.8603335890193798  # the first root of x tan x = 1
+
+
+class Radiating(sciml.PDE):
+    """A rod that loses heat at one end in proportion to its temperature, stated as a general condition."""
+
+    domain = sciml.TimeInterval(0, 1) * sciml.Interval(0, 1)
+    conditions = (
+        sciml.Initial(lambda x: torch.cos(RATE * x[:, 1:])),
+        sciml.Neumann(0.0, on="x=0"),
+        sciml.Condition("x=1", lambda u, x, n: n[:, 1:] * u.d("x") + u.value),
+    )
+
+    def residual(self, u, x):
+        return u.d("t") - u.d("x", "x")
+
+    def exact(self, x):
+        return torch.exp(-(RATE**2) * x[:, :1]) * torch.cos(RATE * x[:, 1:])
+
+
+class Joined(sciml.PDE):
+    """Heat through two materials, k = 1 | 4."""
+
+    domain = sciml.TimeInterval(0, 0.2) * sciml.Interval(-1, 1)
+
+    @staticmethod
+    def k(x):
+        return torch.where(x[:, 1:] < 0, 1.0, 4.0).to(x)
+
+    def exact(self, x):
+        left, right = torch.sin(PI * x[:, 1:]), 0.5 * torch.sin(PI / 2 * x[:, 1:])
+        return torch.exp(-(PI**2) * x[:, :1]) * torch.where(x[:, 1:] < 0, left, right)
+
+    @property
+    def conditions(self):
+        return (
+            sciml.Initial(self.exact, hard=False),
+            sciml.Dirichlet(0.0, on="x=-1"),
+            sciml.Neumann(0.0, on="x=1"),
+            sciml.Interface("x=0", lambda u, x, n: self.k(x) * u.d("x") * n[:, 1:]),
+        )
+
+    def residual(self, u, x):
+        return u.d("t") - sciml.div(self.k(x) * u.grad())
+
+
+@pytest.mark.parametrize(
+    "problem, bound", [(Radiating(), 1e-3), (Joined(), 2e-3)], ids=["condition", "interface"]
+)
+def test_general_conditions_hold_in_every_window(problem, bound):
+    solution = sciml.solve(
+        problem, windows=2, max_steps=60, points=300, max_time=600, tol=1e-3, progress=False
+    )
+    assert len(solution.trial.windows) == 2
+    assert solution.error() < bound
+    left, right = solution.trial.windows
+    x = at_time(problem.domain.sample(9, seed=4), left.span.high)
+    torch.testing.assert_close(left(x), right(x), rtol=0, atol=1e-13)
+
+
+def test_a_kink_passes_from_window_to_window_as_a_jet():
+    from sciml.derivatives import AutogradSource
+    from sciml.jets import DerivativePlan
+
+    solution = sciml.solve(Joined(), windows=3, max_steps=3, points=40, max_time=600, progress=False)
+    trial = solution.trial.windows[-1]
+    x = trial.problem.domain.sample(9, seed=1)
+    plan = DerivativePlan.from_requests(2, (0, 1), (((1, 1),),))
+    source = plan.source(trial.jets(trial.frozen_jets(x, plan), plan))
+    other = AutogradSource(trial, x)
+    torch.testing.assert_close(source.first(1), other.first(1))
+    torch.testing.assert_close(source.second(((1, 1),)), other.second(((1, 1),)))

@@ -1,0 +1,77 @@
+"""The correction of one window of a march, in counted work and not by the clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+
+from sciml.ansatz import Trial
+from sciml.derivatives import recording_gradients
+from sciml.problem import PDE
+from sciml.solvers.estimate.estimate import (
+    AUTOGRAD_LEVELS,
+    BLIND,
+    ENOUGH,
+    EXACT,
+    LEVELS,
+    MOST,
+    POINTS_PER_SPLINE,
+    SEED,
+    Correction,
+    ErrorEstimate,
+    _judge,
+    _waves,
+    correct,
+    level_work,
+)
+from sciml.solvers.estimate.polynomials import TimePolynomials
+from sciml.solvers.terms.build import build_terms
+
+NOISE = 1e-8  # of what cancels in the equations: a residual that is smaller and not smooth is rounding, of large weights
+WORK = 1.0  # seconds of counted work that a window may take; one that is blind may take the highest level
+
+
+def estimate_window(
+    problem: PDE, trial: Trial, weights: Mapping[str, float], work: float = WORK
+) -> tuple[ErrorEstimate, Correction]:
+    """As ``estimate_error``, for a window, with the correction itself: its start makes a window the only solution.
+
+    Args:
+        problem, trial: The window's; on a line, the correction is sought among polynomials of its one input.
+        weights: As in ``estimate_error``.
+        work: Counted seconds up to which higher levels are taken where much of the residual is left.
+    """
+    began = time.thread_time()
+    with recording_gradients():
+        like = next(trial.network.parameters()).detach()
+        terms = build_terms(problem, trial, 64, 64)
+        for term in terms:
+            term.record(trial, problem, like)
+        own = TimePolynomials(trial) if problem.domain.dim == 1 and problem.inputs == 1 else None
+        jets = all(term.plan is not None for term in terms)
+        levels = LEVELS[1:] if jets else AUTOGRAD_LEVELS
+        if own is not None:
+            levels = ((own.count, POINTS_PER_SPLINE * own.count),)
+        best: Correction | None = None
+        waves: torch.Tensor | None = None
+        done = 0.0
+        for k, (count, points) in enumerate(levels):
+            few = count if own is not None else min(count, MOST // problem.outputs)
+            if best is not None:
+                waves = _waves(problem, trial, terms[0], weights, SEED)
+            found = correct(problem, trial, terms, few, points, weights, SEED, waves, own)
+            best = found if best is None or found.drop < best.drop else best
+            done += level_work(problem, few, points)
+            if best.drop <= ENOUGH or k + 1 == len(levels):
+                break
+            following = level_work(problem, min(levels[k + 1][0], MOST // problem.outputs), levels[k + 1][1])
+            if done + following > work and best.drop <= BLIND:
+                break
+        assert best is not None
+        if best.drop > BLIND:
+            most = NOISE if own is not None else EXACT * torch.finfo(like.dtype).eps
+            best = replace(best, exact=all(t.rounding(trial, problem, like) <= most for t in terms))
+        return _judge(problem, trial, best, None, time.thread_time() - began, done), best
