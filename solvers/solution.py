@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -41,10 +42,16 @@ class Verbs(Answer):
     """What every solution can do besides answering."""
 
     def plot(self, kind: str | None = None, **options: Any) -> Figure:
-        """Solution, reference, error and history as a Matplotlib figure; see ``sciml.solvers.plots.plot``."""
+        """Solution, reference, error and history as a Matplotlib figure; see ``sciml.solvers.plots.plotting.plot``."""
         from sciml.solvers.plots.plotting import plot  # Matplotlib takes as long as all the rest
 
         return plot(self, kind, **options)
+
+    def animate(self, path: Any, kind: str = "solution", **options: Any) -> Path:
+        """Write an evolution as a moving picture (.gif, .html, .mp4); see ``sciml.solvers.plots.animation.animate``."""
+        from sciml.solvers.plots.animation import animate
+
+        return animate(self, path, kind, **options)
 
     def save(self, path: Any) -> None:
         """Write one HDF5 file; see ``sciml.solvers.files.solution_file.save``."""

@@ -41,7 +41,8 @@ WINGS = {
     "windows": {"training", "estimate", "report"},
     "tangent": {"training", "plots"},
     "files": RESULTS,
-    "plots": RESULTS | {"comparison"},
+    "vectors": set(),
+    "plots": RESULTS | {"comparison", "vectors"},
 }
 
 # Where a function may import a module of sciml when it is called, and the start-up time this saves.
