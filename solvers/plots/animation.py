@@ -20,7 +20,7 @@ from sciml.solvers.plots.plotting import COMPARISONS, FIELDS, VECTORS, last_time
 from sciml.solvers.plots.sampled import SampledSolution
 from sciml.solvers.plots.slices import Slice, choose_slices, with_unit
 from sciml.solvers.plots.vectors import VectorField
-from sciml.solvers.vectors import vector_names
+from sciml.solvers.quantities.vectors import vector_names
 
 if TYPE_CHECKING:
     from matplotlib.animation import AbstractMovieWriter

@@ -23,7 +23,7 @@ from sciml.solvers.plots.sampled import SampledSolution
 from sciml.solvers.plots.slices import Slice, choose_slices
 from sciml.solvers.plots.spectra import draw_spectra
 from sciml.solvers.plots.vectors import VectorField
-from sciml.solvers.vectors import vector_names
+from sciml.solvers.quantities.vectors import vector_names
 
 if TYPE_CHECKING:
     from sciml.solvers.answer import Answer

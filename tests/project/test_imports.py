@@ -41,8 +41,9 @@ WINGS = {
     "windows": {"training", "estimate", "report"},
     "tangent": {"training", "plots"},
     "files": RESULTS,
-    "vectors": set(),
-    "plots": RESULTS | {"comparison", "vectors"},
+    "quantities": {"answer"},
+    "exports": {"answer", "evaluation", "files", "quantities"},
+    "plots": RESULTS | {"comparison", "quantities"},
 }
 
 # Where a function may import a module of sciml when it is called, and the start-up time this saves.

@@ -16,7 +16,7 @@ from sciml.solvers.plots.meshes import triangles
 from sciml.solvers.plots.panels import draw_history
 from sciml.solvers.plots.slices import choose_slices
 from sciml.solvers.report import Report
-from sciml.solvers.vectors import vector_names
+from sciml.solvers.quantities.vectors import vector_names
 from tests.solvers.plots.known import CUBE, DOMAINS, SQUARE, Known, images, png, solved
 
 
