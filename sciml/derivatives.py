@@ -31,7 +31,7 @@ def recording_gradients() -> Iterator[None]:
 
 
 def outside_recordings() -> AbstractContextManager[None]:
-    """Inside, numbers are computed where ``torch.export`` records a program: they depend on no input and are its constants."""
+    """Inside, numbers that depend on no input are computed, where ``torch.export`` would record how."""
     return _disable_current_modes() if torch.compiler.is_compiling() else nullcontext()
 
 

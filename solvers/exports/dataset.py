@@ -33,7 +33,7 @@ def to_xarray(solution: Answer, grid: Any = None) -> xarray.Dataset:
     units = {name: {"units": unit} for name, unit in problem.units.items()}
     # an unknown may have the name of a coordinate, which a dataset cannot hold twice
     label = {name: f"{name}_" if name in lattice.names else name for name in problem.unknowns}
-    about = {"problem": repr(problem), "outcome": solution.outcome}
+    about: dict[str, Any] = {"problem": repr(problem), "outcome": solution.outcome}
     if solution.stats.error_estimate is not None:
         about["estimated_relative_error"] = solution.stats.error_estimate
     return xarray.Dataset(

@@ -42,8 +42,8 @@ def export(solution: Answer, path: str | os.PathLike) -> Path:
         The path.
 
     Raises:
-        ArgumentError: Another suffix, or a condition's function that is no plain torch function of the points, as one written
-            with NumPy.
+        ArgumentError: Another suffix, or a network or a condition that is no plain torch function of the points, as one that
+            asks for their values.
     """
     target = file_path(path, ".pt2")
     program = recorded(solution)
@@ -61,7 +61,7 @@ def recorded(solution: Answer) -> Any:
     """
     like = next(solution.network.parameters())
     few, many = (_points(solution, n, seed).to(like) for seed, n in enumerate((RECORDED, CHECKED), start=1))
-    wanted = "path needs a solution whose conditions are plain torch functions of the points"
+    wanted = "path needs a solution whose network and conditions are plain torch functions of the points"
     try:
         # torch warns of its own internals
         with warnings.catch_warnings(), torch.no_grad(), plain_networks(solution):

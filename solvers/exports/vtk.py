@@ -120,4 +120,5 @@ def _collection(files: Sequence[Path], moments: Sequence[float | None]) -> str:
         f'    <DataSet timestep="{moment!r}" part="0" file={quoteattr(file.name)}/>\n'
         for file, moment in zip(files, moments, strict=True)
     )
-    return f'<?xml version="1.0"?>\n<VTKFile type="Collection" version="0.1">\n  <Collection>\n{rows}  </Collection>\n</VTKFile>\n'
+    head = '<?xml version="1.0"?>\n<VTKFile type="Collection" version="0.1">\n  <Collection>\n'
+    return f"{head}{rows}  </Collection>\n</VTKFile>\n"

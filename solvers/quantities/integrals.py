@@ -163,13 +163,13 @@ def _integral(
 
 
 def _density(solution: Answer, f: Any) -> Density:
-    names = solution.problem.unknowns
+    names: tuple[str, ...] = tuple(solution.problem.unknowns)
     if f is None and len(names) > 1:
         raise ArgumentError(
             f"f needs one of the unknowns {', '.join(names)} or a function f(u, x), got None."
         )
     if f is None or isinstance(f, str):
-        name = names[0] if f is None else f
+        name = f if isinstance(f, str) else next(iter(names))
         if name not in names:
             raise ArgumentError(
                 f"f needs one of the unknowns {', '.join(names)} or a function, got {name!r}."

@@ -1,8 +1,8 @@
 """Rules over combinations of intervals, boxes, disks and polygons in one and two dimensions, by sections.
 
-Across the plane, the first coordinate is cut where sections change their form: at vertices, at the outermost points of circles
-and where boundaries cross. Between two cuts the ends of a section are smooth functions, but for square roots at the cuts,
-which a cosine takes away.
+Across the plane, the first coordinate is cut where sections change their form: at vertices, at outermost points of
+circles and where boundaries cross. Between two cuts the ends of a section are smooth functions, but for square roots at
+the cuts, which a cosine takes away.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Sections:
             elif isinstance(leaf, (Box, Polygon)):
                 corners = leaf.vertices.tolist() if isinstance(leaf, Polygon) else _corners(leaf)
                 ring = [*corners, corners[0]]
-                segments += [(*p, *q) for p, q in pairwise(ring)]
+                segments += [(a, b, c, d) for (a, b), (c, d) in pairwise(ring)]
             else:
                 return None
         return cls(domain, tuple(segments), tuple(circles))

@@ -89,7 +89,7 @@ def _end(kept: Kept, low: float, high: float, first: bool) -> float:
     ends = torch.tensor([max(low - step, 0.0), min(high + step, 1.0)], dtype=torch.float64)
     on = near(ends).tolist()
     if on == [first, not first]:
-        return _bisected(near, *ends.tolist(), first)
+        return _bisected(near, float(ends[0]), float(ends[1]), first)
     return _bisected(lambda u: _kept(kept, u), low, high, first)
 
 

@@ -9,51 +9,24 @@ from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
 
 import sciml
-from sciml.ansatz import Trial
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.solvers.plots.colours import Scale
 from sciml.solvers.plots.meshes import triangles
 from sciml.solvers.plots.panels import draw_history
 from sciml.solvers.plots.slices import choose_slices
-from sciml.solvers.report import Report
 from sciml.solvers.quantities.vectors import vector_names
-from tests.solvers.plots.known import CUBE, DOMAINS, SQUARE, Known, images, png, solved
-
-
-class Turning(sciml.PDE):
-    """A rigid rotation ``(-y, x)`` beside a pressure, faster in time where there is time."""
-
-    conditions = ()
-
-    def __init__(self, domain, unknowns=("u", "v", "p")):
-        self.domain, self.unknowns = domain, unknowns
-
-    def residual(self, u, x):
-        return u.value - self.exact(x)
-
-    def exact(self, x):
-        a, b = (x[:, [k]] for k in self.domain.space_axes[:2])
-        rate = 1 + x[:, :1] if self.domain.time_axis == 0 else torch.ones_like(a)
-        return torch.cat([-b * rate, a * rate, a * a + b * b][: len(self.unknowns)], 1)
-
-
-def exactly(problem) -> sciml.Solution:
-    """A solution that is the exact one."""
-
-    class Exact(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.nothing = torch.nn.Parameter(torch.zeros((), dtype=torch.float64))
-
-        def forward(self, z):
-            low, high = problem.domain.lower, problem.domain.upper
-            return problem.exact(low + (z + 1) / 2 * (high - low)) + self.nothing
-
-    return sciml.Solution(problem, Trial(problem, Exact()), [], Report())
-
-
-CENTRED = sciml.Box([-1, -1], [1, 1])
-
+from tests.solvers.plots.known import (
+    CENTRED,
+    CUBE,
+    DOMAINS,
+    SQUARE,
+    Known,
+    Turning,
+    exactly,
+    images,
+    png,
+    solved,
+)
 
 # ---- colours
 
