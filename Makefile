@@ -68,7 +68,7 @@ figures: install
 constraints:
 	rm -rf build/pins && $(PYTHON) -m venv build/pins
 	build/pins/bin/python -m pip install --quiet --dry-run --ignore-installed --report build/pins.json \
-		torch==2.13.0 ".[dev,notebook,export,docs,families,bench]"
+		torch==2.13.0 ".[dev,notebook,export,docs,families,bench,completion]"
 	build/pins/bin/python .ci/pins.py build/pins.json > constraints.txt
 
 clean:

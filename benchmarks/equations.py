@@ -10,71 +10,12 @@ the CPU-seconds and steps to each error. A bar is met where its error was reache
 from __future__ import annotations
 
 import argparse
-import time
-from typing import Any
 
-import sciml
 from benchmarks._common import machine, one_thread, show
 from benchmarks.rows import conditions, higher_order
-from benchmarks.rows.case import Case
+from benchmarks.rows.measure import measure
 
 CASES = (*higher_order.CASES, *conditions.CASES)
-MARKS = tuple(10.0**-k for k in range(1, 11))
-
-
-def measure(case: Case, seed: int, longer: float) -> dict[str, Any]:
-    """Solve a case and record when each error was reached."""
-    problem, error = case.problem(), case.answer()
-    limit = longer * max(seconds for _, seconds in case.bars)
-    reached: dict[str, tuple[float, int]] = {}
-    aside = 0.0  # CPU time of looking
-
-    def clock() -> float:
-        return time.process_time() - start - aside
-
-    def look(trial: Any, step: int) -> float:
-        nonlocal aside
-        now, began = clock(), time.process_time()
-        found = error(trial)
-        aside += time.process_time() - began
-        for mark in [*MARKS, *(bar for bar, _ in case.bars)]:
-            if found <= mark:
-                reached.setdefault(f"{mark:.0e}", (round(now, 2), step))
-        return found
-
-    def watch(event: Any) -> bool:
-        look(event.trial, event.step)
-        return clock() > limit
-
-    start = time.process_time()
-    options = {"max_time": 4 * limit, "progress": False, "seed": seed, "callbacks": [watch], **case.options}
-    solution = sciml.solve(problem, **options)
-    last = look(solution.trial, int(solution.stats["steps"]))
-    bars = [
-        {
-            "error": bar,
-            "seconds": seconds,
-            "took": reached.get(f"{bar:.0e}", (None,))[0],
-            "met": reached.get(f"{bar:.0e}", (float("inf"),))[0] <= seconds,
-        }
-        for bar, seconds in case.bars
-    ]
-    estimate = solution.stats.error_estimate
-    return {
-        "record": "equation",
-        "case": case.name,
-        "seed": seed,
-        "outcome": solution.stats["outcome"],
-        "cpu_s": round(clock(), 2),
-        "steps": solution.stats["steps"],
-        "parameters": solution.stats["parameters"],
-        "points": solution.stats["points"],
-        "error": last,
-        "estimate": estimate,
-        "reached": reached,
-        "bars": bars,
-        "today": case.today,
-    }
 
 
 def main() -> None:
@@ -96,7 +37,8 @@ def main() -> None:
     wanted = [part for part in options.only.split(",") if part]
     for case in CASES:
         if not wanted or any(part in case.name for part in wanted):
-            show(measure(case, options.seed, options.longer), options.json)
+            record = {"record": "equation", **measure(case, options.seed, options.longer)}
+            show(record, options.json)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ if __name__ == "pdes":
     raise ImportError("pdes is part of sciml: write `from sciml import pdes` or `import sciml.pdes`")
 
 from sciml import lazy
-from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.errors import ArgumentError, ArgumentTypeError, did_you_mean
 
 if TYPE_CHECKING:
     from sciml.pdes.advection import Advection
@@ -127,7 +127,9 @@ def get(name: str) -> type[PDE]:
     if not isinstance(name, str):
         raise ArgumentTypeError(f"name needs a string such as 'poisson', got {name!r}.")
     if name not in _BY_NAME:
-        raise ArgumentError(f"name needs one of {', '.join(names())}, got {name!r}.")
+        raise ArgumentError(
+            f"name needs one of {', '.join(names())}, got {name!r}.{did_you_mean(name, names())}"
+        )
     return __getattr__(_BY_NAME[name])
 
 
@@ -145,5 +147,6 @@ def build(name: str, **parameters: Any) -> PDE:
     for parameter in parameters:
         if parameter not in known:
             has = ", ".join(known) if known else "no parameter"
-            raise ArgumentError(f"{name} needs {has}, got {parameter!r}.")
+            hint = did_you_mean(parameter, known)
+            raise ArgumentError(f"{name} needs {has}, got {parameter!r}.{hint}")
     return kind(**parameters)

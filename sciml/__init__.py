@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from sciml import adapters, domains, jets, kernels, nn, optim, pdes, rank, solvers
     from sciml.checks.report import check
     from sciml.conditions import Condition, Data, Dirichlet, Initial, Interface, Neumann, Periodic, Robin
-    from sciml.domains import Ball, Box, Disk, Interval, PointCloud, Polygon, TimeInterval
+    from sciml.domains import Ball, Box, Disk, Interval, Mesh, PointCloud, Polygon, TimeInterval
     from sciml.errors import ArgumentError, ArgumentTypeError, FileFormatError, SciMLError
     from sciml.expressions.operators import curl, div, grad, laplacian
     from sciml.expressions.spline import Spline
     from sciml.problem import PDE
+    from sciml.solvers.bases.spectrum import match_spectrum
     from sciml.solvers.solution import Solution, load
     from sciml.solvers.solve import solve
     from sciml.solvers.tangent.kernel import tangent_kernel
@@ -43,6 +44,7 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
     "Box",
     "Disk",
     "Interval",
+    "Mesh",
     "PointCloud",
     "Polygon",
     "TimeInterval",
@@ -62,6 +64,7 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
     "Spline",
     # diagnose
     "tangent_kernel",
+    "match_spectrum",
     # what can go wrong
     "ArgumentError",
     "ArgumentTypeError",

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.errors import ArgumentError, ArgumentTypeError, did_you_mean
 
 LARGEST_SEED = 2**62  # of the 64 bits of torch's generators
 
@@ -140,7 +140,8 @@ def one_of(argument: str, value: Any, known: Iterable[Any]) -> Any:
     # identity first: an array compares element by element
     if not any(value is k or (isinstance(value, type(k)) and value == k) for k in known):
         names = ", ".join(k if isinstance(k, str) else repr(k) for k in known)
-        raise ArgumentError(f"{argument} needs one of {names}, got {value!r}.")
+        hint = did_you_mean(value, [k for k in known if isinstance(k, str)]) if isinstance(value, str) else ""
+        raise ArgumentError(f"{argument} needs one of {names}, got {value!r}.{hint}")
     return value
 
 

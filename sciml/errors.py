@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 from sciml.kernels.errors import ArgumentError, ArgumentTypeError, SciMLError
 
 __all__ = [
@@ -11,6 +14,7 @@ __all__ = [
     "FileWriteError",
     "MissingPackageError",
     "SciMLError",
+    "did_you_mean",
 ]
 
 
@@ -24,3 +28,9 @@ class MissingPackageError(SciMLError, ImportError):
 
 class FileWriteError(SciMLError, OSError):
     """A file cannot be written; the message names the file and the reason. An old file is left as it was."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown word: `` Did you mean poisson?``, or nothing where no word is like it."""
+    close = get_close_matches(word, list(known), n=1)
+    return f" Did you mean {close[0]}?" if close else ""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -18,11 +19,15 @@ from sciml.coefficients import with_coefficients, with_values
 from sciml.corners.functions import no_corners
 from sciml.derivatives import recording_gradients
 from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.nn.skan import SKAN
 from sciml.optim.threads import few_threads
 from sciml.problem import PDE
 from sciml.solvers.attempts import RESTART, STEEPER, WIDER, Attempt, Variant, other_attempts
+from sciml.solvers.bases.selection import solve_selecting
 from sciml.solvers.placed.attempt import placed_attempt
 from sciml.solvers.posterior.conclude import conclude
+from sciml.solvers.sharing.group import Group
+from sciml.solvers.sharing.worker import Result, follow, leading, share
 from sciml.solvers.solution import Solution
 from sciml.solvers.training.defaults import default_network
 from sciml.solvers.training.interrupt import Interruption
@@ -40,6 +45,7 @@ from sciml.solvers.training.settings import (
 from sciml.solvers.windows.advice import window_advice
 from sciml.solvers.windows.march import March, windows_of
 from sciml.solvers.windows.report import report_of as report_of_march
+from sciml.solvers.windows.window import Request
 
 
 def solve(
@@ -63,14 +69,16 @@ def solve(
     windows: Any = None,
     polish: bool = False,
     corners: bool = True,
+    process_group: Any = None,
 ) -> Solution:
     """Solve a problem.
 
     Args:
         problem: From ``sciml.pdes`` or a subclass of ``sciml.PDE``.
         model: ``nn.KAN``, ``nn.MLP`` or any module that maps ``(n, problem.inputs)`` to ``(n, problem.outputs)``; a
-            copy of it is trained, so it stays as it is. None takes a small sine or tanh MLP made for the problem, or on a
-            line with thin layers or jumping coefficients a spline on knots that follow from these.
+            copy of it is trained, so it stays as it is. An ``nn.SKAN`` selects its families on the way. None takes a small
+            sine or tanh MLP made for the problem, or on a line with thin layers or jumping coefficients a spline on knots
+            that follow from these.
         optimizer: ``"auto"``, a name (see ``sciml.optim.method``), a step method, or a ``torch.optim`` class.
         points: Interior points to begin with; fixed unless None, else more are added when the held-out residual parts
             from the training residual.
@@ -87,18 +95,22 @@ def solve(
             exception ends it, too: as ``"interrupted"``, with the best state, a warning and a note.
         progress: Whether to draw a progress bar.
         resume: A checkpoint's file name, to continue the run that wrote it as if it had not been broken.
-        checkpoint: File name to write checkpoints to; one is written at the start, then every so many seconds, and at
-            the end. ``max_time`` and ``max_steps`` of a continued run count from the very first start.
+        checkpoint: File name to write checkpoints to; one is written at the start, then every so many seconds, with
+            ``windows`` also within a window, and at the end. ``max_time`` and ``max_steps`` of a continued run count from
+            the very first start.
         every: Seconds between checkpoints.
         windows: ``"auto"`` or a number from 1 to 1000: solve a long time as a chain of short windows, each of which begins
             exactly where the last one ends. ``"auto"`` makes each as long as its residual allows, and ``tol`` is then
             that of a window: 1e-5 unless given, 1e-10 for ordinary differential equations. None solves all times at
-            once. It goes without ``resume`` and ``checkpoint``.
+            once.
         polish: Whether to keep the correction that the error estimate is made of, where it gains: some seconds after the
             solve, in which smooth linear problems lose hundreds to thousands of times of their error.
         corners: Whether the network sees the functions of corners that the problem asks for (``problem.corner_inputs``):
             powers of the distance at re-entrant corners and where the kind of condition changes, the logarithm that a
             source makes at a right angle. A ``model`` of width ``problem.plain_inputs`` goes without them.
+        process_group: Processes of ``torch.distributed`` that share the points of one solve, such as
+            ``torch.distributed.group.WORLD``: each calls ``solve`` with the same arguments and gets the same solution. The
+            first one decides; callbacks, checkpoints and the progress bar are its own. It goes without ``windows``.
 
     A solve that stalls at an estimated error above 1e-3 spends the time and the steps that are left on other attempts:
     conditions as penalties, even points and, unless ``model`` is given, steeper features, a wider network and another start.
@@ -122,11 +134,43 @@ def solve(
         if not isinstance(value, bool):
             raise ArgumentTypeError(f"{name} needs True or False, got {value!r}.")
     every = number("every", every, least=0)
+    group = None if process_group is None else Group(process_group)
+    if isinstance(model, SKAN) and not model.selected:
+        for name, value in (("resume", resume), ("checkpoint", checkpoint), ("windows", windows)):
+            if value is not None:
+                raise ArgumentError(
+                    f"{name} needs a model that is no SKAN before its selection, got {value!r}."
+                )
+
+        def train(network: SKAN, max_time: float, max_steps: int | None) -> Solution:
+            network.selected = True
+            return solve(
+                problem,
+                network,
+                max_time=max_time,
+                max_steps=max_steps,
+                optimizer=optimizer,
+                points=points,
+                tol=tol,
+                accuracy=accuracy,
+                seed=seed,
+                dtype=dtype,
+                device=device,
+                callbacks=callbacks,
+                progress=progress,
+                corners=corners,
+                process_group=process_group,
+            )
+
+        return _polished(solve_selecting(settings, model, train), settings, polish)
     if windows is not None:
-        return _march(settings, model, optimizer, dtype, device, windows, (resume, checkpoint))
+        if group is not None:
+            raise ArgumentError(f"process_group needs a solve without windows, got windows={windows!r}.")
+        return _march(settings, model, optimizer, dtype, device, windows, (resume, checkpoint, every), polish)
     started = time.perf_counter()
-    with Interruption() as interruption, recording_gradients():
-        notes = findings(problem)
+    with Interruption() as interruption, recording_gradients(), ExitStack() as stack:
+        notes = findings(problem) if group is None else group.agree(lambda: findings(problem))
+        result = stack.enter_context(leading(group))
         live, coefficients = with_coefficients(problem)
         if accuracy is not None and coefficients:
             raise ArgumentError(
@@ -134,25 +178,29 @@ def solve(
                 "solution.std tells it."
             )
 
+        def trial_of(network: torch.nn.Module, penalties: bool) -> Trial:
+            network.to(dtype=dtype, device=_device(device))
+            seen = None if corners else no_corners(problem)
+            return Trial(live, network, Ansatz(live, penalties), corners=seen)
+
+        if group is not None and not group.leads:
+            return _polished(_followed(problem, follow(group, trial_of), trial_of), settings, polish)
+
         def attempt(variant: Variant, settings: Settings, age: float = 0.0) -> Attempt:
             began = time.perf_counter() if age > 0 else started  # the checks count, too
             # a copy: what a user passes in stays as it is, and another solve may start from it
             network = (
                 _default(problem, settings.seed, dtype, variant, corners) if model is None else _copy(model)
             )
-            network.to(dtype=dtype, device=_device(device))
-            trial = Trial(
-                live,
-                network,
-                Ansatz(live, variant.penalties),
-                corners=None if corners else no_corners(problem),
-            )
+            trial = trial_of(network, variant.penalties)
             if model is not None and not trial.offers_jets:
                 check_model(live, network, trial.inputs_at)
             parameters = sum(p.numel() for p in network.parameters() if p.requires_grad) + len(coefficients)
             with few_threads(parameters, torch_too=True):
                 system = training_system(settings, trial, notes, measure=True, coefficients=coefficients)
                 held_out = held_out_system(settings, system)
+                if group is not None:
+                    system = share(system, group)
                 method = method_for(optimizer, settings, system, parameters)
                 run = make_run(settings, system, held_out, method, parameters, interruption)
                 run.attempt, run.adaptive = variant.words, not variant.even
@@ -191,7 +239,21 @@ def solve(
         else:
             with few_threads(stats.parameters or 0, torch_too=True):
                 conclude(problem, trial, stats, found)
+        if group is not None:
+            stats.notes.append(
+                f"{group.size} processes shared the points and sent {group.sent / 1e6:.1f} MB."
+            )
+        result.take(trial, run, stats, found)
     return _polished(Solution(trial.problem, trial, run.history, stats, problem), settings, polish)
+
+
+def _followed(problem: PDE, result: Result, trial_of: Callable[[torch.nn.Module, bool], Trial]) -> Solution:
+    """The solution of the first process, in another one."""
+    trial = trial_of(result.network, result.penalties)
+    trial.set_scale(result.scale)
+    if result.values:
+        trial = trial.like(with_values(problem, result.values), trial.network)
+    return Solution(trial.problem, trial, result.history, result.stats, problem)
 
 
 def _polished(solution: Solution, settings: Settings, wanted: bool) -> Solution:
@@ -216,13 +278,11 @@ def _march(
     dtype: torch.dtype,
     device: Any,
     windows: Any,
-    files: tuple[Any, Any],
+    files: tuple[Any, Any, float],
+    polish: bool,
 ) -> Solution:
     """The solve window by window."""
     count, place = windows_of(windows), _device(device)
-    for name, value in zip(("resume", "checkpoint"), files, strict=True):
-        if value is not None:
-            raise ArgumentError(f"{name} needs a solve without windows, got windows={windows!r}.")
     problem = settings.problem
     with Interruption() as interruption, recording_gradients():
         notes = findings(problem)
@@ -230,12 +290,14 @@ def _march(
         start = None if model is None else _copy(model).to(dtype=dtype, device=place)
         if start is not None and not (first := Trial(problem, start)).offers_jets:
             check_model(problem, start, first.inputs_at)
-        march = March(settings, count, start, optimizer, dtype, place, interruption)
+        request = Request(settings, count, start, optimizer, dtype, place, interruption)
+        march = March(request, *files)
         with few_threads(march.parameters, torch_too=True):
             outcome = march.run()
             stats = report_of_march(march, outcome)
     stats.notes = [*notes, *stats.notes]
-    return Solution(problem, march.chain, march.state.history, stats)  # type: ignore[arg-type]
+    solution = Solution(problem, march.chain, march.state.history, stats)  # type: ignore[arg-type]
+    return _polished(solution, settings, polish)
 
 
 def _copy(model: torch.nn.Module) -> torch.nn.Module:

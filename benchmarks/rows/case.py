@@ -17,7 +17,7 @@ from sciml.solvers.comparison import relative_error
 
 @dataclass(frozen=True)
 class Case:
-    """One problem of ``benchmarks.equations``.
+    """One problem of ``benchmarks.equations`` or ``benchmarks.geometry``.
 
     Attributes:
         name: Key of the row.
@@ -26,6 +26,9 @@ class Case:
         bars: Pairs of an error and the CPU-seconds in which it has to be reached.
         options: Arguments of ``sciml.solve``; none is the default solve.
         today: What was there before, in words.
+        without: Arguments of ``sciml.solve`` that switch off what the row is about; None where it has no switch.
+        reference: Where the answer comes from, in words.
+        floor: Relative error of the answer itself.
     """
 
     name: str
@@ -34,6 +37,9 @@ class Case:
     bars: tuple[tuple[float, float], ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     today: str = ""
+    without: Mapping[str, Any] | None = None
+    reference: str = "closed form"
+    floor: float = 1e-15
 
 
 def table(points: Tensor, values: Tensor) -> Callable[[Trial], float]:

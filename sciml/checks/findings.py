@@ -8,8 +8,10 @@ from sciml.checks.constants import free_constants, unbalanced
 from sciml.checks.definition import check_definition
 from sciml.checks.effect import idle_parameters
 from sciml.checks.equation import Equation
+from sciml.checks.growth import growing_waves
 from sciml.checks.jumps import jumps
 from sciml.checks.measured import measured_against
+from sciml.checks.resolution import unseen
 from sciml.checks.sides import MISSING, bare_sides, check_determined, check_terms_use_unknowns
 from sciml.checks.starts import bare_starts
 from sciml.checks.trainable import check_attributes
@@ -63,13 +65,17 @@ def examine(problem: PDE) -> tuple[Equation, list[Statement], list[str]]:
             notes += free_constants(equation, stated)
             notes += unbalanced(equation, stated)
             notes += jumps(equation)
+            notes += growing_waves(equation, stated)
+            notes += unseen(equation, stated)
             notes += [note for other in equation.others if (note := other.inflow()) is not None]
             notes += idle_parameters(equation)
     return equation, stated, notes
 
 
 def undetermined(problem: PDE) -> str | None:
-    """Why a problem may have more than one solution, as one sentence without its full stop; None where nothing says so.
+    """Why the residual does not tell the solution, as one sentence without its full stop; None where nothing says so.
+
+    The problem may have more than one solution, be ill-posed, or hide what the points do not see.
 
     Raises:
         ArgumentError: nothing at all determines an unknown.
@@ -80,4 +86,7 @@ def undetermined(problem: PDE) -> str | None:
             return None
         notes = check_determined(equation) + bare_starts(equation, stated) + bare_sides(equation, stated)
         found = [note for note in notes if note.endswith(MISSING)] + free_constants(equation, stated)
-    return found[0].rstrip(".") if found else None
+        if found:
+            return found[0].rstrip(".")
+        found = growing_waves(equation, stated) or unseen(equation, stated)
+    return found[0].partition(". ")[0].rstrip(".") if found else None

@@ -5,6 +5,7 @@ from sciml.domains.base import Domain
 from sciml.domains.boundary import Boundary
 from sciml.domains.box import Box, Interval
 from sciml.domains.csg import CSG, Difference, Intersection, Union
+from sciml.domains.mesh import Mesh
 from sciml.domains.pointcloud import PointCloud
 from sciml.domains.polygon import Polygon
 from sciml.domains.timedomain import SpaceTime, TimeInterval
@@ -19,6 +20,7 @@ __all__ = [
     "Domain",
     "Intersection",
     "Interval",
+    "Mesh",
     "PointCloud",
     "Polygon",
     "SpaceTime",

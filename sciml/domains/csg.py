@@ -233,6 +233,8 @@ class CSG(Domain):
 
     @cached_property
     def _has_distance(self) -> bool:
+        if not all(leaf._has_distance for leaf, _ in self._leaves):
+            return False
         candidates = (
             _Surface(piece, self, (k, j), turned)
             for k, (leaf, turned) in enumerate(self._leaves)

@@ -15,6 +15,7 @@ from torch import Tensor
 from sciml.errors import ArgumentError
 from sciml.jacobian.graph import adjoint, vjp
 from sciml.jacobian.protocols import Linearization
+from sciml.linalg import inner_gram
 
 ROWS_AT_ONCE = 1024  # rows of a Jacobian that are mapped together
 
@@ -137,6 +138,10 @@ class FactorLinearization:
         """``J Jᵀ``, (M, M)."""
         J = self.dense()
         return J @ J.mT
+
+    def normal(self) -> Tensor:
+        """``JᵀJ``, (p, p)."""
+        return inner_gram(self.dense())
 
     def row_norms(self) -> Tensor:
         """Squared norm of every row, (M,)."""

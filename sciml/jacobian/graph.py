@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from sciml.linalg import outer_gram
+from sciml.linalg import inner_gram, outer_gram
 
 CHUNK = 64  # rows of a dense matrix per batched backward pass
 
@@ -135,6 +135,14 @@ class GraphLinearization:
     def gram(self) -> Tensor:
         """``J Jᵀ``."""
         return outer_gram(self.dense())
+
+    def normal(self) -> Tensor:
+        """``JᵀJ``."""
+        return inner_gram(self.dense())
+
+    def row_norms(self) -> Tensor:
+        """Squared norm of every row."""
+        return self.dense().square().sum(1)
 
 
 class GraphCurvature:

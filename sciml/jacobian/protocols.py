@@ -34,6 +34,14 @@ class Linearization(Protocol):
         """``J Jᵀ``, shape (M, M)."""
         ...
 
+    def normal(self) -> Tensor:
+        """``JᵀJ``, shape (P, P)."""
+        ...
+
+    def row_norms(self) -> Tensor:
+        """Squared norm of every row, shape (M,): the diagonal of ``J Jᵀ``."""
+        ...
+
 
 @runtime_checkable
 class Curvature(Protocol):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from sciml.jacobian.sums import Sums
+from sciml.linalg import inner_gram
 from sciml.nn.base import Record
 
 GRAM_BYTES = 256 << 20  # of the Jacobian's columns that exist at a time while J Jᵀ is summed
@@ -180,6 +181,10 @@ class TapeLinearization:
             rows = torch.cat(extra)
             total.addmm_(rows, rows.T)
         return total
+
+    def normal(self) -> Tensor:
+        """``JᵀJ``, ``(P, P)``."""
+        return inner_gram(self.dense())
 
     @torch.no_grad()
     def row_norms(self) -> Tensor:

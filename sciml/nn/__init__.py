@@ -1,4 +1,4 @@
-"""Networks: ``KAN``, ``SlimKAN``, ``MLP`` and weighted sums of them offer jets.
+"""Networks: ``KAN``, ``SKAN``, ``SlimKAN``, ``MLP`` and weighted sums of them offer jets.
 
 Any other ``torch.nn.Module`` works as a model through autograd.
 """
@@ -15,11 +15,13 @@ from sciml.nn.combination import Combination
 from sciml.nn.kan import KAN, KANLayer
 from sciml.nn.linear import Linear
 from sciml.nn.mlp import MLP
+from sciml.nn.skan import SKAN
 from sciml.nn.slim_kan import SlimKAN, SlimKANLayer
 
 __all__ = [
     "KAN",
     "MLP",
+    "SKAN",
     "Activation",
     "Combination",
     "FourierFeatures",
@@ -33,7 +35,13 @@ __all__ = [
     "from_config",
 ]
 
-KINDS: dict[str, type[JetNetwork]] = {"KAN": KAN, "MLP": MLP, "SlimKAN": SlimKAN, "Combination": Combination}
+KINDS: dict[str, type[JetNetwork]] = {
+    "KAN": KAN,
+    "MLP": MLP,
+    "SKAN": SKAN,
+    "SlimKAN": SlimKAN,
+    "Combination": Combination,
+}
 
 
 def from_config(config: dict[str, Any]) -> JetNetwork:

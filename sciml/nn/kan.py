@@ -1,18 +1,23 @@
-"""Kolmogorov-Arnold networks of B-splines, with jets."""
+"""Kolmogorov-Arnold networks of B-splines, or of another family of functions, with jets."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import silu
 
 from sciml import kernels
-from sciml.arguments import number, positive
+from sciml.arguments import number, one_of, positive
 from sciml.errors import ArgumentError
+from sciml.kernels.bspline import bspline_basis
 from sciml.kernels.orders import Weights
-from sciml.nn.base import generator
+from sciml.nn.base import JetNetwork, generator
+from sciml.nn.bases.families import FAMILIES, layer_sizes, make_family
+from sciml.nn.bases.layer import BasisLayer
+from sciml.nn.bases.start import random_layer
 from sciml.nn.seeing.edges import inputs_of, passes, pruned, shares_of
 from sciml.nn.splines import SplineLayer, SplineNetwork, layer_grids, with_parameter
 
@@ -20,6 +25,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from sciml.nn.seeing.formulas import Formula
+
+
+GRID, DEGREE = 5, 3
+SIZE = GRID + DEGREE  # as many numbers with every basis
 
 
 class KANLayer(SplineLayer):
@@ -66,6 +75,19 @@ class KANLayer(SplineLayer):
         grads = kernels.kan_layer_vjp(z, cotangent, z.new_ones(z.shape[0]), self.arguments(), weights)
         return torch.cat([g.reshape(-1) for g in grads if g is not None])
 
+    def edges(self, z: Tensor) -> Tensor:
+        """Values of the function on every edge at ``z (n, n_in)``: ``(n, n_in, n_out)``."""
+        columns = [
+            bspline_basis(z[:, i].contiguous(), self.knots[i], self.degree) @ self.coef[i]
+            for i in range(z.shape[1])
+        ]
+        values = torch.stack(columns, 1)
+        return values if self.base is None else values + silu(z)[:, :, None] * self.base
+
+    def one(self) -> Tensor:
+        """Coefficients ``(n_in, m)`` of the function 1, on the grid."""
+        return torch.ones_like(self.coef[:, :, 0])
+
     def extra_repr(self) -> str:
         """Sizes and grid."""
         n_in, _, n_out = self.coef.shape
@@ -73,7 +95,7 @@ class KANLayer(SplineLayer):
 
 
 class KAN(SplineNetwork):
-    """A Kolmogorov-Arnold network ``[n_0, ..., n_L]`` (Liu et al. 2024) with B-splines on every edge.
+    """A Kolmogorov-Arnold network ``[n_0, ..., n_L]`` (Liu et al. 2024), by default with B-splines on every edge.
 
     Args:
         widths: Layer widths, input and output included, e.g. ``[2, 8, 8, 1]``.
@@ -83,43 +105,108 @@ class KAN(SplineNetwork):
         base: Whether ``silu`` is added on every edge.
         domain: Interval that the grid of every layer covers at first; inputs outside it are legal (see
             ``KANLayer``). ``sciml.solve`` scales its coordinates to [-1, 1].
+        basis: ``"bspline"``, or a family without a grid, each infinitely smooth: ``"chebyshev"``, ``"fourier"``, ``"rbf"``
+            or ``"wavelet"`` (``sciml.nn.bases.families`` has their definitions). Those are computed in torch, without
+            the fused kernels of B-splines.
+        size: Functions an edge of such a family, one number or one for each layer; 8 unless given. B-splines have
+            ``grid + degree``.
         seed: Of the initial weights.
         dtype: Floating dtype.
 
     Every edge starts as a random polynomial of degree <= 3 (so that the start does not depend on the grid and stays
-    smooth on fine ones), scaled so that a hidden value has the variance of an input that is uniform on ``domain``.
+    smooth on fine ones), scaled so that a hidden value has the variance of an input that is uniform on ``domain``. With
+    another basis it starts as what is nearest to the same polynomial.
 
     Raises:
-        ArgumentError: Bad widths, grid, degree or interval.
+        ArgumentError: Bad widths, grid, degree, interval or size, an unknown basis, or ``grid``, ``degree`` or ``size`` for
+            a basis that has none.
     """
 
     def __init__(
         self,
         widths: list[int],
-        grid: int | Sequence[int] = 5,
-        degree: int = 3,
+        grid: int | Sequence[int] = GRID,
+        degree: int = DEGREE,
         *,
         base: bool = True,
         domain: tuple[float, float] = (-1.0, 1.0),
+        basis: str = "bspline",
+        size: int | Sequence[int] | None = None,
         seed: int = 0,
         dtype: torch.dtype = torch.float64,
     ):
         super().__init__(widths, degree, base, domain, seed)
+        self.basis = one_of("basis", basis, FAMILIES)
         rng = generator(self.seed)
         chain: list[nn.Module] = []
-        grids = layer_grids(grid, len(self.widths) - 1)
-        for g, n_in, n_out in zip(grids, self.widths[:-1], self.widths[1:], strict=True):
-            knots = self._start_knots(g, n_in)
-            coef, weight = self._random_edges(n_in, n_out, knots, rng, terms=n_in)
-            weight = None if weight is None else weight.to(dtype)
-            chain.append(KANLayer(coef.to(dtype), weight, knots.to(dtype), self.degree))
+        if self.basis == "bspline":
+            if size is not None:
+                raise ArgumentError(f"size needs None for B-splines, which have grid + degree, got {size!r}.")
+            grids = layer_grids(grid, len(self.widths) - 1)
+            for g, n_in, n_out in zip(grids, self.widths[:-1], self.widths[1:], strict=True):
+                knots = self._start_knots(g, n_in)
+                coef, weight = self._random_edges(n_in, n_out, self._start_basis(knots), rng, terms=n_in)
+                weight = None if weight is None else weight.to(dtype)
+                chain.append(KANLayer(coef.to(dtype), weight, knots.to(dtype), self.degree))
+        else:
+            for name, given, default in (("grid", grid, GRID), ("degree", degree, DEGREE)):
+                if given != default:
+                    raise ArgumentError(
+                        f"{name} needs basis 'bspline', got {given!r} for {basis!r}: it has size functions an edge."
+                    )
+            sizes = layer_sizes(SIZE if size is None else size, len(self.widths) - 1)
+            for m, n_in, n_out in zip(sizes, self.widths[:-1], self.widths[1:], strict=True):
+                family = make_family(self.basis, m, self.degree)
+                slots = [(i, 0) for i in range(n_in)]
+                chain.append(
+                    random_layer([family], slots, n_in, n_out, self.domain, self.base, rng).to(dtype)
+                )
         self.layers = nn.ModuleList(chain)
 
+    @property
+    def sizes(self) -> list[int]:
+        """Functions of an edge of each layer."""
+        return [layer.coef.shape[1] for layer in self._kan_layers()]
+
     def jets(self, z: Tensor, weights: Weights, tape: list | None = None) -> Tensor:
-        """See ``JetNetwork.jets``; without a tape the whole network is one fused call."""
-        if tape is not None:
-            return super().jets(z, weights, tape)
-        return kernels.kan_jets(z, [layer.arguments() for layer in self._kan_layers()], weights)
+        """See ``JetNetwork.jets``; without a tape a network of B-splines is one fused call."""
+        if tape is not None or self.basis != "bspline":
+            return JetNetwork.jets(self, z, weights, tape)
+        return kernels.kan_jets(z, [layer.arguments() for layer in self._spline_layers()], weights)
+
+    @torch.no_grad()
+    def refine(self, grid: int | Sequence[int]) -> Self:
+        """More functions on every edge, in place; the function stays the same everywhere, to rounding.
+
+        Args:
+            grid: Cells of the new grids of B-splines (see ``SplineNetwork.refine``); functions an edge of
+                ``"chebyshev"`` and ``"fourier"``. One number or one a layer, none below the present one.
+
+        Returns:
+            The network itself.
+
+        Raises:
+            ArgumentError: Fewer than there are, or Gaussians or wavelets, whose functions move when there are more.
+        """
+        if self.basis == "bspline":
+            return super().refine(grid)
+        if not FAMILIES[self.basis].nested:
+            raise ArgumentError(
+                f"refine needs a basis whose functions stay when more are added, got {self.basis!r}."
+            )
+        layers = self._basis_layers()
+        sizes = layer_sizes(grid, len(layers))
+        for k, (layer, m) in enumerate(zip(layers, sizes, strict=True)):
+            if m < layer.coef.shape[1]:
+                raise ArgumentError(
+                    f"grid needs at least the {layer.coef.shape[1]} functions that layer {k} has, got {m}."
+                )
+        for layer, m in zip(layers, sizes, strict=True):
+            more = m - layer.coef.shape[1]
+            coef = torch.nn.functional.pad(layer.coef.detach(), (0, 0, 0, more))
+            layer.coef = with_parameter(layer.coef, coef)
+            layer.families = [make_family(self.basis, m, self.degree)]
+        return self
 
     def shares(self, x: Tensor | None = None) -> list[Tensor]:
         """The share of the output that each edge carries: ``(n_in, n_out)`` a layer, which adds up to 1.
@@ -202,7 +289,26 @@ class KAN(SplineNetwork):
 
     def config(self) -> dict:
         """Plain data that rebuilds the architecture (the knots are stored with the weights)."""
-        return {"kind": "KAN", "grid": self.grids, **self._spline_config()}
+        if self.basis == "bspline":
+            return {"kind": "KAN", "grid": self.grids, **self._spline_config()}
+        own = {"kind": "KAN", "basis": self.basis, "size": self.sizes}
+        return own | {name: v for name, v in self._spline_config().items() if name != "degree"}
 
-    def _kan_layers(self) -> list[KANLayer]:
+    def check_splines(self, method: str) -> None:
+        """Refuse a method that works on knots, for a network of another basis.
+
+        Raises:
+            ArgumentError: naming it.
+        """
+        if self.basis != "bspline":
+            raise ArgumentError(f"{method} needs a KAN of basis 'bspline', got {self.basis!r}.")
+
+    def _kan_layers(self) -> list[KANLayer | BasisLayer]:
+        return [layer for layer in self.layers if isinstance(layer, (KANLayer, BasisLayer))]
+
+    def _basis_layers(self) -> list[BasisLayer]:
+        return [layer for layer in self.layers if isinstance(layer, BasisLayer)]
+
+    def _spline_layers(self) -> list[KANLayer]:
+        self.check_splines("a grid")
         return [layer for layer in self.layers if isinstance(layer, KANLayer)]

@@ -161,7 +161,7 @@ class SlimKAN(SplineNetwork):
             core = normal(r1, r2, r3) / math.sqrt(r1 * r3)
             U, V = normal(n_in, r1) / math.sqrt(n_in), normal(n_out, r2) / math.sqrt(r2)
             # white noise in W would put the noise's second derivatives into a PDE's residual
-            edges, weight = self._random_edges(1, r3, knots, rng)
+            edges, weight = self._random_edges(1, r3, self._start_basis(knots), rng)
             W = edges[0] if weight is None else torch.cat([edges[0], weight])
             core, U, V, W, knots = (t.to(dtype) for t in (core, U, V, W, knots))
             chain.append(SlimKANLayer(core, U, V, W, knots, self.degree, base))
@@ -172,6 +172,7 @@ class SlimKAN(SplineNetwork):
         """Cut a KAN to ranks ``r`` by a truncated HOSVD of every layer; full ranks keep it exactly."""
         if not isinstance(kan, KAN):
             raise ArgumentTypeError(f"kan needs a KAN, got {type(kan).__name__}.")
+        kan.check_splines("from_kan")
         like = next(kan.parameters())
         slim = cls(
             kan.widths,

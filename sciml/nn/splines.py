@@ -19,6 +19,7 @@ from sciml.nn.base import JetLayer, JetNetwork, layer_widths
 from sciml.nn.knots import as_rows, far_from, raise_multiplicity, reach, split_cells
 
 SILU_POWER = 0.0903  # E[silu(x)^2] for x uniform on [-1, 1]
+POINTS = torch.linspace(-1, 1, 101, dtype=torch.float64)  # at which an edge's start is fitted
 
 
 class SplineLayer(JetLayer):
@@ -261,21 +262,15 @@ class SplineNetwork(JetNetwork):
         return x.to(next(self.parameters()))
 
     def _random_edges(
-        self, n_in: int, n_out: int, knots: Tensor, rng: torch.Generator, terms: int = 1
+        self, n_in: int, n_out: int, basis: Tensor, rng: torch.Generator, terms: int = 1
     ) -> tuple[Tensor, Tensor | None]:
-        """Coefficients ``(n_in, m, n_out)`` and weights of ``silu`` ``(n_in, n_out)`` of random edges; None without it.
+        """See ``random_edges``."""
+        return random_edges(n_in, n_out, basis, self.degree, self.domain, self.base, rng, terms)
 
-        A sum of ``terms`` edges has the variance of an input that is uniform on the interval, half of it from ``silu``
-        where there is a base.
-        """
-        share = 0.5 if self.base else 1.0
-        coef = random_polynomials(n_in, n_out, knots, self.degree, rng) * math.sqrt(share / terms)
-        weight = None
-        if self.base:
-            size = math.sqrt(share / 3.0 / SILU_POWER / terms)
-            weight = torch.randn(n_in, n_out, generator=rng, dtype=torch.float64) * size
-        # inputs uniform on [-1, 1] have variance 1/3; a spline has it on any interval, silu grows with its input
-        return coef * ((self.domain[1] - self.domain[0]) / 2), weight
+    def _start_basis(self, knots: Tensor) -> Tensor:
+        """The B-splines' values ``(len(POINTS), m)`` at ``POINTS`` of the grid's interval."""
+        low, high = knots[0, self.degree], knots[0, -self.degree - 1]
+        return bspline_basis(low + (high - low) * (POINTS + 1) / 2, knots[0], self.degree)
 
     def _start_knots(self, grid: int, n_in: int) -> Tensor:
         return uniform_knots(*self.domain, grid, self.degree).expand(n_in, -1).clone()
@@ -311,16 +306,43 @@ def layer_grids(grid: Any, layers: int) -> list[int]:
     return [count(f"grid[{k}]", g) for k, g in enumerate(grid)]
 
 
-def random_polynomials(n_in: int, n_out: int, knots: Tensor, degree: int, rng: torch.Generator) -> Tensor:
-    """Spline coefficients ``(n_in, m, n_out)`` of random polynomials with mean square 1/3 on the grid."""
-    order = min(degree, 3)
+def random_edges(
+    n_in: int,
+    n_out: int,
+    basis: Tensor,
+    degree: int,
+    domain: tuple[float, float],
+    base: bool,
+    rng: torch.Generator,
+    terms: int,
+) -> tuple[Tensor, Tensor | None]:
+    """Coefficients ``(n_in, m, n_out)`` and weights of ``silu`` ``(n_in, n_out)`` of random edges; None without it.
+
+    Every edge is a random polynomial, whatever the basis. A sum of ``terms`` edges has the variance of an input that is
+    uniform on the domain, half of it from ``silu`` where there is a base.
+
+    Args:
+        basis: Values of the functions at ``POINTS`` of the domain, ``(len(POINTS), m)``.
+        degree: Of the splines; the polynomials have at most that, and at most 3.
+        domain, base: Of the network.
+        rng: Of the numbers.
+        terms: Edges that are added up.
+    """
+    share = 0.5 if base else 1.0
+    values = _polynomials(n_in, n_out, min(degree, 3), rng) * math.sqrt(share / terms)
+    weight = None
+    if base:
+        size = math.sqrt(share / 3.0 / SILU_POWER / terms)
+        weight = torch.randn(n_in, n_out, generator=rng, dtype=torch.float64) * size
+    coef = torch.linalg.lstsq(basis.expand(n_in, -1, -1), values, driver="gelsd").solution.contiguous()
+    # inputs uniform on [-1, 1] have variance 1/3; a spline has it on any interval, silu grows with its input
+    return coef * ((domain[1] - domain[0]) / 2), weight
+
+
+def _polynomials(n_in: int, n_out: int, order: int, rng: torch.Generator) -> Tensor:
+    """Values ``(n_in, len(POINTS), n_out)`` of random polynomials with mean square 1/3."""
     coarse = uniform_knots(-1.0, 1.0, 1, order)
     weights = torch.randn(n_in, order + 1, n_out, generator=rng, dtype=torch.float64)
-    points = torch.linspace(-1, 1, 101, dtype=torch.float64)
-    power = (
-        bspline_basis(points, coarse, order).square().sum(-1).mean()
-    )  # E of the square for white coefficients
-    low, high = knots[0, degree], knots[0, -degree - 1]
-    values = bspline_basis(points, coarse, order) @ weights / (3 * power).sqrt()  # (n_in, 101, n_out)
-    basis = bspline_basis(low + (high - low) * (points + 1) / 2, knots[0], degree)  # (101, m)
-    return torch.linalg.lstsq(basis.expand(n_in, -1, -1), values, driver="gelsd").solution.contiguous()
+    basis = bspline_basis(POINTS, coarse, order)
+    power = basis.square().sum(-1).mean()  # E of the square for white coefficients
+    return basis @ weights / (3 * power).sqrt()

@@ -177,6 +177,7 @@ class Correction:
         points: That it was fitted to.
         exact: Whether the residual is rounding, of which a correction finds nothing.
         factor: Triangular factor of ``J``; None where there was nothing to correct.
+        size: Root mean square of the residual on the points that it was not fitted to.
     """
 
     features: Features | SplineFeatures
@@ -185,6 +186,7 @@ class Correction:
     points: int
     exact: bool = False
     factor: Tensor | None = None
+    size: float = 0.0
 
 
 def _exact(problem: PDE, trial: Trial, terms: Sequence[Term], like: Tensor) -> bool:
@@ -250,8 +252,8 @@ def correct(
     w = (candidates[:, k] / columns).reshape(problem.outputs, -1).T
     factor = R[:, :-1] * columns
     if float(left[k]) >= 1.0:
-        return Correction(features, torch.zeros_like(w).to(like), 1.0, points, factor=factor)
-    return Correction(features, w.to(like), float(left[k]), points, factor=factor)
+        return Correction(features, torch.zeros_like(w).to(like), 1.0, points, factor=factor, size=size)
+    return Correction(features, w.to(like), float(left[k]), points, factor=factor, size=size)
 
 
 def _waves(problem: PDE, trial: Trial, term: Term, weights: Mapping[str, float], seed: int) -> Tensor | None:

@@ -5,7 +5,7 @@ A file's arrays are compared with these before a network is made, so a small fil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -72,9 +72,9 @@ def _costs(config: Mapping[str, Any]) -> dict[str, int]:
     widths = _widths(config)
     layers = list(pairwise(widths))
     spline = config["kind"] != "MLP"
-    rows = (
-        [g + _whole(config, "degree") for g in _grids(config, len(layers))] if spline else [1] * len(layers)
-    )
+    rows = _rows(config, len(layers)) if spline else [1] * len(layers)
+    if config["kind"] == "SKAN":  # a pair of an input and a family counts as an input
+        layers = [(len(pairs), n) for pairs, (_, n) in zip(_pairs(config), layers, strict=True)]
     return {
         "layers": len(layers),
         # beyond the tensors: what a Slim KAN multiplies out
@@ -93,17 +93,47 @@ def _combination(config: Mapping[str, Any]) -> Shapes:
     return shapes
 
 
+def _rows(config: Mapping[str, Any], layers: int) -> list[int]:
+    """Functions of an edge of each layer."""
+    if "size" in config:
+        return _each(config, "size", layers)
+    return [g + _whole(config, "degree") for g in _each(config, "grid", layers)]
+
+
 def _kan(config: Mapping[str, Any]) -> Shapes:
-    widths, degree, base = _widths(config), _whole(config, "degree"), _flag(config, "base")
+    widths, base = _widths(config), _flag(config, "base")
     shapes: Shapes = {}
-    for k, (g, (n_in, n_out)) in enumerate(
-        zip(_grids(config, len(widths) - 1), pairwise(widths), strict=True)
+    for k, (m, (n_in, n_out)) in enumerate(
+        zip(_rows(config, len(widths) - 1), pairwise(widths), strict=True)
     ):
-        shapes[f"layers.{k}.coef"] = (n_in, g + degree, n_out)
+        shapes[f"layers.{k}.coef"] = (n_in, m, n_out)
         if base:
             shapes[f"layers.{k}.base"] = (n_in, n_out)
-        shapes[f"layers.{k}.knots"] = (n_in, g + 2 * degree + 1)
+        if "size" not in config:
+            shapes[f"layers.{k}.knots"] = (n_in, m + _whole(config, "degree") + 1)
     return shapes
+
+
+def _skan(config: Mapping[str, Any]) -> Shapes:
+    widths, base, m = _widths(config), _flag(config, "base"), _whole(config, "size")
+    shapes: Shapes = {}
+    for k, (pairs, (n_in, n_out)) in enumerate(zip(_pairs(config), pairwise(widths), strict=True)):
+        shapes[f"layers.{k}.coef"] = (len(pairs), m, n_out)
+        if base:
+            shapes[f"layers.{k}.base"] = (n_in, n_out)
+    return shapes
+
+
+def _pairs(config: Mapping[str, Any]) -> list[Sequence[Any]]:
+    """The pairs of an input and a family that each layer of an S-KAN has."""
+    widths, bases, chosen = _widths(config), config["bases"], config["chosen"]
+    if not isinstance(bases, list):
+        raise ValueError("bases needs a list of families")
+    if chosen is None:
+        return [range(len(bases) * n) for n in widths[:-1]]
+    if not isinstance(chosen, list) or not all(isinstance(pairs, list) for pairs in chosen):
+        raise ValueError("chosen needs lists of pairs, one a layer")
+    return chosen
 
 
 def _slim_kan(config: Mapping[str, Any]) -> Shapes:
@@ -114,7 +144,7 @@ def _slim_kan(config: Mapping[str, Any]) -> Shapes:
         raise ValueError(f"r needs three ranks, got {len(ranks)}")
     shapes: Shapes = {}
     for k, (grid, (n_in, n_out)) in enumerate(
-        zip(_grids(config, len(widths) - 1), pairwise(widths), strict=True)
+        zip(_each(config, "grid", len(widths) - 1), pairwise(widths), strict=True)
     ):
         rows = grid + degree + base
         r1, r2, r3 = min(ranks[0], n_in), min(ranks[1], n_out), min(ranks[2], rows)
@@ -142,6 +172,7 @@ def _mlp(config: Mapping[str, Any]) -> Shapes:
 SHAPES: dict[str, Callable[[Mapping[str, Any]], Shapes]] = {
     "KAN": _kan,
     "MLP": _mlp,
+    "SKAN": _skan,
     "SlimKAN": _slim_kan,
     "Combination": _combination,
 }
@@ -154,12 +185,13 @@ def _widths(config: Mapping[str, Any]) -> list[int]:
     return [_size(n, "widths") for n in widths]
 
 
-def _grids(config: Mapping[str, Any], layers: int) -> list[int]:
-    grid = config["grid"]
-    grids = [_size(g, "grid") for g in (grid if isinstance(grid, list) else [grid] * layers)]
-    if len(grids) != layers:
-        raise ValueError(f"grid needs {layers} sizes, one a layer, got {len(grids)}")
-    return grids
+def _each(config: Mapping[str, Any], name: str, layers: int) -> list[int]:
+    """A size of every layer, given as one or one a layer."""
+    given = config[name]
+    sizes = [_size(g, name) for g in (given if isinstance(given, list) else [given] * layers)]
+    if len(sizes) != layers:
+        raise ValueError(f"{name} needs {layers} sizes, one a layer, got {len(sizes)}")
+    return sizes
 
 
 def _whole(config: Mapping[str, Any], name: str) -> int:

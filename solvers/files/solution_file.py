@@ -185,7 +185,7 @@ def problem_of(saved: dict[str, Any], given: PDE | None, name: str) -> PDE:
         )
     built = given
     if built is None:
-        built = pdes.build(str(saved["name"]), **{k: _parameter(v) for k, v in saved["parameters"].items()})
+        built = pdes.build(str(saved["name"]), **saved_parameters(saved))
     try:
         built.validate()
     except SciMLError as error:
@@ -200,6 +200,11 @@ def problem_of(saved: dict[str, Any], given: PDE | None, name: str) -> PDE:
     if other:
         raise FileFormatError(f"its problem contradicts itself: {'; '.join(other)}.")
     return built
+
+
+def saved_parameters(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """The plain parameters of a problem, from what ``describe_problem`` said of it; none where it has others."""
+    return {name: _parameter(value) for name, value in (saved.get("parameters") or {}).items()}
 
 
 def _trial(

@@ -21,13 +21,20 @@ from sciml.conditions import Data, Interface
 from sciml.derivatives import AutogradSource
 from sciml.problem import PDE
 from sciml.solvers.placed.cells import THINNEST, Layer, graded, jumps_of, layers, peaks_of
-from sciml.solvers.placed.rates import Rates, coefficients, order_along, rates_along, start
+from sciml.solvers.placed.rates import (
+    Rates,
+    coefficients,
+    order_along,
+    rates_along,
+    start,
+    without_poles,
+)
 from sciml.solvers.placed.spline import Fit, carried, spline
 from sciml.solvers.training.residual_system import ResidualSystem
 
 LOOKS = 401  # points at which rates are taken
 HIGHEST = 4  # order of derivatives
-NEAR = 1e-9  # to the ends: where rates are looked at first and last
+NEAR = (1e-9, 1e-6)  # to the ends: where rates are looked at first and last
 ARRIVED = 1e-3  # relative residual above which viscosity is tried
 ROUGH = 1e-2  # relative residual that is enough on the way
 EVEN = 18  # ends of even cells to begin with viscosity on
@@ -137,7 +144,9 @@ def _place(problem: PDE, z: float) -> str:
 
 
 def _looks() -> Tensor:
-    return torch.linspace(-1 + NEAR, 1 - NEAR, LOOKS, dtype=torch.float64)
+    near = torch.tensor(NEAR, dtype=torch.float64)
+    inner = torch.linspace(-1, 1, LOOKS, dtype=torch.float64)[1:-1]
+    return torch.cat([-1 + near, inner, 1 - near.flip(0)])
 
 
 def _coefficients(problem: PDE, function: Callable[[Tensor], Tensor]) -> dict[tuple[int, ...], Tensor]:
@@ -150,7 +159,9 @@ def _rates(problem: PDE, found: dict[tuple[int, ...], Tensor]) -> Rates | None:
     """For coordinates in [-1, 1]."""
     half = float(problem.domain.upper[0] - problem.domain.lower[0]) / 2
     rates = rates_along(found, 0, [2 * half])
-    return None if rates is None else Rates(*(rate * half for rate in rates))
+    if rates is None:
+        return None
+    return without_poles(Rates(*(rate * half for rate in rates)), 1 - _looks().abs())
 
 
 def _viscosity(trial: Trial) -> float:

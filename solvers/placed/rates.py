@@ -22,6 +22,7 @@ from sciml.derivatives import DerivativeSource, Pairs, Sum
 from sciml.problem import PDE
 
 Axes = tuple[int, ...]
+POLE = 0.1  # relative change of rate times distance near an end: less is a pole of first order
 NEGLIGIBLE = 1e-14  # of the largest coefficient: a leading one below is none
 
 
@@ -119,6 +120,26 @@ def rates_along(found: dict[Axes, Tensor], axis: int, lengths: list[float]) -> R
     return Rates(
         *(torch.from_numpy(a) for a in (real.max(1, initial=0.0), (-real).max(1, initial=0.0), real.sum(1)))
     )
+
+
+def without_poles(rates: Rates, s: Tensor) -> Rates:
+    """Rates without those of a regular singular point at an end, where they are ``c / distance``.
+
+    ``exp`` of their integral is a power of the distance, which has no width: no layer, however large the rate.
+
+    Args:
+        rates: At increasing places, the first and last two of which are close to the ends.
+        s: The places' distances from the nearer end, ``(n,)``.
+    """
+    grow, decay, drift = (rate.clone() for rate in rates)
+    half = len(s) // 2
+    for near, far, part in ((0, 1, slice(0, half)), (-1, -2, slice(half, None))):
+        for rate in (grow, decay, drift):
+            pole = float(rate[near] * s[near])
+            if pole != 0 and abs(float(rate[far] * s[far]) / pole - 1) < POLE:
+                rate[part] -= pole / s[part]
+                rate[near] = rate[far] = rate[part][2 if near == 0 else -3]
+    return Rates(grow.clamp(min=0), decay.clamp(min=0), drift)
 
 
 def _many_roots(a: np.ndarray) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -59,15 +61,20 @@ def _condition_term(problem: PDE, condition: BaseCondition, label: str, count: i
     if isinstance(condition, Data):
         points, values, sure = condition.points, condition.values, sureness(condition)
 
-        def measured(u: Field, x: Tensor) -> Parts:
-            rows = _rows_of(x, points)
-            misfit = u.value[:, j] - values.to(x)[rows]
-            return {label: misfit if sure is None else misfit * sure.to(x)[rows]}
+        def measured(some: slice) -> Callable[[Field, Tensor], Parts]:
+            expected, certain = values[some], None if sure is None else sure[some]
+
+            def misses(u: Field, x: Tensor) -> Parts:
+                rows = _rows_of(x, expected)
+                misfit = u.value[:, j] - expected.to(x)[rows]
+                return {label: misfit if certain is None else misfit * certain.to(x)[rows]}
+
+            return misses
 
         def draw(n: int, seed: int) -> Tensor:
             return points[:n] if n < len(points) else points
 
-        return Term(label, measured, draw, len(points), data=condition)
+        return Term(label, measured(slice(None)), draw, len(points), data=condition, some=measured)
     if isinstance(condition, Initial):
         start, axis = domain.initial(), domain.time_axis
         assert axis is not None
@@ -152,6 +159,6 @@ def _periodic_term(problem: PDE, condition: Periodic, label: str, count: int) ->
     return Term(label, agrees, draw, 2 * (count // 2), sums=DIFFERENCES)
 
 
-def _rows_of(x: Tensor, points: Tensor) -> Tensor:
-    """Row of ``points`` for each row of ``x``: the probe sees the first few, training all."""
-    return torch.arange(x.shape[0], device=x.device) % points.shape[0]
+def _rows_of(x: Tensor, values: Tensor) -> Tensor:
+    """Row of ``values`` for each row of ``x``: the probe sees the first few, training all."""
+    return torch.arange(x.shape[0], device=x.device) % values.shape[0]

@@ -46,6 +46,7 @@ class Term:
         importance: Factor on each point's rows, ``(n, 1)``, with a mean square of 1: the root of the reciprocal density that
             the points were drawn with. None where they are drawn evenly.
         data: The measurements that it compares with, where it does.
+        some: The function for a slice of the points, where it goes by their order; None where it sees each by itself.
     """
 
     label: str
@@ -61,6 +62,7 @@ class Term:
     frozen: tuple[Tensor, Tensor, Tensor] | None = None
     importance: Tensor | None = None
     data: Data | None = None
+    some: Callable[[slice], Callable[[Field, Tensor], Parts]] | None = None
 
     def record(self, trial: Trial, problem: PDE, like: Tensor) -> None:
         """Run the function once on a few points: make the plan, check shapes, dtypes and the jets themselves."""

@@ -22,11 +22,11 @@ from sciml.solvers.terms.measured import keeps_weights
 from sciml.solvers.training.adapted_system import AdaptedSystem
 from sciml.solvers.training.counted_work import counted_work
 from sciml.solvers.training.interrupt import Interruption
-from sciml.solvers.training.residual_scale import residual_scale
+from sciml.solvers.training.residual_scale import residual_scale, said_of_silence
 from sciml.solvers.training.residual_system import OutOfTime, ResidualSystem
 from sciml.solvers.training.run_state import (
+    BrokenRun,
     Callback,
-    CallbackError,
     Counters,
     Estimates,
     Event,
@@ -160,8 +160,9 @@ class Run:
         try:
             silent = self._solved_by_conditions() if self.iteration is None else None
             if silent is not None:
-                self.notes.append("the conditions alone solve the equation: the network's part is zero.")
-                return self.jump(silent)
+                outcome = self.jump(silent)
+                self.notes.append(said_of_silence(self.system))
+                return outcome
             if self.iteration is None:
                 self.system.balance(self.theta)
                 self.held_out.points.weights = dict(self.system.points.weights)
@@ -170,7 +171,7 @@ class Run:
             outcome = self._steps(self.iteration, progress)
         except KeyboardInterrupt:
             outcome = "interrupted"
-        except CallbackError as error:
+        except BrokenRun as error:
             outcome = "interrupted"
             self.notes.append(str(error))
             warnings.warn(f"{error} The run ends with its best state.", RuntimeWarning, stacklevel=3)

@@ -73,7 +73,7 @@ class Points:
             self.factors[name] = equations.get(name, 1.0) ** -2
         self.weights = dict(self.factors)
         for term in self.terms:
-            term.place(self.trial, term.x, term.importance)
+            self.place(term, term.x, term.importance)
 
     def elsewhere(self, interior: int, boundary: int, seed: int) -> Points:
         """The same terms and weights on other points: for looking at, not for training."""
@@ -88,7 +88,7 @@ class Points:
     def redraw(self, seed: int) -> None:
         """Take new quasi-random points everywhere."""
         for k, term in enumerate(self.terms):
-            self._place(term, term.draw(term.count, _term_seed(seed, k)))
+            self.place(term, term.draw(term.count, _term_seed(seed, k)))
 
     def resize(self, interior: int) -> None:
         """Change how many interior points the next draw takes."""
@@ -107,7 +107,7 @@ class Points:
         """
         for k, term in enumerate(self.terms):
             if not term.adaptive:
-                self._place(term, term.draw(term.count, _term_seed(seed, k)))
+                self.place(term, term.draw(term.count, _term_seed(seed, k)))
                 continue
             candidates = term.draw(POOL * term.count, _term_seed(seed, k)).to(self.like)
             density = self._density(term, candidates)
@@ -115,19 +115,19 @@ class Points:
             chosen = torch.multinomial(density, term.count, replacement=False, generator=rng).sort().values
             weight = density[chosen].rsqrt()
             importance = (weight / weight.mean()).sqrt().to(self.like)[:, None]
-            term.place(self.trial, candidates[chosen.to(candidates.device)], importance)
+            self.place(term, candidates[chosen.to(candidates.device)], importance)
 
     def _density(self, term: Term, x: Tensor) -> Tensor:
         """Density of an adaptive draw at ``x (n, d)``, ``(n,)``, not normalised; even where it cannot be told."""
         several = term.plan is not None and len(x) * (1 + 2 * self.problem.domain.dim) > TOGETHER
-        square = torch.cat([self._squares(term, part) for part in x.chunk(POOL if several else 1)])
+        square = torch.cat([self.squares(term, part) for part in x.chunk(POOL if several else 1)])
         size = square.sqrt()
         density = (size / size.mean().clamp(min=1e-300)).clamp(max=CAP) + 1.0
         return density if bool(torch.isfinite(density).all()) else torch.ones_like(density)
 
-    def _squares(self, term: Term, x: Tensor) -> Tensor:
-        """Sum of the squares of a term's parts at each of the points ``x``, which become the term's."""
-        self._place(term, x)
+    def squares(self, term: Term, x: Tensor) -> Tensor:
+        """Sum of the squares of a term's parts at each of the points ``x (n, d)``, which become the term's: ``(n,)``."""
+        self.place(term, x)
         square = torch.zeros(len(x), dtype=torch.float64)
         for part in self.evaluate(term).values():
             square += part.detach().double().cpu().square().sum(1)
@@ -142,10 +142,16 @@ class Points:
 
     def scales(self, term: Term) -> dict[str, float]:
         """Factor on the rows of each part: ``sqrt(weight / rows)``."""
-        return {name: math.sqrt(self.weights[name] / term.rows) for name in term.parts}
+        rows = self.rows(term)
+        return {name: math.sqrt(self.weights[name] / rows) for name in term.parts}
 
-    def _place(self, term: Term, x: Tensor) -> None:
-        term.place(self.trial, x.to(self.like))
+    def rows(self, term: Term) -> int:
+        """Rows of each column of a term, by whose number its loss is a mean."""
+        return term.rows
+
+    def place(self, term: Term, x: Tensor, importance: Tensor | None = None) -> None:
+        """Give a term the points ``x (n, d)`` and the factors ``importance (n, 1)`` on their rows."""
+        term.place(self.trial, x.to(self.like), importance)
 
 
 def _term_seed(seed: int, k: int) -> int:

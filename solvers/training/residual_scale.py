@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor
 
 from sciml.solvers.training.adapted_system import AdaptedSystem
@@ -36,3 +37,15 @@ def residual_scale(held_out: ResidualSystem | AdaptedSystem, theta: Tensor) -> t
         scale = math.sqrt(2.0 * start) if math.isfinite(start) else 1.0
     relative = silent / scale if scale > 0 and math.isfinite(held) else (0.0 if scale == 0 else math.inf)
     return scale or 1.0, relative, solved
+
+
+def said_of_silence(system: ResidualSystem | AdaptedSystem) -> str:
+    """What a user should know of a problem that is solved by its conditions: whether that is the solution zero."""
+    said = "the conditions alone solve the equation: the network's part is zero."
+    with torch.no_grad():
+        if bool(system.trial(system.points.interior).any()):
+            return said
+    return (
+        f"{said} That is the solution zero; another one, such as an eigenfunction, needs a condition that zero fails, "
+        'such as sciml.Condition("inside", lambda u, x: u**2 - 1, mean=True).'
+    )

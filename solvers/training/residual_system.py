@@ -161,6 +161,8 @@ class ResidualSystem:
         raws = [c.raw for c in self.coefficients]
         for term in self.points.terms:
             self.check_time()
+            if not len(term.x):  # another process has its points
+                continue
             r, b = term.blocks(self.trial, self.problem, self.points.scales(term), raws)
             rows += r
             blocks += b
@@ -248,9 +250,7 @@ class ResidualSystem:
         )  # the sizes are known: no bound on a weight has to guard against a bad one
         first = list(points.terms[0].parts)
         points.weights = {name: points.factors[name] if name in first else 1.0 for name in points.weights}
-        linearization = self.linearize(theta)
-        tape = isinstance(linearization, TapeLinearization)
-        norms = linearization.row_norms() if tape else linearization.dense().square().sum(1)
+        norms = self.linearize(theta).row_norms()
         traces, start = {}, 0
         for term in points.terms:
             for name, columns in term.parts.items():
@@ -274,6 +274,8 @@ class ResidualSystem:
         with torch.set_grad_enabled(graph):
             for term in self.points.terms:
                 self.check_time()
+                if not len(term.x):
+                    continue
                 scales = self.points.scales(term)
                 for name, part in term.weighted(self.points.evaluate(term)).items():
                     flat = part.T.reshape(-1) * scales[name]

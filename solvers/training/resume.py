@@ -118,11 +118,32 @@ def restore(run: Run, path: str | os.PathLike) -> None:
         ArgumentError: It belongs to another problem, network, optimiser, seed or dtype; the message says
             which.
     """
-    name, expected = shown(path), ExpectedState(run)
+    expected = ExpectedState(run)
     try:
         config, arrays = load_checkpoint(path, expected, expected.optional)
     except Mismatch as error:
-        raise ArgumentError(f"resume={name!r} belongs to another run: {error}.") from None
+        raise another_run(path, error) from None
+    take_up(run, config, arrays, path, expected)
+
+
+def another_run(path: str | os.PathLike, why: object) -> ArgumentError:
+    """The error for a good checkpoint of something else."""
+    return ArgumentError(f"resume={shown(path)!r} belongs to another run: {why}.")
+
+
+def take_up(
+    run: Run,
+    config: dict[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    path: str | os.PathLike,
+    expected: ExpectedState,
+) -> None:
+    """Put a fresh run into a state whose shapes and types are those that ``expected``.
+
+    Raises:
+        FileFormatError, ArgumentError: As in ``restore``; ``path`` is named in them.
+    """
+    name = shown(path)
     fresh = run.scale, run.held_out.silent_value()
     try:
         expected.check_values(config, arrays)
@@ -132,15 +153,25 @@ def restore(run: Run, path: str | os.PathLike) -> None:
     except Exception as error:  # problem and network have been evaluated before, so it is the state
         raise refusal(path, f"its state cannot be used: {reason(error)}") from None
     _check_scale(run, name, *fresh)
-    _check_loss(run, name, "", saved, here)
+    check_loss(name, "", saved, here, run.scale)
     if run.counters.best < math.inf:
-        _check_loss(run, name, "best ", run.counters.best, best)
+        check_loss(name, "best ", run.counters.best, best, run.scale)
     run.system.load(run.theta)
 
 
-def _check_loss(run: Run, name: str, which: str, saved: float, here: float) -> None:
-    """Whether the loss at saved parameters is the saved one: it tells one problem from another."""
-    before, now = math.sqrt(2 * max(saved, 0.0)) / run.scale, math.sqrt(2 * max(here, 0.0)) / run.scale
+def check_loss(name: str, which: str, saved: float, here: float, scale: float) -> None:
+    """Whether the loss at saved parameters is the saved one: it tells one problem from another.
+
+    Args:
+        name: Of the file.
+        which: Of the parameters, for the message.
+        saved, here: The two losses ``1/2 |r|^2``.
+        scale: What residuals are relative to.
+
+    Raises:
+        ArgumentError: It is another one.
+    """
+    before, now = math.sqrt(2 * max(saved, 0.0)) / scale, math.sqrt(2 * max(here, 0.0)) / scale
     # one that was not finite has to be that again
     if not (
         abs(now - before) <= SAME * before + ROUNDING if math.isfinite(saved) else not math.isfinite(here)
@@ -170,7 +201,7 @@ def _put(run: Run, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> 
         term.count = config["counts"][k]
         importance = f"{IMPORTANCE}{k}"
         factors = tensor(importance).to(points.like)[:, None] if importance in arrays else None
-        term.place(system.trial, tensor(f"{POINTS}{k}").to(points.like), factors)
+        points.place(term, tensor(f"{POINTS}{k}"), factors)
     for weights, saved in ((points.weights, "weights"), (held_out.weights, "held_out_weights")):
         for name in weights:
             weights[name] = real(name, config[saved][name])

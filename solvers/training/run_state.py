@@ -51,7 +51,11 @@ class Event:
 Callback = Callable[[Event], Any]
 
 
-class CallbackError(Exception):
+class BrokenRun(Exception):
+    """Something ended a run from outside; its best state is kept, and the message becomes a note."""
+
+
+class CallbackError(BrokenRun):
     """A user's callback raised; the run ends as if it had asked to stop."""
 
 

@@ -24,6 +24,7 @@ ORDINARY = 100.0  # sizes within this factor of 1, and of each other, are left a
 ROUNDS = 4  # of unknowns and equations in turn
 TINY = 1e-300
 ROUNDING = 1e-12  # of what cancels in the equations
+LEAST = 16.0  # roundings of a residual, to which a least-squares solution moves it
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def _round(system: ResidualSystem, silent: Tensor, head: slice, last: Scales) ->
             weight[part] = 1.0 / max(slope if slope > 0 else value, TINY)
             equations[name] = max(math.hypot(slope, value) / scales[name], TINY)
     theta = silent.clone()
-    theta[head] = least_squares_step(J * weight[:, None], r * weight)
+    theta[head] = found = least_squares_step(J * weight[:, None], r * weight)
     system.load(theta)
     x = system.points.interior
     with torch.no_grad():
@@ -127,6 +128,43 @@ def _round(system: ResidualSystem, silent: Tensor, head: slice, last: Scales) ->
     # An unknown that the equations leave at zero has no size to tell, but rounding: of its exact part, or of a size found
     # in the round before, which is then no size either.
     again = bool(last.equations)
-    nothing = (sizes <= TINY) | (sizes <= ROUNDING * known) | (again & (sizes <= ROUNDING * last.unknowns))
+    nothing = _moved_by_rounding(system, J * weight[:, None], r * weight, found)
+    nothing |= (sizes <= TINY) | (sizes <= ROUNDING * known) | (again & (sizes <= ROUNDING * last.unknowns))
     unknowns = torch.where(nothing, torch.where(known > 0, known, 1.0), sizes)
     return Scales(unknowns, {name: equations[name] for name in system.points.terms[0].parts})
+
+
+def _moved_by_rounding(system: ResidualSystem, J: Tensor, r: Tensor, w: Tensor) -> Tensor:
+    """Unknowns whose part moves every equation by no more than rounding, ``(m,)`` bool.
+
+    That is of what the others move it by, or of a residual to whose norm a least-squares solution is exact.
+
+    Args:
+        system: With the last layer of its network at ``w``.
+        J, r, w: Columns of that layer ``(M, P)``, residual ``(M,)`` and parameters ``(P,)``, as in the least squares.
+    """
+    network, m = system.trial.network, system.problem.outputs
+    parameters = list(network.layers[-1].parameters())  # type: ignore[union-attr, index]
+    z = system.trial.inputs_at(system.points.interior)
+    with torch.enable_grad():
+        out = network(z)
+        owned = torch.stack(
+            [
+                torch.cat(
+                    [g.flatten() for g in torch.autograd.grad(out[:, j].sum(), parameters, retain_graph=True)]
+                )
+                != 0
+                for j in range(m)
+            ]
+        )
+    term = system.points.terms[0]
+    spans = [columns * term.rows for columns in term.parts.values()]
+    moved, rounding = J[: sum(spans)] * w, LEAST * torch.finfo(J.dtype).eps * float(r.norm())
+    nothing = torch.zeros(m, dtype=torch.bool)
+    for j in range(m):
+        own = moved[:, owned[j]].sum(1).split(spans)
+        others = moved[:, ~owned[j]].abs().sum(1).split(spans)
+        nothing[j] = all(
+            float(a.norm()) <= ROUNDING * float(b.norm()) + rounding for a, b in zip(own, others, strict=True)
+        )
+    return nothing

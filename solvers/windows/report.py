@@ -15,33 +15,32 @@ LEAST, SHARE = 0.1, 0.1  # seconds for a window's estimate, and share of the tim
 
 def report_of(march: March, outcome: str) -> Report:
     """How it ended."""
-    state, last = march.state, march.last
+    state, request = march.state, march.request
     chain, high = march.chain, state.pace.high
-    notes = list(march.notes)
+    notes = list(state.notes)
     if chain.until < high:
         notes.append(
             f"solved until t = {chain.until:.6g} of {high:g}: beyond it the solution is not a number."
         )
     if state.worst > 1.0:
         notes.append(
-            f"a window's residual stayed {state.worst:.2g} times above its tolerance of {march.tol:g}; later windows "
+            f"a window's residual stayed {state.worst:.2g} times above its tolerance of {request.tol:g}; later windows "
             "inherit its error."
         )
     if chain.until < high and outcome == "max_time":
         notes.append("max_time=... gives more.")
-    system = last.system if last is not None else None
     estimate = drop = None
     if outcome not in ("interrupted", "diverged"):
         estimate, drop, outcome = _estimated(march, chain, outcome, notes)
     parameters = sum(p.numel() for p in chain.network.parameters())
-    named = "gn-arc" if march.automatic else str(march.optimizer)
-    named = "Gauss-Newton on the last layer" if march.by_head else named
+    named = "gn-arc" if request.automatic else str(request.optimizer)
+    named = "Gauss-Newton on the last layer" if request.by_head else named
     return Report(
         outcome=outcome,
         seconds=march.seconds,
         steps=state.steps,
         rejected=state.rejected,
-        points=None if system is None else system.points.interior.shape[0],
+        points=state.points,
         parameters=parameters,
         optimizer=named,
         residual=state.residual,
@@ -49,10 +48,10 @@ def report_of(march: March, outcome: str) -> Report:
         error_estimate=estimate,
         error_drop=drop,
         threads=torch.get_num_threads(),
-        weights={} if system is None else dict(system.points.weights),
+        weights=dict(state.weights),
         hard=[condition.label for condition in chain.ansatz.hard],
         notes=notes,
-        seed=march.settings.seed,
+        seed=request.settings.seed,
         dtype=str(next(chain.network.parameters()).dtype).removeprefix("torch."),
     )
 
@@ -61,11 +60,10 @@ def _estimated(
     march: March, chain: Chain, outcome: str, notes: list[str]
 ) -> tuple[float | None, float | None, str]:
     """The estimated error, what its correction leaves, and the outcome where an accuracy was asked for."""
-    weights = {} if march.last is None else march.last.system.points.weights
     seconds = max(LEAST * len(chain.windows), SHARE * march.seconds)
-    accuracy = march.settings.accuracy
+    accuracy = march.request.settings.accuracy
     try:
-        found = estimate_chain(march.problem, chain, weights, seconds=seconds)
+        found = estimate_chain(march.request.problem, chain, march.state.weights, seconds=seconds)
     except (SciMLError, ArithmeticError, RuntimeError) as error:
         notes.append(f"the error could not be estimated: {str(error).splitlines()[0][:200]}")
         return None, None, "stalled" if accuracy is not None and outcome == "converged" else outcome

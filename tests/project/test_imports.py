@@ -38,8 +38,10 @@ WINGS = {
     "adapted": {"answer", "report"},
     "superposition": {"answer"},
     "training": {"comparison", "report", "estimate", "files", "terms"},  # files: checkpoints
-    "windows": {"training", "estimate", "report"},
+    "windows": {"training", "estimate", "report", "files"},  # files: checkpoints
+    "sharing": {"training", "terms", "report"},
     "tangent": {"training", "plots"},
+    "bases": {"training", "solution"},
     "files": RESULTS,
     "quantities": {"answer"},
     "exports": {"answer", "evaluation", "files", "quantities"},

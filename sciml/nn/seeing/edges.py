@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import silu
 
 from sciml.errors import ArgumentError, ArgumentTypeError
-from sciml.kernels.bspline import bspline_basis
-from sciml.nn.knots import grid_of
+from sciml.nn.splines import SplineLayer
 
 if TYPE_CHECKING:
-    from sciml.nn.kan import KAN, KANLayer
+    from sciml.nn.kan import KAN
 
 SAMPLE = 2000  # inputs that are looked at where none are given
 SEED = 11
@@ -55,22 +53,11 @@ def inputs_of(kan: KAN, x: Tensor | None) -> Tensor:
 
 
 @torch.no_grad()
-def edge_values(layer: KANLayer, z: Tensor) -> Tensor:
-    """Values of every edge's function at ``z (n, i)``: ``(n, i, o)``."""
-    columns = [
-        bspline_basis(z[:, i].contiguous(), layer.knots[i], layer.degree) @ layer.coef[i]
-        for i in range(z.shape[1])
-    ]
-    values = torch.stack(columns, 1)
-    return values if layer.base is None else values + silu(z)[:, :, None] * layer.base
-
-
-@torch.no_grad()
 def passes(kan: KAN, x: Tensor) -> list[Seen]:
     """What each layer sees and makes of inputs ``x (n, n_0)``."""
     seen = []
     for layer in kan._kan_layers():
-        edges = edge_values(layer, x)
+        edges = layer.edges(x)
         seen.append(Seen(x, edges))
         x = edges.sum(1)
     return seen
@@ -101,7 +88,9 @@ def pruned(kan: KAN, share: float, x: Tensor | None) -> KAN:
     What is left out is put back as its mean, so that the function stays as near as it can.
     """
     x = inputs_of(kan, x)
-    kan = copy.deepcopy(kan).extend(x)  # B-splines add up to 1 where the values are
+    kan = copy.deepcopy(kan)
+    if kan.basis == "bspline":
+        kan.extend(x)  # B-splines add up to 1 where the values are
     seen = passes(kan, x)
     shares = shares_of(seen)
     keep = [torch.arange(kan.widths[0])]
@@ -110,15 +99,9 @@ def pruned(kan: KAN, share: float, x: Tensor | None) -> KAN:
         kept = (unit >= share).nonzero()[:, 0]
         keep.append(kept if len(kept) else unit.argmax()[None])
     keep.append(torch.arange(kan.widths[-1]))
-    new = type(kan)(
-        [len(k) for k in keep],
-        kan.grids,
-        kan.degree,
-        base=kan.base,
-        domain=kan.domain,
-        seed=kan.seed,
-        dtype=next(kan.parameters()).dtype,
-    ).to(next(kan.parameters()).device)
+    config: dict[str, Any] = kan.config() | {"widths": [len(k) for k in keep]}
+    del config["kind"]
+    new = type(kan)(**config).to(next(kan.parameters()))
     pairs = zip(kan._kan_layers(), new._kan_layers(), seen, shares, keep[:-1], keep[1:], strict=True)
     for layer, thin, part, carried, rows, columns in pairs:
         alive = torch.zeros_like(carried, dtype=torch.bool)
@@ -130,11 +113,12 @@ def pruned(kan: KAN, share: float, x: Tensor | None) -> KAN:
         coef[~alive[:, None].expand_as(coef)] = 0.0
         for o in columns.tolist():
             strongest = rows[int(carried[rows, o].argmax())]
-            coef[strongest, :, o] += (mean[:, o] * ~alive[:, o]).sum()
-        thin.knots = layer.knots[rows].clone()
+            coef[strongest, :, o] += (mean[:, o] * ~alive[:, o]).sum() * layer.one()[strongest]
         thin.coef.copy_(coef[rows][:, :, columns])
         if thin.base is not None and layer.base is not None:
             thin.base.copy_((layer.base * alive)[rows[:, None], columns])
+        if isinstance(layer, SplineLayer):
+            thin.knots = layer.knots[rows].clone()
     return new
 
 
@@ -143,9 +127,9 @@ def curve(kan: KAN, index: int, i: int, o: int, seen: Seen, points: int) -> tupl
     layer = kan._kan_layers()[index]
     low, high = float(seen.z[:, i].min()), float(seen.z[:, i].max())
     if not low < high:
-        inner = grid_of(layer.knots[i], layer.degree)
-        low, high = float(inner[0]), float(inner[-1])
+        low, high = kan.domain
     t = torch.linspace(low, high, points).to(seen.z)
     z = seen.z.new_zeros(points, seen.z.shape[1])
     z[:, i] = t
-    return t, edge_values(layer, z)[:, i, o]
+    with torch.no_grad():
+        return t, layer.edges(z)[:, i, o]

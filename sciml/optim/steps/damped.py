@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from sciml.jacobian.protocols import Linearization
-from sciml.linalg import Cholesky, inner_gram, outer_gram, svd
+from sciml.linalg import Cholesky, outer_gram, svd
 from sciml.optim.steps.cubic.newton import SecularPoint, newton_on_secular
 from sciml.optim.steps.cubic.secular import solve_secular
 
@@ -78,9 +78,10 @@ class CholeskySystem:
 
     def __init__(self, lin: Linearization, form: str):
         self._lin, self._dual = lin, form == "dual"
-        if not self._dual or 8 * lin.shape[0] * lin.shape[1] <= KEPT_BYTES:
-            j = lin.dense()
-            self._gram = outer_gram(j) if self._dual else inner_gram(j)
+        if not self._dual:
+            self._gram = lin.normal()
+        elif 8 * lin.shape[0] * lin.shape[1] <= KEPT_BYTES:
+            self._gram = outer_gram(lin.dense())
         else:
             self._gram = lin.gram()
         self._lam = -1.0

@@ -68,6 +68,12 @@ class Dense:
     def gram(self):
         return self._J @ self._J.mT
 
+    def normal(self):
+        return self._J.mT @ self._J
+
+    def row_norms(self):
+        return self._J.square().sum(1)
+
 
 def shaken(adapter: Adapter, size: float = 0.1, seed: int = 0) -> torch.Tensor:
     rng = torch.Generator().manual_seed(seed)

@@ -26,6 +26,9 @@ class Matrix:
     def gram(self):
         return self.jacobian @ self.jacobian.T
 
+    def normal(self):
+        return self.jacobian.T @ self.jacobian
+
 
 def random_matrix(m, p, rank=None, seed=0):
     rng = np.random.default_rng(seed)

@@ -13,6 +13,7 @@ from benchmarks.trust_cases.sizes import Magnitude
 from sciml import nn, pdes
 from sciml.adapters import LoRA
 from sciml.ansatz import Trial
+from sciml.corners.functions import no_corners
 from sciml.solvers.training.residual_system import ResidualSystem
 from sciml.solvers.training.scales import Scales, measure_scales, rescale
 
@@ -239,3 +240,51 @@ def test_rounding_is_no_size():
     solution = sciml.solve(Channel(), max_steps=10, progress=False)
     assert solution.error() < 1e-4
     assert not any("conditions alone" in note for note in solution.stats.notes)
+
+
+class Coupled(sciml.PDE):
+    """The second unknown is zero, and the equations are nonlinear in both."""
+
+    domain = sciml.Interval(0, 1)
+    unknowns = ("a", "b")
+    conditions = (sciml.Dirichlet(0.0, component="a"), sciml.Dirichlet(0.0, component="b"))
+
+    def residual(self, u, x):
+        a, b = u["a"], u["b"]
+        return a.d("x", "x") + torch.exp(a + b), b.d("x", "x") + torch.exp(a + b) - torch.exp(a.value)
+
+
+class Poiseuille(sciml.PDE):
+    """Flow through a channel: the velocity across it is zero."""
+
+    domain = sciml.Box([0, 0], [1, 1])
+    unknowns = ("u", "v", "p")
+    conditions = (
+        sciml.Dirichlet(lambda x: 4 * x[:, 1:] * (1 - x[:, 1:]), component="u"),
+        sciml.Dirichlet(0.0, component="v"),
+        sciml.Dirichlet(0.0, on="x=1", component="p"),
+    )
+
+    def residual(self, w, x):
+        u, v, p = w["u"], w["v"], w["p"]
+        return (
+            u * u.d("x") + v * u.d("y") + p.d("x") - 0.1 * u.laplacian(),
+            u * v.d("x") + v * v.d("y") + p.d("y") - 0.1 * v.laplacian(),
+            u.d("x") + v.d("y"),
+        )
+
+
+@pytest.mark.parametrize(("problem", "zero"), [(Coupled(), 1), (Poiseuille(), 1)])
+def test_an_unknown_that_is_zero_gets_no_size_of_rounding(problem, zero):
+    network = nn.MLP([problem.plain_inputs, 8, problem.outputs], "sine", seed=2)
+    trial = Trial(problem, network, corners=no_corners(problem))
+    found = measure_scales(ResidualSystem(problem, trial, 200, 0))
+    assert found is None or float(found.unknowns[zero]) > 1e-9  # its own, or that of a fit that is not exact
+
+
+@pytest.mark.parametrize("c", [1e-12, 1e-6])
+def test_a_small_unknown_keeps_its_size(c):
+    problem = Pair(c)
+    trial = Trial(problem, nn.MLP([1, 8, 2], "sine", seed=2))
+    found = measure_scales(ResidualSystem(problem, trial, 200, 0))
+    assert 0.02 < float(found.unknowns[1]) / c < 0.5

@@ -70,3 +70,39 @@ def test_a_small_source_on_a_large_value_is_not_rounding():
     rise = float(solution([[0.5]])[0, 0]) - 300.0
     assert solution.stats.steps > 1
     assert rise == pytest.approx(1e-8 / 8, rel=1e-3)
+
+
+def _eigen(u, x):
+    return {"bending": u["u"].d("x", "x") + u["k"] * u["u"], "number": u["k"].d("x")}
+
+
+class Eigen(sciml.PDE):
+    """``u'' + k u = 0``: zero solves it, whatever the number k is."""
+
+    domain = sciml.Interval(0, 1)
+    unknowns = ("u", "k")
+    conditions = (sciml.Dirichlet(0.0, component="u"),)
+
+    def residual(self, u, x):
+        return _eigen(u, x)
+
+
+class Logistic(sciml.PDE):
+    domain = sciml.TimeInterval(0, 1) * sciml.Interval(0, 1)
+    conditions = (sciml.Dirichlet(0.0), sciml.Initial(0.0))
+
+    def residual(self, u, x):
+        return u.d("t") - u.d("x", "x") - 20 * u * (1 - u)
+
+
+@pytest.mark.parametrize("problem", [Eigen(), Logistic()], ids=str)
+def test_the_solution_zero_is_named(problem):
+    solution = sciml.solve(problem, progress=False)
+    (note,) = [note for note in solution.stats.notes if "the conditions alone" in note]
+    assert "the solution zero" in note and "a condition that zero fails" in note
+    assert solution.stats.error_estimate is None
+
+
+def test_a_solution_that_is_not_zero_is_not_called_so():
+    solution = sciml.solve(Straight(), progress=False)
+    assert not any("solution zero" in note for note in solution.stats.notes)

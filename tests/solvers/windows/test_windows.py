@@ -246,7 +246,6 @@ class Ended(Growth):
         (Ended(), {}, "windows needs conditions of the kinds"),
         (Growth(), {"windows": 0}, "windows needs"),
         (Growth(), {"windows": "five"}, "windows needs 'auto'"),
-        (Growth(), {"checkpoint": "file.h5"}, "checkpoint needs a solve without windows"),
     ],
 )
 def test_what_has_no_windows_is_refused(problem, options, words):

@@ -223,6 +223,9 @@ class Sparse:
     def gram(self):
         raise AssertionError("the points' matrix was formed")
 
+    def normal(self):
+        return self.dense().T @ self.dense()
+
     def dense(self):
         self.formed = True
         return torch.nn.functional.one_hot(self.column, self.shape[1]).double()
