@@ -31,7 +31,7 @@ $(VENV)/.installed: pyproject.toml setup.py constraints.txt
 	@test -n "$(PYTHON)" || \
 		{ echo "sciml needs Python 3.11, 3.12 or 3.13 with its venv module; name one: make PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,notebook]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,notebook,export]"
 	@touch $@
 
 $(VENV)/.installed-docs: $(VENV)/.installed
@@ -68,7 +68,7 @@ figures: install
 constraints:
 	rm -rf build/pins && $(PYTHON) -m venv build/pins
 	build/pins/bin/python -m pip install --quiet --dry-run --ignore-installed --report build/pins.json \
-		torch==2.13.0 ".[dev,notebook,docs,families,bench,completion]"
+		torch==2.13.0 ".[dev,notebook,export,docs,families,bench,completion]"
 	build/pins/bin/python .ci/pins.py build/pins.json > constraints.txt
 
 clean:

@@ -38,7 +38,9 @@ def run(name: str) -> None:
 
 
 def is_for_readers(output) -> bool:
-    """Whether it is neither progress nor the name of a Matplotlib object that a cell's last line gave."""
+    """Whether it is neither progress, nor a control, nor the name of a Matplotlib object that a cell's last line gave."""
+    if "application/vnd.jupyter.widget-view+json" in output.get("data", {}):
+        return False
     text = "".join(output.get("data", {}).get("text/plain", ""))
     return output.get("name") != "stderr" and (
         "image/png" in output.get("data", {}) or "<matplotlib" not in text

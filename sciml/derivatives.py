@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import _disable_current_modes
 
 Pairs = tuple[tuple[int, int], ...]
 Sum = tuple[tuple[int, ...], ...]
@@ -27,6 +28,11 @@ def recording_gradients() -> Iterator[None]:
     """Gradients are recorded inside, whatever mode of torch the caller is in."""
     with torch.inference_mode(False), torch.enable_grad():
         yield
+
+
+def outside_recordings() -> AbstractContextManager[None]:
+    """Inside, numbers that depend on no input are computed, where ``torch.export`` would record how."""
+    return _disable_current_modes() if torch.compiler.is_compiling() else nullcontext()
 
 
 class DerivativeSource(Protocol):

@@ -7,8 +7,9 @@ import dataclasses
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,7 +52,7 @@ class PDE:
     """A partial differential equation with its conditions; subclass it and write ``residual``.
 
     A subclass sets ``domain`` and ``conditions`` (class attributes, properties, or fields of a frozen dataclass) and may
-    set ``unknowns``, ``source`` and ``exact``:
+    set ``unknowns``, ``units``, ``source`` and ``exact``:
 
     ```python
     class Reaction(sciml.PDE):
@@ -68,6 +69,8 @@ class PDE:
     domain: Domain
     conditions: Sequence[BaseCondition] = ()
     unknowns: tuple[str, ...] = ("u",)
+    units: Mapping[str, str] = MappingProxyType({})
+    """Units of coordinates and unknowns by name, such as ``{"x": "m", "u": "K"}``; pictures and exports name them."""
     _measured: tuple[Data, ...] = ()
     floor: float = 1e-15
     """Relative L2 error of the problem's own exact or reference solution."""

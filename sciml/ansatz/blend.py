@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sciml.conditions import Dirichlet, Initial, Neumann, evaluate
 from sciml.corners.jumps import Jump
+from sciml.derivatives import outside_recordings
 from sciml.domains import Boundary, Box, Domain
 from sciml.jacobian.forward import pushforward
 
@@ -127,7 +128,8 @@ class Part:
         """The axis of time, and the first instant."""
         axis = self.domain.time_axis
         assert axis is not None
-        return axis, float(self.domain.lower[axis])
+        with outside_recordings():
+            return axis, float(self.domain.lower[axis])
 
     def start_slope(self, start: Tensor, still: Tensor) -> Tensor:
         """``h_t`` at the first instant."""

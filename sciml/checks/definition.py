@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sciml.checks.probe import Waves, call, sampled
@@ -32,6 +33,7 @@ def check_definition(problem: PDE) -> None:
     kind = type(problem).__name__
     _check_domain(kind, getattr(problem, "domain", None))
     _check_unknowns(kind, problem.unknowns)
+    _check_units(problem)
     conditions = problem.conditions
     if isinstance(conditions, BaseCondition):
         got = type(conditions).__name__
@@ -71,6 +73,16 @@ def _check_unknowns(kind: str, unknowns: Any) -> None:
             raise ArgumentTypeError(f"{what}, got {name!r} among them.")
     if not unknowns or len(set(unknowns)) != len(unknowns) or "" in unknowns:
         raise ArgumentError(f"{what}, got {unknowns!r}.")
+
+
+def _check_units(problem: PDE) -> None:
+    names = (*problem.domain.names, *problem.unknowns)
+    what = f'{type(problem).__name__}.units needs texts by the names {", ".join(names)}, such as {{"{names[0]}": "m"}}'
+    if not isinstance(problem.units, Mapping):
+        raise ArgumentTypeError(f"{what}, got {_name(problem.units)}.")
+    for name, unit in problem.units.items():
+        if name not in names or not isinstance(unit, str):
+            raise ArgumentError(f"{what}, got {name!r}: {unit!r}.")
 
 
 def _check_condition(problem: PDE, condition: BaseCondition) -> None:

@@ -33,6 +33,7 @@ class Sphere(Piece):
         self.center, self.radius, self.dim = ball._center, ball._radius, len(ball._center)
         self.name = "circle" if self.dim == 2 else "sphere"
         self.cube = 1 if self.dim <= 2 else 2 if self.dim == 3 else self.dim
+        self.smooth, self.closed = self.dim <= 3, self.dim == 2
         self.size = self.radius
         self.measure = (
             2 * math.pi ** (self.dim / 2) / math.gamma(self.dim / 2) * self.radius ** (self.dim - 1)

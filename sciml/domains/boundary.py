@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from sciml import arguments
+from sciml.derivatives import outside_recordings
 from sciml.domains.pieces import Masked, Piece
 from sciml.domains.sampling import share
 from sciml.errors import ArgumentError
@@ -115,11 +116,13 @@ class Boundary:
 
     @cached_property
     def _even_scale(self) -> float:
-        return self.domain._even_scale(self._chosen)
+        with outside_recordings():
+            return self.domain._even_scale(self._chosen)
 
     def _distance(self, x: Tensor) -> Tensor:
         return self.domain._distance(x, self._chosen)
 
     @cached_property
     def _scale(self) -> float:
-        return self.domain._distance_scale(self._chosen)
+        with outside_recordings():
+            return self.domain._distance_scale(self._chosen)

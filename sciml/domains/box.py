@@ -42,7 +42,7 @@ class _Face(Piece):
             else None
         )
         self.name = f"{box.names[axis]}={self.value:.12g}"
-        self.cube = box.dim - 1
+        self.cube, self.smooth = box.dim - 1, True
         self.measure = volume([self.low[k] for k in self.others], [self.high[k] for k in self.others])
         self.size = max(b - a for a, b in zip(self.low, self.high, strict=True))
 

@@ -57,6 +57,9 @@ class _Surface(Kept):
                 kept[shared] = ~self.whole._bounded_by(other, at, domain.boundary().normal(at))
         return kept
 
+    def off(self, x: Tensor) -> Tensor:
+        return self.whole._depth(x).abs() / self.whole._size
+
     def inner(self) -> bool:
         """Whether some of the piece lies within the domain, as a seam between operands that only touch."""
         x, _ = self.piece.place(Sobol(max(self.cube, 1), (SURVEY_SEED,)).draw(256)[:, : self.cube])

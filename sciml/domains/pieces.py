@@ -28,6 +28,8 @@ class Piece(ABC):
         cube: Dimension of the unit cube that ``place`` maps from.
         clean: Whether ``level`` vanishes in the closed domain on the piece alone.
         size: A length to scale with.
+        smooth: Whether ``place`` is a smooth map that keeps every point, so that Gauss rules may pass through it.
+        closed: Whether it is a smooth closed curve, whose ends meet.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Piece(ABC):
     cube: int
     clean: bool = True
     size: float = 1.0
+    smooth: bool = False
+    closed: bool = False
 
     @abstractmethod
     def place(self, u: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -75,6 +79,10 @@ class Kept(Piece):
     @abstractmethod
     def keep(self, x: Tensor) -> Tensor:
         """Which points (n, d) of the piece belong to the part: (n,) bool."""
+
+    def off(self, x: Tensor) -> Tensor | None:
+        """How far points (n, d) of the piece lie off the boundary, over the domain's size: (n,); None if unknown."""
+        return self.piece.off(x) if isinstance(self.piece, Kept) else None
 
     @cached_property
     def measure(self) -> float:

@@ -26,6 +26,7 @@ class _Edge(Piece):
     """An edge from a to b, the polygon on its left."""
 
     cube = 1
+    smooth = True
 
     def __init__(self, name: str, a: Sequence[float], b: Sequence[float], clean: bool):
         self.name, self.clean = name, clean
@@ -130,6 +131,10 @@ class Polygon(Domain):
         t = self._corners[ears(self._corners)]
         areas = np.array([area(corner) for corner in t]).clip(0)
         return torch.from_numpy(t), torch.from_numpy(np.cumsum(areas) / areas.sum())
+
+    def triangles(self) -> Tensor:
+        """Triangles that make up the polygon, without new vertices: (m, 3, 2) float64."""
+        return self._triangles[0].clone()
 
     def _place(self, u: Tensor) -> tuple[Tensor, Tensor | None]:
         # the first coordinate picks a triangle, and what is left of it is uniform again

@@ -4,61 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sciml.solvers.plots.colours import DECADES, Scale
 from sciml.solvers.plots.slices import Slice
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-DECADES = 4.0  # of a logarithmic colour scale below its largest value
-TINY = 1e-16  # top of the scale of a difference that is zero everywhere
 HISTORY = {  # column -> label and colour
     "loss": ("training loss", "#9aa5b1"),
     "held_out": ("held-out loss", "#3b6ea5"),
     "error": ("relative $L_2$ error", "#c8553d"),
 }
 LINES = ("#3b6ea5", "#c8553d", "#4a9c6d", "#8e6bb0", "#b08d2f", "#5b6770")
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How numbers become colours: ``kind`` is ``"plain"``, ``"signed"`` or ``"log"``."""
-
-    kind: str
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: Sequence[np.ndarray], kind: str) -> Scale:
-        """The scale that holds all finite values."""
-        finite = np.concatenate([np.ravel(v)[np.isfinite(np.ravel(v))] for v in values] or [np.zeros(1)])
-        if finite.size == 0:
-            finite = np.zeros(1)
-        low, high = float(finite.min()), float(finite.max())
-        if kind == "log":
-            high = max(high, TINY)
-            return cls(kind, min(max(high * 10**-DECADES, low), high / 10), high)
-        if kind == "signed":
-            high = max(abs(low), abs(high)) or 1.0
-            return cls(kind, -high, high)
-        if high - low <= 1e-12 * max(abs(low), abs(high), 1e-300):  # a constant: a little room around it
-            room = 0.5 * abs(high) or 0.5
-            low, high = low - room, high + room
-        return cls(kind, low, high)
-
-    def options(self) -> dict[str, Any]:
-        """What matplotlib's drawing functions take."""
-        from matplotlib.colors import LogNorm, Normalize
-
-        if self.kind == "log":
-            return {"norm": LogNorm(self.low, self.high, clip=True), "cmap": "magma"}
-        return {
-            "norm": Normalize(self.low, self.high),
-            "cmap": "RdBu_r" if self.kind == "signed" else "viridis",
-        }
 
 
 @dataclass(frozen=True)
@@ -94,16 +56,24 @@ def draw_map(ax: Axes, plane: Slice, layer: Samples, scale: Scale) -> Any:
         drawn = ax.tripcolor(across, up, layer.values, shading="gouraud", **options)
     else:
         drawn = ax.scatter(*layer.points.T, c=layer.values, s=12, **options)
+    draw_frame(ax, plane, drawn)
+    return drawn
+
+
+def draw_frame(ax: Axes, plane: Slice, drawn: Any = None) -> None:
+    """The outline of the domain, to which ``drawn`` is cut; limits and labels."""
+    (left, right), (bottom, top) = plane.limits
     outline = plane.outline
     if outline is not None:
         from matplotlib.patches import PathPatch
 
-        drawn.set_clip_path(outline, ax.transData)
+        if drawn is not None:
+            drawn.set_clip_path(outline, ax.transData)
         ax.add_patch(PathPatch(outline, facecolor="none", edgecolor="#404040", linewidth=0.6))
-    ax.set(xlim=(left, right), ylim=(bottom, top), xlabel=plane.names[0], ylabel=plane.names[1])
+    across, up = plane.labels
+    ax.set(xlim=(left, right), ylim=(bottom, top), xlabel=across, ylabel=up)
     if plane.spatial:
         ax.set_aspect("equal")
-    return drawn
 
 
 @dataclass(frozen=True)
@@ -131,14 +101,19 @@ def draw_curves(ax: Axes, line: Slice, curves: Sequence[Curve], log: bool) -> No
         ax.set_yscale("log")
         # an exact condition's zeros are no news
         ax.set_ylim(bottom=max(top * 10 ** -(2 * DECADES), ax.get_ylim()[0]))
-    ax.set(xlim=line.limits[0], xlabel=line.names[0])
+    ax.set(xlim=line.limits[0], xlabel=line.labels[0])
     ax.grid(alpha=0.25, lw=0.6)
     if any(curve.label for curve in curves) and len(curves) > 1:
         ax.legend(frameon=False, fontsize=9)
 
 
+def has_history(history: Sequence[Mapping[str, float]]) -> bool:
+    """Whether there is a curve to draw: two rows at least."""
+    return sum(1 for row in history if any(row.get(column, 0) > 0 for column in HISTORY)) > 1
+
+
 def draw_history(ax: Axes, history: Sequence[Mapping[str, float]]) -> None:
-    """Losses, and the error where it is known, over the seconds."""
+    """Losses, and the error where it is known, over the seconds; marks where points were drawn anew."""
     drawn = 0
     own = sorted(
         {name for row in history for name in row} - {*HISTORY, "step", "seconds", "points", "estimate"}
@@ -151,6 +126,16 @@ def draw_history(ax: Axes, history: Sequence[Mapping[str, float]]) -> None:
                 [r["seconds"] for r in rows], [r[column] for r in rows], color=colour, lw=1.6, label=label
             )
             drawn += 1
+    redrawn = [
+        row["seconds"]
+        for before, row in pairwise(history)
+        if row.get("draws", 0) > before.get("draws", row.get("draws", 0))
+    ]
+    if redrawn:
+        ticks = {"marker": "|", "ls": "none", "ms": 9, "mew": 1.4, "color": "#303030", "clip_on": False}
+        # at the foot of the panel, wherever the curves are
+        foot = ax.get_xaxis_transform()
+        ax.plot(redrawn, np.zeros(len(redrawn)), transform=foot, label="points redrawn", **ticks)
     ax.set(title="history", xlabel="seconds")
     ax.grid(alpha=0.25, lw=0.6)
     if drawn:

@@ -8,40 +8,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sciml.ansatz.march import Chain
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.nn.seeing.picture import Picture
-from sciml.solvers.plots.panels import LINES, Curve, Scale, draw_curves, draw_history, draw_map
+from sciml.solvers.plots import layout, solid
+from sciml.solvers.plots.colours import colour_map
+from sciml.solvers.plots.panels import draw_history, has_history
 from sciml.solvers.plots.sampled import SampledSolution
 from sciml.solvers.plots.slices import Slice, choose_slices
 from sciml.solvers.plots.spectra import draw_spectra
+from sciml.solvers.plots.vectors import VectorField
+from sciml.solvers.quantities.vectors import vector_names
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from sciml.solvers.answer import Answer
 
-KINDS = (
-    "overview",
-    "solution",
-    "reference",
-    "error",
-    "difference",
-    "estimate",
-    "residual",
-    "history",
-    "spectra",
-)
+FIELDS = ("solution", "reference", "error", "difference", "estimate", "residual")
+VECTORS = ("streamlines", "quiver")
+SOLIDS = ("surface", "slices")
+KINDS = ("overview", *FIELDS, *VECTORS, *SOLIDS, "history", "spectra")
 COMPARISONS = ("reference", "error", "difference")
-TITLES = {"estimate": "estimated error"}
-SCALES = {"error": "log", "estimate": "log", "residual": "log", "difference": "signed"}
-HEIGHT = 2.9  # of a panel, inches
 NARROW = 5.0  # inches, of a figure whose title takes two lines
-WIDEST = 14.0  # inches, of a figure of several columns
-MARGIN = 1.1  # of a panel beside its map, for the colour bar and the labels
 
 
 def plot(
@@ -49,16 +41,20 @@ def plot(
     kind: str | None = None,
     *,
     unknown: str | None = None,
+    vector: Sequence[str] | None = None,
     axes: Sequence[str] | None = None,
     at: Mapping[str, float] | None = None,
     times: Sequence[float] | None = None,
     resolution: int | None = None,
     base: Answer | None = None,
-) -> Picture:
+    ax: Axes | None = None,
+    cmap: Any = None,
+) -> Figure:
     """Draw a solution.
 
     One dimension gives curves, two a map, a space of two dimensions in time a row of snapshots. Of more
-    coordinates a plane is shown, the others at the middle of the domain; the figure says where.
+    coordinates a plane is shown, the others at the middle of the domain; the figure says where. Fields with values on both
+    sides of zero have diverging colours with white at zero. Labels name the problem's ``units``.
 
     Args:
         solution: The solution.
@@ -66,204 +62,166 @@ def plot(
             them alone: ``"solution"``, ``"reference"``, ``"error"`` (absolute, logarithmic),
             ``"difference"`` (solution minus reference, signed), ``"estimate"`` (what the error estimate would move the
             solution by; ``"error"`` is this where no reference is known), ``"residual"`` (absolute, logarithmic),
-            ``"history"``. ``"spectra"`` shows what a fine-tuning changed: a panel for each layer with the singular values
+            ``"history"`` (with marks where points were drawn anew). ``"streamlines"`` and ``"quiver"`` show a vector.
+            ``"surface"`` shows a field over a plane as a height, ``"slices"`` three planes through a body.
+            ``"spectra"`` shows what a fine-tuning changed: a panel for each layer with the singular values
             of the change's unfoldings over its norm, a line for each mode, ringed where the adapter's rank cuts.
         unknown: One unknown of a system; all unless given.
-        axes: One or two coordinates to draw over, as in ``axes=("x", "z")``.
-        at: Values of other coordinates, as in ``at={"z": 0.5}``.
+        vector: For ``"streamlines"`` and ``"quiver"``: the unknowns that are the vector's components. Needed where their
+            names do not tell, as ``u, v, p`` or ``Hx, Hy`` do.
+        axes: One or two coordinates to draw over, as in ``axes=("x", "z")``; three for ``"slices"``.
+        at: Values of other coordinates, as in ``at={"z": 0.5}``; for ``"slices"`` where the planes cut.
         times: Moments to draw, as in ``times=[0, 0.5, 1]``: snapshots of a plane, or curves over a line.
         resolution: Points an axis; 161 for maps and 401 for curves unless given.
         base: For ``"spectra"``: the solution that this one was fine-tuned from; needed where it does not know its own.
+        ax: Axes to draw one panel in, the solution unless ``kind`` says otherwise; in three dimensions for ``"surface"``
+            and ``"slices"``. A new figure unless given.
+        cmap: A colour map of Matplotlib or its name; by the values unless given.
 
     Returns:
-        A Matplotlib figure.
+        A Matplotlib figure; that of ``ax`` where it is given.
 
     Raises:
-        ArgumentError: An unknown kind, coordinate or unknown, a value outside the domain, or a kind that
-            needs a reference or a base where there is none.
+        ArgumentError: An unknown kind, coordinate, unknown or colour map, a value outside the domain, a kind that
+            needs a reference, a base or a vector where there is none, or ``ax`` with several panels.
+        ArgumentTypeError: An argument of another type.
     """
-    kind = "overview" if kind is None else kind
+    kind = _checked(solution, kind, unknown, resolution, base, ax)
+    colours = colour_map(cmap)
+    problem, until = solution.problem, last_time(solution)
+    layers = SampledSolution(solution, unknown, resolution)
+    figure: Any = Picture(layout="constrained") if ax is None else ax.figure
+    if kind == "history":
+        if ax is None:
+            figure.set_size_inches(6.0, 4.0)
+        draw_history(ax or figure.subplots(), solution.history)
+    elif kind == "spectra":
+        draw_spectra(figure, solution, base)
+    elif kind in SOLIDS:
+        body = solid.choose_body(problem, axes, at, times, until) if kind == "slices" else None
+        planes = [] if body else choose_slices(problem, axes, at, times, until)
+        _draw_solids(figure, ax, layers, planes, body, colours)
+    elif kind in VECTORS:
+        planes = choose_slices(problem, axes, at, times, until)
+        field = VectorField(layers, planes, vector_names(problem, vector))
+        _draw_vectors(figure, ax, field, kind, colours)
+    else:
+        _draw_fields(figure, ax, layers, choose_slices(problem, axes, at, times, until), kind, colours)
+    if ax is None:
+        figure.suptitle(_title(solution, narrow=figure.get_figwidth() < NARROW), fontsize=11)
+    return figure
+
+
+def last_time(solution: Answer) -> float | None:
+    """The last time that was solved, of a chain of windows; None for a solution of all its domain."""
+    return solution.trial.until if isinstance(solution.trial, Chain) else None
+
+
+def _checked(
+    solution: Answer, kind: str | None, unknown: str | None, resolution: Any, base: Any, ax: Any
+) -> str:
+    if ax is not None and not isinstance(ax, Axes):
+        raise ArgumentTypeError(f"ax needs one Matplotlib Axes, got {type(ax).__name__}.")
+    kind = ("overview" if ax is None else "solution") if kind is None else kind
     if kind not in KINDS:
         raise ArgumentError(f"kind needs one of {', '.join(KINDS)}, got {kind!r}.")
+    if ax is not None and kind in ("overview", "spectra"):
+        raise ArgumentError(f"ax needs a kind of one panel, such as 'solution' or 'history', got {kind!r}.")
+    if ax is not None and (getattr(ax, "name", "") == "3d") != (kind in SOLIDS):
+        need = "axes in three dimensions, as projection='3d' makes them," if kind in SOLIDS else "flat axes"
+        raise ArgumentError(f"ax needs {need} for kind={kind!r}, got {type(ax).__name__}.")
     if base is not None and not hasattr(base, "network"):
         raise ArgumentTypeError(f"base needs a solution, got {type(base).__name__}.")
     if base is not None and kind != "spectra":
         raise ArgumentError(f"base goes with kind='spectra' only, got kind={kind!r}.")
-    problem = solution.problem
-    if unknown is not None and unknown not in problem.unknowns:
-        raise ArgumentError(f"unknown needs one of {', '.join(problem.unknowns)}, got {unknown!r}.")
+    known = solution.problem.unknowns
+    if unknown is not None and unknown not in known:
+        raise ArgumentError(f"unknown needs one of {', '.join(known)}, got {unknown!r}.")
     if resolution is not None and (
         isinstance(resolution, bool) or not isinstance(resolution, int) or resolution < 2
     ):
         raise ArgumentError(f"resolution needs an int >= 2, got {resolution!r}.")
-    figure = Picture(layout="constrained")
-    if kind == "history":
-        figure.set_size_inches(6.0, 4.0)
-        draw_history(figure.subplots(), solution.history)
-    elif kind == "spectra":
-        draw_spectra(figure, solution, base)
-    else:
-        slices = choose_slices(problem, axes, at, times)
-        layers = SampledSolution(solution, unknown, resolution)
-        compares = layers.compares(slices)
-        if kind == "error" and not compares:
-            kind = "estimate"
-        if kind in COMPARISONS and not compares:
-            raise ArgumentError(
-                f"kind={kind!r} needs an exact or reference solution here; {type(problem).__name__} has none."
-            )
-        kinds = [kind]
-        if kind == "overview":
-            kinds = ["solution", "reference", "error"] if compares else ["solution", "residual"]
-        history = solution.history if kind == "overview" else []
+    return kind
+
+
+def _draw_fields(
+    figure: Any, ax: Axes | None, layers: SampledSolution, slices: list[Slice], kind: str, cmap: Any
+) -> None:
+    compares = layers.compares(slices)
+    if kind == "error" and not compares:
+        kind = "estimate"
+    if kind in COMPARISONS and not compares:
+        name = type(layers.problem).__name__
+        raise ArgumentError(f"kind={kind!r} needs an exact or reference solution here; {name} has none.")
+    kinds = [kind]
+    if kind == "overview":
+        kinds = ["solution", "reference", "error"] if compares else ["solution", "residual"]
+    history = layers.solution.history if kind == "overview" and has_history(layers.solution.history) else []
+    if ax is not None:
         if len(slices[0].axes) == 1:
-            _draw_curves(figure, slices, layers, kinds, history)
-        elif len(slices) == 1:
-            _draw_plane(figure, slices[0], layers, kinds, history)
+            layout.one_panel_of_lines(ax, slices, layers, kinds, cmap)
+            return
+        _check_one_panel(slices, layers.unknowns if kind != "residual" else [0], layers)
+        layout.one_map(ax, slices[0], layers, kind, layers.unknowns[0], kinds, cmap)
+    elif len(slices[0].axes) == 1:
+        layout.draw_lines(figure, slices, layers, kinds, history, cmap)
+    elif len(slices) == 1:
+        layout.draw_plane(figure, slices[0], layers, kinds, history, cmap)
+    else:
+        layout.draw_snapshots(figure, slices, layers, kinds, history, cmap)
+
+
+def _check_one_panel(slices: Sequence[Slice], unknowns: Sequence[int], layers: SampledSolution) -> None:
+    if len(slices) > 1:
+        raise ArgumentError(
+            f"ax needs a picture of one panel, got {len(slices)} moments: give one of them, as in times=[{_moment(slices)}]."
+        )
+    if len(unknowns) > 1:
+        names = ", ".join(layers.problem.unknowns)
+        raise ArgumentError(f"ax needs a picture of one panel: give unknown= as one of {names}, got None.")
+
+
+def _moment(slices: Sequence[Slice]) -> str:
+    clock = slices[0].problem.domain.time_axis
+    return "0" if clock is None else f"{slices[-1].fixed[clock]:g}"
+
+
+def _draw_vectors(figure: Any, ax: Axes | None, field: VectorField, kind: str, cmap: Any) -> None:
+    draw, planes = field.drawing(kind, cmap), field.planes
+    if ax is None and len(planes) > 1:
+        layout.in_columns(figure, planes, [(field.label, draw, "neither")])
+        return
+    if len(planes) > 1:
+        _check_one_panel(planes, [0], field.layers)
+    panel = layout.grid(figure, planes[0], 1, 1, larger=1.3)[0] if ax is None else ax
+    figure.colorbar(draw(panel, planes[0]), ax=panel, pad=0.02)
+    panel.set_title(field.label + (f"   ({planes[0].label})" if planes[0].fixed else ""))
+
+
+def _draw_solids(
+    figure: Any, ax: Any, layers: SampledSolution, planes: list[Slice], body: Any, cmap: Any
+) -> None:
+    """A panel for each unknown and moment."""
+    if planes and len(planes[0].axes) != 2:
+        raise ArgumentError(f"kind='surface' needs two coordinates, got {', '.join(planes[0].names)}.")
+    cells = [(k, plane) for k in layers.unknowns for plane in (planes or [None])]
+    if ax is not None:
+        _check_one_panel(planes, layers.unknowns, layers)
+    else:
+        columns = min(3, len(planes) if len(planes) > 1 else len(cells))
+        rows = -(-len(cells) // columns)
+        figure.set_size_inches(4.6 * columns, 3.9 * rows + 0.3)
+    for number, (k, plane) in enumerate(cells, start=1):
+        panel = ax or figure.add_subplot(rows, columns, number, projection="3d")
+        if plane is None:
+            chosen, cuts, fixed = body
+            drawn = solid.draw_cuts(panel, layers, chosen, cuts, fixed, k, cmap)
+            plane = Slice(layers.problem, chosen[:2], fixed)
         else:
-            _draw_snapshots(figure, slices, layers, kinds, history)
-    figure.suptitle(_title(solution, narrow=figure.get_figwidth() < NARROW), fontsize=11)
-    return figure
-
-
-History = Sequence[Mapping[str, float]]
-
-
-def _draw_plane(
-    figure: Figure, plane: Slice, layers: SampledSolution, kinds: list[str], history: History
-) -> None:
-    """A row for each unknown with a map of each kind; what is no unknown's own comes last."""
-    cells = [(k, kind) for k in layers.unknowns for kind in kinds if kind != "residual"]
-    cells += [(0, "residual")] if "residual" in kinds else []
-    total = len(cells) + bool(history)
-    columns = 2 if total == 4 else min(total, 3)
-    panels = _grid(figure, plane, total, columns)
-    for ax, (k, kind) in zip(panels, cells, strict=False):
-        layer = layers.layer(plane, kind, k)
-        shared = ["solution", "reference"] if kind in ("solution", "reference") else [kind]
-        known = [kind, *(other for other in shared if other in kinds and other != kind)]
-        scale = Scale.of(
-            [layers.inside(plane, layers.layer(plane, other, k)) for other in known],
-            SCALES.get(kind, "plain"),
-        )
-        figure.colorbar(draw_map(ax, plane, layer, scale), ax=ax, pad=0.02)
-        ax.set_title(
-            _label(plane, kind, k) + (f"   ({plane.label})" if plane.fixed and ax is panels[0] else "")
-        )
-    if history:
-        draw_history(panels[-1], history)
-
-
-def _draw_snapshots(
-    figure: Figure, planes: list[Slice], layers: SampledSolution, kinds: list[str], history: History
-) -> None:
-    """A column for each moment, a row for each unknown and kind; the history below."""
-    rows = [(k, kind) for k in layers.unknowns for kind in kinds if kind != "residual"]
-    rows += [(0, "residual")] if "residual" in kinds else []
-    width, height = _size(planes[0], small=True)
-    figure.set_size_inches(width * len(planes) + 0.8, (height + 0.3) * len(rows) + (2.4 if history else 0.3))
-    ratios = [height + 0.3] * len(rows) + ([2.2] if history else [])
-    grid = figure.add_gridspec(len(ratios), len(planes), height_ratios=ratios)
-    for i, (k, kind) in enumerate(rows):
-        shown = [layers.layer(plane, kind, k) for plane in planes]
-        numbers = [layers.inside(plane, layer) for plane, layer in zip(planes, shown, strict=True)]
-        if kind in ("solution", "reference") and {"solution", "reference"} <= set(kinds):
-            other = "reference" if kind == "solution" else "solution"
-            numbers += [layers.inside(plane, layers.layer(plane, other, k)) for plane in planes]
-        scale = Scale.of(numbers, SCALES.get(kind, "plain"))
-        row: list[Axes] = []
-        for j, (plane, layer) in enumerate(zip(planes, shown, strict=True)):
-            ax = figure.add_subplot(grid[i, j])
-            drawn = draw_map(ax, plane, layer, scale)
-            if i == 0:
-                ax.set_title(plane.label, fontsize=10)
-            if j > 0:
-                ax.set(ylabel="", yticklabels=[])
-            if i < len(rows) - 1:
-                ax.set(xlabel="", xticklabels=[])
-            row.append(ax)
-        figure.colorbar(drawn, ax=row, pad=0.01, fraction=0.06, label=_label(planes[0], kind, k))
-    if history:
-        draw_history(figure.add_subplot(grid[-1, :]), history)
-
-
-def _draw_curves(
-    figure: Figure, lines: list[Slice], layers: SampledSolution, kinds: list[str], history: History
-) -> None:
-    """Solution and reference in one panel, what is logarithmic in another, the history in a third."""
-    panels = [
-        [kind for kind in kinds if SCALES.get(kind) != "log"],
-        [k for k in kinds if SCALES.get(k) == "log"],
-    ]
-    panels = [panel for panel in panels if panel]
-    axes = _grid(figure, lines[0], len(panels) + bool(history), 3)
-    for ax, panel in zip(axes, panels, strict=False):
-        curves = [c for kind in panel for c in _curves(lines, layers, kind)]
-        draw_curves(ax, lines[0], curves, log=SCALES.get(panel[0]) == "log")
-        ax.set_title(
-            " and ".join(TITLES.get(kind, kind) for kind in panel)
-            + (f"   ({lines[0].label})" if len(lines) == 1 and lines[0].fixed else "")
-        )
-    if history:
-        draw_history(axes[-1], history)
-
-
-def _curves(lines: list[Slice], layers: SampledSolution, kind: str) -> list[Curve]:
-    """One curve for each line and unknown; the legend names a reference once."""
-    unknowns = layers.unknowns[:1] if kind == "residual" else layers.unknowns
-    curves = []
-    for j, line in enumerate(lines):
-        for k in unknowns:
-            parts = [_label(line, kind, k)] if len(lines) == 1 or len(unknowns) > 1 else []
-            label = ", ".join([*parts, *([line.label] if len(lines) > 1 else [])])
-            tone = _tone(j, len(lines)) if len(lines) > 1 else LINES[k % len(LINES)]
-            reference = kind == "reference"
-            if reference:
-                label, tone = ("reference" if not curves else None), "#202020"
-            curves.append(Curve(layers.layer(line, kind, k), label, tone, dashed=reference))
-    return curves
-
-
-def _grid(figure: Figure, slice_: Slice, total: int, columns: int) -> list[Axes]:
-    width, height = _size(slice_)
-    columns = min(columns, total, max(1, int(WIDEST / width)))
-    rows = -(-total // columns)
-    figure.set_size_inches(width * columns, height * rows + 0.4)
-    axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
-    for ax in axes[total:]:
-        ax.remove()
-    return axes[:total]
-
-
-def _size(slice_: Slice, small: bool = False) -> tuple[float, float]:
-    """Width and height of a panel, in inches; a plane of space keeps its proportions."""
-    height = 2.2 if small else HEIGHT
-    if not slice_.spatial:
-        colours = len(slice_.axes) == 2
-        return 1.2 * height + (0.2 if small else MARGIN if colours else 0.6), height
-    (left, right), (bottom, top) = slice_.limits
-    ratio = (right - left) / (top - bottom)
-    width = height * min(max(ratio, 0.5), 2.5)
-    return width + (0.2 if small else MARGIN), max(width / ratio, 0.5 * height)
-
-
-def _label(slice_: Slice, kind: str, k: int) -> str:
-    name = slice_.problem.unknowns[k]
-    words = {
-        "solution": name,
-        "reference": f"{name}, reference",
-        "error": f"|{name} − reference|",
-        "difference": f"{name} − reference",
-        "estimate": f"estimated |error| of {name}",
-        "residual": "|residual|",
-    }
-    return words[kind]
-
-
-def _tone(j: int, total: int) -> tuple[float, ...]:
-    import matplotlib
-
-    return matplotlib.colormaps["viridis"](0.9 * j / max(total - 1, 1))
+            drawn = solid.draw_surface(panel, plane, layers, k, cmap)
+        figure.colorbar(drawn, ax=panel, shrink=0.6, pad=0.12)
+        name = layout.label(plane, "solution", k)
+        panel.set_title(name + (f"   ({plane.label})" if plane.fixed else ""))
 
 
 def _title(solution: Answer, narrow: bool) -> str:

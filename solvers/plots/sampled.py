@@ -65,7 +65,7 @@ class SampledSolution:
         assert self.table is not None
         rows = self._rows(slice_)
         points, expected = self.table.points.numpy()[rows], self.table.values.numpy()[rows, unknown]
-        layer = _compared(kind, self._at(points)[:, unknown], expected)
+        layer = _compared(kind, self.at(points)[:, unknown], expected)
         flat = points[:, list(slice_.axes)]
         on_grid = _resample(flat, layer, slice_, self.count(slice_, kind))
         return Samples(layer, flat) if on_grid is None else Samples(on_grid)
@@ -80,7 +80,7 @@ class SampledSolution:
             self._cache[key] = slice_.inside(side)
         return layer.values[self._cache[key]]
 
-    def _at(self, x: np.ndarray) -> np.ndarray:
+    def at(self, x: np.ndarray) -> np.ndarray:
         """Values at ``x (n, d)``; a grid over the bounding box leaves the domain, and no picture shows that part."""
         like = next(self.solution.network.parameters())
         return self.solution.values(torch.from_numpy(x).to(like)).double().cpu().numpy()
@@ -106,7 +106,7 @@ class SampledSolution:
         if key not in self._cache:
             x = slice_.points(self.count(slice_, kind))
             if kind == "solution":
-                values = self._at(x)
+                values = self.at(x)
             elif kind == "estimate":
                 values = self._correction(x)
             elif kind == "residual":

@@ -17,6 +17,8 @@ from sciml.problem import PDE
 if TYPE_CHECKING:
     from matplotlib.path import Path
 
+    from sciml.domains import Domain
+
 FRAMES = 4  # snapshots over the time
 OUTLINE = 401  # cells an axis at which a domain's outline is traced
 
@@ -29,16 +31,23 @@ class Slice:
         problem: The problem.
         axes: The coordinates that vary, one or two, horizontal first.
         fixed: Coordinate -> value for all others.
+        until: Last time that was solved, where that is not the domain's.
     """
 
     problem: PDE
     axes: tuple[int, ...]
     fixed: Mapping[int, float]
+    until: float | None = None
 
     @property
     def names(self) -> list[str]:
         """Names of the coordinates that vary."""
         return [str(self.problem.domain.names[k]) for k in self.axes]
+
+    @property
+    def labels(self) -> list[str]:
+        """The names, with their units where the problem has them."""
+        return [with_unit(self.problem, name) for name in self.names]
 
     @property
     def label(self) -> str:
@@ -59,7 +68,11 @@ class Slice:
     def limits(self) -> list[tuple[float, float]]:
         """Lower and upper end of each axis."""
         domain = self.problem.domain
-        return [(float(domain.lower[k]), float(domain.upper[k])) for k in self.axes]
+        ends = [(float(domain.lower[k]), float(domain.upper[k])) for k in self.axes]
+        if self.until is not None and domain.time_axis in self.axes:
+            k = self.axes.index(domain.time_axis)
+            ends[k] = (ends[k][0], self.until)
+        return ends
 
     @property
     def spatial(self) -> bool:
@@ -122,6 +135,7 @@ def choose_slices(
     axes: Sequence[str] | None = None,
     at: Mapping[str, float] | None = None,
     times: Sequence[float] | None = None,
+    until: float | None = None,
 ) -> list[Slice]:
     """The slices that a picture of a problem shows: one, or one for each time.
 
@@ -131,6 +145,7 @@ def choose_slices(
             unless given. A space of one dimension is drawn over time and space.
         at: Values of other coordinates; the middle of the domain unless given.
         times: Moments to draw, for a problem in time; some even ones where a plane of space is drawn.
+        until: Last time that was solved, where that is not the domain's.
 
     Raises:
         ArgumentError: An unknown coordinate, a value outside the domain, or nothing left to draw over.
@@ -138,7 +153,7 @@ def choose_slices(
     """
     domain = problem.domain
     names, clock = [str(n) for n in domain.names], domain.time_axis
-    fixed = {_axis(name, names, "at"): _inside(domain, name, value) for name, value in _items(at)}
+    fixed = {_axis(name, names, "at"): inside(domain, name, value, until) for name, value in _items(at)}
     if times is not None and clock is None:
         raise ArgumentError(f"times need a problem in time; {type(problem).__name__} has {', '.join(names)}.")
     if isinstance(axes, str):
@@ -154,15 +169,17 @@ def choose_slices(
     if clock is not None and times is not None:
         if clock in drawn or clock in fixed:
             raise ArgumentError(f"times fix {names[clock]!r}; leave it out of axes and at.")
-        times = [_inside(domain, names[clock], t) for t in times]
+        times = [inside(domain, names[clock], t, until) for t in times]
     middle = ((domain.lower + domain.upper) / 2).tolist()
+    if clock is not None and until is not None:
+        middle[clock] = (float(domain.lower[clock]) + until) / 2
     others = {k: fixed[k] if k in fixed else middle[k] for k in range(domain.dim) if k not in drawn}
     if clock is None or clock in drawn or clock in fixed:
-        return [Slice(problem, tuple(drawn), others)]
-    moments = times if times is not None else _moments(problem)
+        return [Slice(problem, tuple(drawn), others, until)]
+    moments = times if times is not None else _moments(problem, until)
     if len(moments) == 0:
         raise ArgumentError("times needs at least one moment, got none.")
-    return [Slice(problem, tuple(drawn), {**others, clock: float(t)}) for t in moments]
+    return [Slice(problem, tuple(drawn), {**others, clock: float(t)}, until) for t in moments]
 
 
 def _free(domain, fixed: Mapping[int, float], times: Sequence[float] | None) -> list[int]:
@@ -177,15 +194,19 @@ def _free(domain, fixed: Mapping[int, float], times: Sequence[float] | None) -> 
     return drawn
 
 
-def _moments(problem: PDE) -> list[float]:
+def _moments(problem: PDE, until: float | None) -> list[float]:
     """Even moments, or those of the problem's own table that come nearest to them."""
     clock = problem.domain.time_axis
     low, high = float(problem.domain.lower[clock]), float(problem.domain.upper[clock])
+    high = high if until is None else until
     even = np.linspace(low, high, FRAMES)
     table = None if problem.has_exact else problem.reference()
     if table is None:
         return even.tolist()
     known = np.unique(table.points[:, clock].numpy())
+    known = known[known <= high]
+    if known.size == 0:
+        return even.tolist()
     return sorted({float(known[np.abs(known - t).argmin()]) for t in even})
 
 
@@ -205,9 +226,23 @@ def _axis(name: object, names: list[str], argument: str) -> int:
     return names.index(str(name))
 
 
-def _inside(domain, name: str, value: float) -> float:
+def with_unit(problem: PDE, name: str) -> str:
+    """A coordinate or an unknown as an axis names it, such as ``x [m]``."""
+    unit = problem.units.get(name)
+    return f"{name} [{unit}]" if unit else name
+
+
+def inside(domain: Domain, name: str, value: float, until: float | None = None) -> float:
+    """A coordinate's value, as a number within the domain and, of time, within what was solved.
+
+    Raises:
+        ArgumentError: It lies outside.
+        ArgumentTypeError: No number.
+    """
     k = [str(n) for n in domain.names].index(name)
     low, high = float(domain.lower[k]), float(domain.upper[k])
+    if until is not None and k == domain.time_axis:
+        high = min(high, until)
     if isinstance(value, bool) or not isinstance(value, (int, float, np.floating, np.integer)):
         raise ArgumentTypeError(f"{name} needs a number in [{low:g}, {high:g}], got {value!r}.")
     if not (math.isfinite(value) and low <= value <= high):

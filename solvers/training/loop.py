@@ -250,6 +250,7 @@ class Run:
             "loss": float(state.loss),
             "held_out": held,
             "points": float(self.system.points.interior.shape[0]),
+            "draws": float(self.counters.draws),
         }
         error = None
         if self._answer is not None:

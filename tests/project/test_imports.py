@@ -44,7 +44,9 @@ WINGS = {
     "bases": {"training", "solution"},
     "laws": {"solve", "solution"},
     "files": RESULTS,
-    "plots": RESULTS | {"comparison"},
+    "quantities": {"answer"},
+    "exports": {"answer", "evaluation", "files", "quantities"},
+    "plots": RESULTS | {"comparison", "quantities"},
 }
 
 # Where a function may import a module of sciml when it is called, and the start-up time this saves.

@@ -1,0 +1,1 @@
+"""Solutions written for other programs."""

@@ -1,0 +1,1 @@
+"""Numbers that are drawn from a solution: integrals and fluxes."""

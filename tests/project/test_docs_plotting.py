@@ -1,0 +1,62 @@
+"""The page on drawing and exporting runs, and what a first user writes stays short."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import sciml
+from tests.cases import ROOT
+
+PAGE = ROOT / "docs" / "howto" / "plotting.md"
+
+
+def blocks(path: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("xarray")
+    pytest.importorskip("meshio")
+    solve = sciml.solve
+    monkeypatch.setitem(
+        vars(sciml), "solve", lambda problem, **_: solve(problem, max_steps=2, progress=False, points=100)
+    )
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for block in blocks(PAGE):
+        exec(block.replace("frames=30", "frames=2"), names)
+    written = {p.name for p in tmp_path.iterdir()}
+    assert {"residual.png", "burgers.gif", "burgers.csv", "burgers.pvd", "burgers.pt2"} <= written
+    assert float(names["u"](names["torch"].tensor([[0.5, 0.1]]).double())) == pytest.approx(
+        float(names["solution"]([0.5, 0.1])[0])
+    )
+
+
+def lines(code: str) -> int:
+    """Lines that are neither empty nor comments."""
+    return sum(1 for line in code.splitlines() if line.strip() and not line.strip().startswith("#"))
+
+
+def test_an_equation_and_its_picture_take_few_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    poisson, burgers, inverse, tuned = blocks(ROOT / "docs" / "howto" / "few_lines.md")
+    assert [
+        lines(code) <= most
+        for code, most in zip((poisson, burgers, inverse, tuned), (5, 15, 18, 5), strict=True)
+    ] == [True] * 4
+    solve = sciml.solve
+    monkeypatch.setitem(
+        vars(sciml), "solve", lambda problem, **_: solve(problem, max_steps=2, progress=False, points=100)
+    )
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(poisson, names)
+    names["poisson"] = names["solution"]
+    exec(burgers, names)
+    names["solution"].to_csv("probe.csv", 4)
+    exec(inverse, names)
+    assert set(names["solution"].unknown) == {"nu"}
+    exec(tuned.replace("finetune(new)", "finetune(new, 'head', max_steps=1, progress=False)"), names)
+    assert "Poisson" in repr(names["tuned"].problem)
