@@ -140,9 +140,6 @@ def _asked(node: Any, coordinates: Sequence[str], unknowns: Sequence[str]) -> As
         raise ArgumentError(
             f"equations needs {name}({', '.join(coordinates)}), the coordinates of the domain in their order, got {of}."
         )
-    for one in by:
-        if str(one) not in coordinates:
-            raise ArgumentError(f"equations needs derivatives by {', '.join(coordinates)}, got {node}.")
     return Asked(name, tuple(sorted(map(str, by), key=list(coordinates).index)))
 
 
