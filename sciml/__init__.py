@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sciml.solvers.solution import Solution, load
     from sciml.solvers.solve import solve
     from sciml.solvers.tangent.kernel import tangent_kernel
+    from sciml.symbolic.problem import from_sympy
     from sciml.unknown import Unknown
 
 __version__ = "0.1.0"
@@ -42,6 +43,7 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
     "check",
     "PDE",
     "Unknown",
+    "from_sympy",
     "Ball",
     "Box",
     "Disk",

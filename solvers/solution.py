@@ -115,10 +115,17 @@ class Verbs(Answer):
         trial = self.trial.like(self.problem, copy.deepcopy(self.trial.network))
         return kernel_of(Settings(self.problem, points=points, seed=seed), trial)
 
-    def _repr_html_(self) -> str:
+    def card(self) -> str:
+        """What a notebook shows of it, as HTML: how the solve ended, and a small picture.
+
+        Above them stands the equation in LaTeX, where ``from_sympy`` made it.
+        """
         from sciml.solvers.plots.html import solution_table
 
         return solution_table(self)
+
+    def _repr_html_(self) -> str:
+        return self.card()
 
 
 class AdaptedSolution(Verbs, AdaptedAnswer):

@@ -20,9 +20,11 @@ def solution_table(solution: Answer, picture: bool = True) -> str:
         solution: The solution.
         picture: Whether to put a small picture of the first unknown beside the table.
     """
+    latex = getattr(solution.problem, "latex", None)
+    stated = [("equation", f"${latex}$")] if latex else []
     rows = "".join(
         f"<tr><th {CELL}>{html.escape(name)}</th><td {CELL}>{html.escape(text)}</td></tr>"
-        for name, text in solution_rows(solution)
+        for name, text in [*stated, *solution_rows(solution)]
     )
     table = f"<table style='display:inline-table;margin:0'><tbody>{rows}</tbody></table>"
     image = _thumbnail(solution) if picture else ""
