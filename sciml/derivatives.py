@@ -30,7 +30,7 @@ def recording_gradients() -> Iterator[None]:
         yield
 
 
-def outside_recordings() -> AbstractContextManager[None]:
+def outside_recordings() -> AbstractContextManager[object]:
     """Inside, numbers that depend on no input are computed, where ``torch.export`` would record how."""
     return _disable_current_modes() if torch.compiler.is_compiling() else nullcontext()
 

@@ -59,9 +59,18 @@ def simd(channels: Channels, degree: int, base: bool, bits: int, local: bool = F
 
     shape = Shape(channels, degree, base, bits, vector_bytes() * 8 // bits, local)
     made = simd_kernels(shape)
-    passes = [_on_net(made[name]) for name in ("make_tables", "forward", "backward", "return_tables")]
-    rows = None if local else _on_net(made["jacobian"])
-    return Kernels(*passes, made["pack"], made["unpack"], rows, scratch_size(shape), shape.lanes, local)
+    return Kernels(
+        _on_net(made["make_tables"]),
+        _on_net(made["forward"]),
+        _on_net(made["backward"]),
+        _on_net(made["return_tables"]),
+        made["pack"],
+        made["unpack"],
+        None if local else _on_net(made["jacobian"]),
+        scratch_size(shape),
+        shape.lanes,
+        local,
+    )
 
 
 def _on_net(kernel: Callable[..., None]) -> Callable[..., None]:

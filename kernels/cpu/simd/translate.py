@@ -12,7 +12,7 @@ import ast
 import ctypes
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import llvmlite.binding as llvm
 from llvmlite import ir
@@ -45,6 +45,12 @@ class _Function:
         self.builder.ret_void()
         self.head.branch(first)
 
+    @property
+    def _ended(self) -> bool:
+        """Whether nothing can follow in the block that is being built."""
+        block: Any = self.builder.block
+        return block.is_terminated
+
     def assign(self, name: str, value: Any) -> None:
         if name not in self.places:
             self.places[name] = self.head.alloca(value.type, name=name)
@@ -53,7 +59,7 @@ class _Function:
     def body(self, statements: list[ast.stmt]) -> None:
         for statement in statements:
             getattr(self, f"do_{type(statement).__name__}")(statement)
-            if self.builder.block.is_terminated:
+            if self._ended:
                 return
 
     def do_Assign(self, node: Any) -> None:
@@ -61,7 +67,7 @@ class _Function:
         if isinstance(target, ast.Tuple):
             values = [self.value(part) for part in node.value.elts]
             for name, value in zip(target.elts, values, strict=True):
-                self.assign(name.id, value)
+                self.assign(cast(ast.Name, name).id, value)
         else:
             self.assign(target.id, self.value(node.value))
 
@@ -119,7 +125,7 @@ class _Function:
         self.ends.append(end)
         self.body(node.body)
         self.ends.pop()
-        if not self.builder.block.is_terminated:
+        if not self._ended:
             self.builder.branch(end)
         self.builder.position_at_end(end)
         self.builder.store(self.builder.add(self.builder.load(count), step), count)
