@@ -155,3 +155,18 @@ def _range(least: float | None, most: float | None) -> str:
 
 def _short(bound: float) -> str:
     return str(bound) if isinstance(bound, int) else f"{bound:g}"
+
+
+def torch_device(argument: str, value: Any) -> torch.device | None:
+    """A device that torch can use here; None where none is asked for."""
+    if value is None:
+        return None
+    try:
+        found = torch.device(value)
+        torch.zeros(1, device=found)
+    except (RuntimeError, TypeError, AssertionError) as error:
+        reason = str(error).splitlines()[0][:200]
+        raise ArgumentError(
+            f"{argument} needs one that torch can use here, such as 'cpu', got {value!r}: {reason}"
+        ) from None
+    return found

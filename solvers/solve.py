@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -11,8 +10,7 @@ from typing import Any
 import torch
 
 from sciml.ansatz import Ansatz, Trial
-from sciml.ansatz.window import check_windows
-from sciml.arguments import number
+from sciml.arguments import number, torch_device
 from sciml.checks.findings import findings
 from sciml.checks.model import check_model
 from sciml.coefficients import with_coefficients, with_values
@@ -30,7 +28,7 @@ from sciml.solvers.posterior.conclude import conclude
 from sciml.solvers.sharing.group import Group
 from sciml.solvers.sharing.worker import Result, follow, leading, share
 from sciml.solvers.solution import Solution
-from sciml.solvers.training.defaults import default_network
+from sciml.solvers.training.defaults import copied, default_network
 from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.resume import Saver, restore
 from sciml.solvers.training.run_state import Callback, Metric
@@ -43,10 +41,9 @@ from sciml.solvers.training.settings import (
     report_of,
     training_system,
 )
-from sciml.solvers.windowed_attempt import windowed_attempt
+from sciml.solvers.windowed import march, windowed_attempt
 from sciml.solvers.windows.advice import window_advice
-from sciml.solvers.windows.march import March, windows_of
-from sciml.solvers.windows.report import report_of as report_of_march
+from sciml.solvers.windows.march import windows_of
 from sciml.solvers.windows.window import Request
 
 POLISHING = 0.25  # of ``max_time`` that a polish may take in any case
@@ -149,7 +146,7 @@ def solve(
     for name, value in (("corners", corners), ("polish", polish)):
         if not isinstance(value, bool):
             raise ArgumentTypeError(f"{name} needs True or False, got {value!r}.")
-    every = number("every", every, least=0)
+    every, place = number("every", every, least=0), torch_device("device", device)
     group = None if process_group is None else Group(process_group)
     if group is not None and (windows or polish):
         got = f"windows={windows!r}" if windows else "polish=True"
@@ -157,7 +154,7 @@ def solve(
     started = time.perf_counter()
     if isinstance(model, SKAN) and not model.selected:
         for name, value in (("resume", resume), ("checkpoint", checkpoint), ("windows", windows)):
-            if value is not None:
+            if value is not None and value is not False:
                 raise ArgumentError(
                     f"{name} needs a model that is no SKAN before its selection, got {value!r}."
                 )
@@ -179,13 +176,16 @@ def solve(
                 callbacks=callbacks,
                 progress=progress,
                 corners=corners,
+                metrics=metrics,
                 process_group=process_group,
             )
 
         return _polished(solve_selecting(settings, model, train), settings, polish, started)
     if windows is not None and windows is not False:
-        files = resume, checkpoint, every
-        marched = _march(settings, model, optimizer, dtype, device, windows, files, corners)
+        with Interruption() as interruption, recording_gradients():
+            count = windows_of(windows)
+            request = Request(settings, count, model, optimizer, dtype, place, interruption, corners)
+            marched = march(request, resume, checkpoint, every)
         return _polished(marched, settings, polish, started)
     with Interruption() as interruption, recording_gradients(), ExitStack() as stack:
         notes = findings(problem) if group is None else group.agree(lambda: findings(problem))
@@ -198,7 +198,7 @@ def solve(
             )
 
         def trial_of(network: torch.nn.Module, penalties: bool) -> Trial:
-            network.to(dtype=dtype, device=_device(device))
+            network.to(dtype=dtype, device=place)
             seen = None if corners else no_corners(problem)
             return Trial(live, network, Ansatz(live, penalties, corners), corners=seen)
 
@@ -209,7 +209,7 @@ def solve(
             began = time.perf_counter() if age > 0 else started  # the checks count, too
             # a copy: what a user passes in stays as it is, and another solve may start from it
             network = (
-                _default(problem, settings.seed, dtype, variant, corners) if model is None else _copy(model)
+                _default(problem, settings.seed, dtype, variant, corners) if model is None else copied(model)
             )
             trial = trial_of(network, variant.penalties)
             if model is not None and not trial.offers_jets:
@@ -300,58 +300,3 @@ def _polished(solution: Solution, settings: Settings, wanted: bool, started: flo
 def _default(problem: PDE, seed: int, dtype: torch.dtype, variant: Variant, corners: bool) -> torch.nn.Module:
     factor, steepness = WIDER if variant.wider else 1, STEEPER if variant.steeper else 1.0
     return default_network(problem, seed + RESTART * variant.restart, dtype, factor, steepness, corners)
-
-
-def _march(
-    settings: Settings,
-    model: torch.nn.Module | None,
-    optimizer: Any,
-    dtype: torch.dtype,
-    device: Any,
-    windows: Any,
-    files: tuple[Any, Any, float],
-    corners: bool,
-) -> Solution:
-    """The solve window by window."""
-    count, place = windows_of(windows), _device(device)
-    problem = settings.problem
-    with Interruption() as interruption, recording_gradients():
-        notes = findings(problem)
-        check_windows(problem)
-        start = None if model is None else _copy(model).to(dtype=dtype, device=place)
-        if start is not None and not (first := Trial(problem, start)).offers_jets:
-            check_model(problem, start, first.inputs_at)
-        request = Request(settings, count, start, optimizer, dtype, place, interruption, corners)
-        march = March(request, *files)
-        with few_threads(march.parameters, torch_too=True):
-            outcome = march.run()
-            stats = report_of_march(march, outcome)
-    stats.notes = [*notes, *stats.notes]
-    return Solution(problem, march.chain, march.state.history, stats)  # type: ignore[arg-type]
-
-
-def _copy(model: torch.nn.Module) -> torch.nn.Module:
-    """A network of its own, whose tensors can be trained even where the model was built in inference mode."""
-    network = copy.deepcopy(model)
-    for module in network.modules():
-        for name, p in module._parameters.items():
-            if p is not None and p.is_inference():
-                module._parameters[name] = torch.nn.Parameter(p.detach().clone(), p.requires_grad)
-        for name, b in module._buffers.items():
-            if b is not None and b.is_inference():
-                module._buffers[name] = b.clone()
-    return network
-
-
-def _device(device: Any) -> torch.device | None:
-    if device is None:
-        return None
-    try:
-        found = torch.device(device)
-        torch.zeros(1, device=found)
-    except (RuntimeError, TypeError, AssertionError) as error:
-        reason = str(error).splitlines()[0][:200]
-        raise ArgumentError(
-            f"device needs one that torch can use here, such as 'cpu', got {device!r}: {reason}"
-        ) from None
-    return found

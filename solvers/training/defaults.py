@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
+from torch import nn
 
 from sciml import optim
 from sciml.nn import MLP, JetNetwork
@@ -97,3 +100,16 @@ def default_method(parameters: int, points: int, pointwise: bool, seconds: float
     small = min(parameters, points)
     step = float(parameters) * points * small + small**3 / 3.0
     return optim.method("gn-arc" if LEAST_STEPS * step <= FLOPS * seconds else "adam")
+
+
+def copied(model: nn.Module) -> nn.Module:
+    """A network of its own, whose tensors can be trained even where the model was built in inference mode."""
+    network = copy.deepcopy(model)
+    for module in network.modules():
+        for name, p in module._parameters.items():
+            if p is not None and p.is_inference():
+                module._parameters[name] = nn.Parameter(p.detach().clone(), p.requires_grad)
+        for name, b in module._buffers.items():
+            if b is not None and b.is_inference():
+                module._buffers[name] = b.clone()
+    return network

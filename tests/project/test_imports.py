@@ -56,7 +56,7 @@ LATE = {
     "kernels/cpu/machine.py": "Numba and LLVM compile on first use",
     "kernels/cuda/machine.py": "the text of Triton's kernels is written on first use",
     "sciml/nn/kan.py": "Matplotlib and SymPy are imported by the method that needs them",
-    "solvers/solution.py": "figures, files and fine-tuning are imported by the method that needs them",
+    "solvers/verbs.py": "Matplotlib is imported with the first picture",
     "solvers/tangent/kernel.py": "Matplotlib is imported with the first picture",
     "solvers/plots/html.py": "Matplotlib's panels are imported with the first picture",
     "solvers/cli/__init__.py": "--help answers at once",

@@ -1,18 +1,23 @@
-"""What a solve of an evolution tries first when it stalls: one short time after another."""
+"""Solves of evolutions in windows of time: where they are asked for, and where all times at once have stalled."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import torch
 
+from sciml.ansatz import Trial
 from sciml.ansatz.window import check_windows
+from sciml.checks.findings import findings
+from sciml.checks.model import check_model
 from sciml.errors import ArgumentError
 from sciml.optim.threads import few_threads
 from sciml.solvers.attempts import LEAST, Attempt
 from sciml.solvers.report import Report
 from sciml.solvers.solution import Solution
+from sciml.solvers.training.defaults import copied
 from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.settings import Settings
 from sciml.solvers.windows.advice import FAR
@@ -21,6 +26,28 @@ from sciml.solvers.windows.report import report_of
 from sciml.solvers.windows.window import Request
 
 SHARE = 0.5  # of the time and the steps that are left
+
+
+def march(request: Request, resume: Any, checkpoint: Any, every: float) -> Solution:
+    """A solve window by window.
+
+    Args:
+        request: What is asked for; its model is copied.
+        resume, checkpoint, every: As in ``sciml.solve``.
+    """
+    problem, model = request.problem, request.model
+    notes = findings(problem)
+    check_windows(problem)
+    if model is not None:
+        model = copied(model).to(dtype=request.dtype, device=request.device)
+        first = Trial(problem, model)
+        if not first.offers_jets:
+            check_model(problem, model, first.inputs_at)
+    marching = March(replace(request, model=model), resume, checkpoint, every)
+    with few_threads(marching.parameters, torch_too=True):
+        stats = report_of(marching, marching.run())
+    stats.notes = [*notes, *stats.notes]
+    return Solution(problem, marching.chain, marching.state.history, stats)  # type: ignore[arg-type]
 
 
 def windowed_attempt(
@@ -56,22 +83,22 @@ def windowed_attempt(
         max_steps=None if room is None else max(1, int(SHARE * room)),
         tol=None,  # a window has one of its own
     )
-    march = March(Request(share, None, None, "auto", torch.float64, None, interruption, corners))
-    with few_threads(march.parameters, torch_too=True):
-        stats = report_of(march, march.run())
-    first.run.seconds_before += march.seconds
+    marching = March(Request(share, None, None, "auto", torch.float64, None, interruption, corners))
+    with few_threads(marching.parameters, torch_too=True):
+        stats = report_of(marching, marching.run())
+    first.run.seconds_before += marching.seconds
     line = Attempt(replace(first.variant, words="windows of time"), first.run, stats).line()
-    complete = march.chain.until >= march.state.pace.high
+    complete = marching.chain.until >= marching.state.pace.high
     if not (complete and _better(stats, first)):
         return None, line
     stats.attempts = [first.line(), f"{line} (kept)"]
-    stats.seconds, stats.steps = age + march.seconds, steps + (stats.steps or 0)
+    stats.seconds, stats.steps = age + marching.seconds, steps + (stats.steps or 0)
     stats.notes = [
         *first.run.system.notes,
         *stats.notes,
         "all times at once stalled, so time was taken in windows (windows=False: never).",
     ]
-    return Solution(problem, march.chain, march.state.history, stats), line  # type: ignore[arg-type]
+    return Solution(problem, marching.chain, marching.state.history, stats), line  # type: ignore[arg-type]
 
 
 def _better(stats: Report, first: Attempt) -> bool:
