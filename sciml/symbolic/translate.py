@@ -8,6 +8,7 @@ from typing import Any
 
 from sciml.errors import ArgumentError, ArgumentTypeError, MissingPackageError, did_you_mean
 
+sympy: Any
 try:
     import sympy
 except ImportError:
