@@ -107,7 +107,7 @@ def test_info(kind, form, saved, tmp_path, capsys):
     out = capsys.readouterr().out
     assert lines_are_printable(out)
     if form:
-        assert json.loads(out)["config"]["sciml"] == ESCAPE
+        assert json.loads(out)["result"]["config"]["sciml"] == ESCAPE
 
 
 def test_the_name_of_a_file(saved, tmp_path, capsys):
