@@ -134,8 +134,8 @@ class Answer:
         """An estimate of the relative L2 error that needs no reference; see ``sciml.solvers.estimate``.
 
         Args:
-            seconds: What it may take; more time looks in a larger space. The last estimate is kept, and made anew only
-                where more time is given.
+            seconds: What it may take, and twice as long where more than 60 % of the residual is left; more time looks
+                in a larger space. The last estimate is kept, and made anew only where more time is given.
         """
         if self._estimate is None or seconds > self._estimate[0]:
             make = estimate_chain if isinstance(self.trial, Chain) else estimate_error

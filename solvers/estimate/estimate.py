@@ -42,6 +42,7 @@ POINTS_PER_SPLINE = 6
 FLOPS, JETS = 4e10, 4e-4  # multiplications and additions a second; seconds for the jets of a function
 AUTOGRAD_LEVELS = ((100, 300),)  # where a row of the Jacobian is a backward pass through nested derivatives
 DOUBTFUL = 0.6  # of an evolution's residual left: higher levels are taken whatever they are counted as
+PATIENCE = 2.0  # times the seconds given, where more than DOUBTFUL is left
 NOISY = 1.25  # times what the best ridge leaves, up to which a smaller one is taken for polynomials of time
 ENOUGH = 0.3  # of the residual left: the estimate is right within some per cent
 BLIND = 0.995  # of the residual left: nothing is known
@@ -101,7 +102,8 @@ def estimate_error(
         trial: The trial function; it is not changed.
         weights: Weight of each equation in the loss, by the name of its part; 1 unless given. Conditions that are penalty
             terms are balanced against the equations anew.
-        seconds: What it may take: the next level is entered where much of the residual is left and the time allows it.
+        seconds: What it may take: the next level is entered where much of the residual is left and the time allows it;
+            ``PATIENCE`` times as long where more than ``DOUBTFUL`` is left.
         work: The same as counted work (``level_work``), which does not depend on the clock; an evolution of which more than
             ``DOUBTFUL`` is left takes the next level nevertheless.
         seed: Of features and points.
@@ -140,11 +142,12 @@ def estimate_error(
                 break
             count, points = levels[k + 1]
             following = level_work(problem, min(count, MOST // problem.outputs), points)
-            # an evolution carries on what the rest holds: of a soliton in the wrong place few functions see little
-            doubtful = best.drop > DOUBTFUL and problem.domain.time_axis is not None
-            if (done + following > work and not doubtful) or now - began + (
-                now - start
-            ) * following / cost > seconds:
+            # of a soliton in the wrong place few functions see little, and an evolution carries on what the rest holds
+            doubtful = best.drop > DOUBTFUL
+            evolves = problem.domain.time_axis is not None
+            allowed = PATIENCE * seconds if doubtful else seconds
+            expected = now - began + (now - start) * following / cost
+            if (done + following > work and not (doubtful and evolves)) or expected > allowed:
                 break
         assert best is not None
         last = fallen(weak or [_weak(problem, trial, best)])
