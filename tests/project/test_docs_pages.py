@@ -11,7 +11,11 @@ import sciml
 from tests.cases import ROOT
 
 DOCS = ROOT / "docs"
-PAGES = [*sorted((DOCS / "howto").glob("*.md")), DOCS / "coming_from.md", ROOT / "README.md"]
+PAGES = [
+    *sorted((DOCS / "howto").glob("*.md")),
+    *(DOCS / f"{page}.md" for page in ("bases", "coming_from", "laws")),
+    ROOT / "README.md",
+]
 
 
 def blocks(page) -> list[str]:
