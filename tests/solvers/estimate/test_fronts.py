@@ -108,7 +108,9 @@ def weak(rates):
 
 
 def test_what_singular_values_say():
-    assert weak([1.0, 2.0, 3.0, 4.0]) == Weak()
+    told = weak([1.0, 2.0, 3.0, 4.0])
+    assert told._replace(gain=0.0) == Weak()
+    assert told.gain == pytest.approx((1 + 1 / 4 + 1 / 9 + 1 / 16) ** 0.5, rel=0.05)
     assert weak([1e-6, 2.0, 3.0, 4.0]).free == 1
     assert weak([1e-6, 1e-6, 3.0, 4.0]).free == 2
     resolved = weak([0.02, 2.0, 3.0, 4.0])  # the first is among every second one
