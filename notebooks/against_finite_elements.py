@@ -132,6 +132,6 @@ print(
 # ## What to take from it
 #
 # For one solve of a linear equation in the plane finite elements on refined meshes are the tool: they reach the network's
-# error of 3e-6 in a thirtieth of its time, and go on to 1e-7. On uniform meshes quadratic triangles are worse than the network,
+# error of 3e-6 in a thirtieth of its time, and go on to 1e-7. On uniform meshes they are worse than the network,
 # after 9 seconds still by a factor of 20. The network has 641 numbers, no mesh, all derivatives and the formula near the
 # corner.
