@@ -22,7 +22,8 @@ from sciml.derivatives import recording_gradients
 from sciml.errors import SciMLError
 from sciml.nn import MLP, Combination, JetNetwork
 from sciml.problem import PDE
-from sciml.solvers.estimate.estimate import ErrorEstimate, correct, estimate_error, level_work
+from sciml.solvers.estimate.correction import correct
+from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error, level_work
 from sciml.solvers.estimate.features import Features
 from sciml.solvers.estimate.linearised import evaluated
 from sciml.solvers.report import Report

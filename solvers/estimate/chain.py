@@ -20,7 +20,8 @@ from sciml.derivatives import recording_gradients
 from sciml.jacobian.forward import pushforward
 from sciml.jets import DerivativePlan
 from sciml.problem import PDE
-from sciml.solvers.estimate.estimate import Correction, ErrorEstimate
+from sciml.solvers.estimate.correction import Correction
+from sciml.solvers.estimate.estimate import ErrorEstimate
 from sciml.solvers.estimate.window import WORK, estimate_window
 
 POINTS = 2000

@@ -26,9 +26,10 @@ from sciml.ansatz import Trial
 from sciml.checks.findings import undetermined
 from sciml.derivatives import recording_gradients
 from sciml.problem import PDE
+from sciml.solvers.estimate.correction import Correction, correct
 from sciml.solvers.estimate.features import Features
 from sciml.solvers.estimate.free import Weak, fallen, weak_shapes
-from sciml.solvers.estimate.linearised import Jets, Rows, evaluated, rows_of
+from sciml.solvers.estimate.linearised import Jets, evaluated
 from sciml.solvers.estimate.polynomials import TimePolynomials
 from sciml.solvers.estimate.spectrum import dominant_waves
 from sciml.solvers.estimate.splines import SplineFeatures
@@ -43,7 +44,6 @@ FLOPS, JETS = 4e10, 4e-4  # multiplications and additions a second; seconds for 
 AUTOGRAD_LEVELS = ((100, 300),)  # where a row of the Jacobian is a backward pass through nested derivatives
 DOUBTFUL = 0.6  # of an evolution's residual left: higher levels are taken whatever they are counted as
 PATIENCE = 2.0  # times the seconds given, where more than DOUBTFUL is left
-NOISY = 1.25  # times what the best ridge leaves, up to which a smaller one is taken for polynomials of time
 ENOUGH = 0.3  # of the residual left: the estimate is right within some per cent
 BLIND = 0.995  # of the residual left: nothing is known
 EXACT = 1e3  # roundings up to which a residual is nothing but them
@@ -54,7 +54,6 @@ WAVE_POINTS, BENT_POINTS = 1000, 500
 NOISE = 0.1  # of an estimate may be what the residual at so many points leaves open
 BENT = 0.2  # of the residual may be left, where one shape is told by little of it
 SEED = 31_337
-RIDGES = 10.0 ** torch.arange(-12.0, 0.5, 0.5, dtype=torch.float64)  # of the largest singular value
 
 
 @dataclass(frozen=True)
@@ -196,96 +195,9 @@ def level_work(problem: PDE, features: int, points: int) -> float:
     return algebra / FLOPS + JETS * features * (1.0 + dim / 4.0 + dim**2 / 40.0)
 
 
-@dataclass(frozen=True)
-class Correction:
-    """``Phi w`` with what it leaves of the residual.
-
-    Attributes:
-        features, w: Phi, and ``w (K, m)``.
-        drop: Share of the residual that is left on points that it was not fitted to.
-        points: That it was fitted to.
-        exact: Whether the residual is rounding, of which a correction finds nothing.
-        factor: Triangular factor of ``J``; None where there was nothing to correct.
-        size: Root mean square of the residual on the points that it was not fitted to.
-    """
-
-    features: Features | SplineFeatures | TimePolynomials
-    w: Tensor
-    drop: float
-    points: int
-    exact: bool = False
-    factor: Tensor | None = None
-    size: float = 0.0
-
-
 def _exact(problem: PDE, trial: Trial, terms: Sequence[Term], like: Tensor) -> bool:
     """Whether nothing but rounding is left of the residual."""
     return all(t.rounding(trial, problem, like) <= EXACT * torch.finfo(like.dtype).eps for t in terms)
-
-
-def correct(
-    problem: PDE,
-    trial: Trial,
-    terms: Sequence[Term],
-    count: int,
-    points: int,
-    weights: Mapping[str, float],
-    seed: int,
-    waves: Tensor | None,
-    own: Features | SplineFeatures | TimePolynomials | None = None,
-) -> Correction:
-    """The least-squares correction with so many features, its ridge chosen by the residual on other points.
-
-    Args:
-        problem, trial: What is solved, and by what.
-        terms: Recorded for them.
-        count, points: Features, and points of the equations.
-        weights: Of the equations; see ``estimate_error``.
-        seed: Of features and points.
-        waves: That the residual swings with.
-        own: The features, where they are chosen already.
-    """
-    like = next(trial.network.parameters()).detach()
-    rng = torch.Generator().manual_seed(seed)
-    features = own or Features(trial, problem.sample(4 * count, seed=seed).to(like), count, rng, waves)
-
-    def rows(n: int, offset: int) -> list[Rows]:
-        out: list[Rows] = []
-        for k, term in enumerate(terms):
-            out += rows_of(
-                problem, trial, term, n if k == 0 else max(40, n // 4), seed + 101 * k + offset, features
-            )
-        return out
-
-    fit, check = rows(points, 1), rows(max(200, points // 2), 2)
-    scales = _weights(terms, fit, weights)
-    J, r = _stack(fit, scales)
-    Jv, rv = _stack(check, scales)
-    size = float(rv.norm())
-    if size == 0.0 or not bool(torch.isfinite(J).all() and torch.isfinite(r).all()):
-        return Correction(
-            features,
-            J.new_zeros(features.count, problem.outputs).to(like),
-            0.0 if size == 0.0 else 1.0,
-            points,
-        )
-    columns = J.norm(dim=0).clamp(min=1e-300)
-    # the factor Q is never asked for: with the right-hand side as a last column R holds what it makes of that
-    R = torch.linalg.qr(torch.cat([J / columns, -r[:, None]], 1), mode="r").R[: J.shape[1]]
-    U, s, Vh = torch.linalg.svd(R[:, :-1], full_matrices=False)
-    c = U.T @ R[:, -1]
-    filters = s[:, None] / (s[:, None] ** 2 + (RIDGES.to(s) * s[0]) ** 2)
-    candidates = Vh.T @ (c[:, None] * filters)  # one column a ridge
-    left = (rv[:, None] + (Jv / columns) @ candidates).norm(dim=0) / size
-    smooth = isinstance(features, TimePolynomials)
-    # few smooth functions at many points: the least ridge, so that what lies below a noise of rounding is found, too
-    k = int((left <= NOISY * left.min()).int().argmax()) if smooth else int(left.argmin())
-    w = (candidates[:, k] / columns).reshape(problem.outputs, -1).T
-    factor = R[:, :-1] * columns
-    if float(left[k]) >= 1.0:
-        found = (w if smooth else 0.0 * w).to(like)
-        return Correction(features, found, 1.0, points, factor=factor, size=size)
-    return Correction(features, w.to(like), float(left[k]), points, factor=factor, size=size)
 
 
 def _waves(problem: PDE, trial: Trial, term: Term, weights: Mapping[str, float], seed: int) -> Tensor | None:
@@ -296,32 +208,6 @@ def _waves(problem: PDE, trial: Trial, term: Term, weights: Mapping[str, float],
     size = [weights.get(name, 1.0) ** 0.5 for name, columns in term.parts.items() for _ in range(columns)]
     z = trial.inputs_at(x)
     return dominant_waves(z, function.residual() * x.new_tensor(size), seed)
-
-
-def _weights(terms: Sequence[Term], rows: Sequence[Rows], given: Mapping[str, float]) -> dict[str, float]:
-    """Weight of each part: as given for the equations; conditions get the same mean squared row, as in training."""
-    trace: dict[str, float] = {}
-    for row in rows:
-        mean = float((row.matrix.square().sum(1, keepdim=True) / row.density).mean())
-        trace[row.part] = trace.get(row.part, 0.0) + mean
-    first = list(terms[0].parts)
-    out = {name: given.get(name, 1.0) for name in first}
-    equation = sum(out[name] * trace[name] for name in first) / len(first)
-    own = {name: term.weight for term in terms for name in term.parts}
-    for name in trace:
-        if name not in out:
-            out[name] = own[name] * equation / max(trace[name], 1e-300)
-    return out
-
-
-def _stack(rows: list[Rows], weights: Mapping[str, float]) -> tuple[Tensor, Tensor]:
-    """All rows, weighted so that sums of squares are integrals, in float64."""
-    J, r = [], []
-    for row in rows:
-        factor = (weights[row.part] / row.density.double() / len(row.residual)).sqrt()
-        J.append(row.matrix.double() * factor)
-        r.append(row.residual.double() * factor[:, 0])
-    return torch.cat(J), torch.cat(r)
 
 
 def _blind(features: Features | SplineFeatures | TimePolynomials) -> float:

@@ -11,6 +11,7 @@ import torch
 from sciml.ansatz import Trial
 from sciml.derivatives import recording_gradients
 from sciml.problem import PDE
+from sciml.solvers.estimate.correction import Correction, correct
 from sciml.solvers.estimate.estimate import (
     AUTOGRAD_LEVELS,
     BLIND,
@@ -20,11 +21,9 @@ from sciml.solvers.estimate.estimate import (
     MOST,
     POINTS_PER_SPLINE,
     SEED,
-    Correction,
     ErrorEstimate,
     _judge,
     _waves,
-    correct,
     level_work,
 )
 from sciml.solvers.estimate.polynomials import TimePolynomials
