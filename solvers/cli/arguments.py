@@ -25,6 +25,7 @@ ABOUT = """Solve partial differential equations with networks.
   sciml info poisson.h5                           what is in a file
   sciml plot poisson.h5 -o poisson.png            draw it
   sciml eval poisson.h5 points.csv -o values.csv  its values at points
+  sciml export poisson.h5 poisson.vtu             for another program
   sciml finetune poisson.h5 --frequency 2 -o second.h5
                                                   re-use it for other parameters
 """
@@ -66,6 +67,17 @@ The answer has the coordinates and the unknowns. Numbers have all their digits.
 examples:
   sciml eval poisson.h5 points.csv -o values.csv
   sciml eval burgers.h5 points.csv --problem my_problem.py:Burgers
+"""
+EXPORT = """Write the solution in FILE for another program, by the ending of OUT.
+
+  .csv              a table of points and values
+  .nc               a data set on a grid, for xarray (extra export)
+  .vtu .vtk .pvd    a mesh with values, for ParaView (extra export); .pvd is a series in time
+  .pt2              a program that torch runs without sciml
+
+examples:
+  sciml export poisson.h5 poisson.csv --grid 51
+  sciml export burgers.h5 last.vtu --at t=1
 """
 COMPARE = """How far A lies from B, as |A - B| / |B| over all points.
 
@@ -120,6 +132,7 @@ def make_parser(arguments: list[str]) -> tuple[Parser, dict[str, Parser]]:
     _of_file(add("info", "what is in a file", INFO), "FILE")
     _add_plot(_of_file(add("plot", "draw a solution", PLOT), "FILE"))
     _add_eval(_of_file(add("eval", "values of a solution at points", EVAL), "FILE"))
+    _add_export(_of_file(add("export", "a solution for another program", EXPORT), "FILE"))
     _add_compare(_of_file(add("compare", "how far two solutions lie apart", COMPARE), "A"))
     add("doctor", "what this machine has, and whether it works", DOCTOR)
     shells = add("completion", "completion of commands in a shell", COMPLETION)
@@ -228,6 +241,14 @@ def _add_plot(parser: Parser) -> None:
 def _add_eval(parser: Parser) -> None:
     file_argument(parser, "points", metavar="POINTS.csv", help="points, by the names of the coordinates")
     file_argument(parser, "-o", "--output", metavar="OUT.csv", help="write a table there; else it is printed")
+
+
+def _add_export(parser: Parser) -> None:
+    file_argument(parser, "output", metavar="OUT", help="where to; its ending tells what")
+    parser.add_argument("--grid", metavar="N", type=int, help="points of every coordinate")
+    parser.add_argument(
+        "--at", metavar="t=1", type=place, action="append", default=[], help="one value of a coordinate"
+    )
 
 
 def _add_compare(parser: Parser) -> None:

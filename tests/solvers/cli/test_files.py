@@ -55,6 +55,38 @@ def test_eval_notes_points_outside(run, poisson):
     assert "note: 1 of 2" in run("eval", poisson, "out.csv", "-o", "values.csv")[1]
 
 
+@pytest.mark.parametrize("name", ["u.csv", "u.nc", "u.vtu", "u.pt2"])
+def test_export_writes_the_values(name, run, poisson, solved):
+    if name.endswith((".nc", ".vtu")):
+        pytest.importorskip("xarray")
+        pytest.importorskip("meshio")
+    grid = () if name == "u.pt2" else ("--grid", "5", "--at", "y=0.25")
+    grid = ("--grid", "5") if name == "u.vtu" else grid
+    code, out, err = run("export", poisson, name, *grid)
+    assert (code, out, err) == (0, f"written to {name}\n", "")
+    if name == "u.csv":
+        found = np.loadtxt(name, delimiter=",", skiprows=1)
+        assert found.shape == (5, 3)
+        assert np.array_equal(found[:, 2:], solved(found[:, :2]))
+    elif name == "u.nc":
+        import xarray
+
+        with xarray.open_dataset(name) as data:
+            assert np.array_equal(data["u"].to_numpy()[:, 0], solved(np.c_[data["x"], 5 * [0.25]])[:, 0])
+    elif name == "u.vtu":
+        import meshio
+
+        mesh = meshio.read(name)
+        np.testing.assert_allclose(mesh.point_data["u"].ravel(), solved(mesh.points[:, :2])[:, 0], atol=1e-12)
+
+
+def test_export_refuses_what_it_cannot_write(run, poisson):
+    code, _, err = run("export", poisson, "u.xlsx")
+    assert code == 2 and "OUT needs one of the endings" in err
+    code, _, err = run("export", poisson, "u.pt2", "--grid", "3")
+    assert code == 2 and "do not go with a program" in err
+
+
 def test_eval_of_a_system(run):
     problem = pdes.Kovasznay()
     sciml.Solution(problem, Trial(problem, nn.MLP([2, 4, 3])), [], Report()).save("flow.h5")

@@ -28,6 +28,7 @@ USES = {
     "info": ("poisson.h5",),
     "plot": ("poisson.h5", "-o", "p.png", "--kind", "history"),
     "eval": ("poisson.h5", "p.csv"),
+    "export": ("poisson.h5", "p.csv", "--grid", "3"),
     "compare": ("poisson.h5", "poisson.h5"),
     "doctor": (),
     "completion": ("bash",),
