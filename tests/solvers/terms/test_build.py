@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 
 import sciml
 from sciml import Condition, Dirichlet, Initial, Neumann, Periodic, Robin, nn
-from sciml.ansatz import Trial
+from sciml.ansatz import Ansatz, Trial
 from sciml.solvers.training.residual_system import ResidualSystem
 from tests.sciml.checks.cases import heat, poisson, stated
 
@@ -36,7 +36,9 @@ SAME = {
 def system_of(condition, kind="mlp"):
     problem = stated(FLOW, [Dirichlet(0.0, on="x=0"), condition], heat_in_space)
     make = nn.MLP if kind == "mlp" else nn.KAN
-    return ResidualSystem(problem, Trial(problem, make([3, 6, 1], seed=1)), 11, 9, seed=3)
+    return ResidualSystem(
+        problem, Trial(problem, make([3, 6, 1], seed=1), Ansatz(problem, jumps=False)), 11, 9, seed=3
+    )
 
 
 def heat_in_space(u, x):
@@ -62,7 +64,9 @@ def test_named_kinds_are_small_cases(case):
 def test_periodicity_as_a_penalty_goes_through_jets(kind):
     problem = stated(FLOW, [Periodic("x", hard=False), Periodic("t", hard=False, order=0)], heat_in_space)
     make = nn.MLP if kind == "mlp" else nn.KAN
-    system = ResidualSystem(problem, Trial(problem, make([3, 6, 1], seed=1)), 11, 8, seed=3)
+    system = ResidualSystem(
+        problem, Trial(problem, make([3, 6, 1], seed=1), Ansatz(problem, jumps=False)), 11, 8, seed=3
+    )
     assert system.pointwise and system.notes == []
     _, x_ends, t_ends = system.points.terms
     assert list(x_ends.parts) == ["periodic:x", "periodic:x_x"] and x_ends.rows == 4
