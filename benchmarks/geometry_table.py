@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks._common import drawn_between
+
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "geometry.md"
 START, END = "<!-- geometry -->\n", "<!-- end of geometry -->"
@@ -55,8 +57,7 @@ def table() -> str:
 
 def drawn(text: str) -> str:
     """A page with its table drawn anew, between its marks."""
-    before, _, rest = text.partition(START)
-    return before + START + "\n" + table() + "\n" + rest[rest.index(END) :]
+    return drawn_between(text, START, END, table())
 
 
 if __name__ == "__main__":

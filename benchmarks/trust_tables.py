@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks._common import drawn_between
+
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "trust.md"
 HOW = {
@@ -76,9 +78,7 @@ def polish() -> str:
 def drawn(text: str) -> str:
     """A page with its tables drawn anew, between their marks."""
     for name, table in (("stages", stages()), ("cases", cases()), ("polish", polish())):
-        start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
-        before, _, rest = text.partition(start)
-        text = before + start + "\n" + table + "\n" + rest[rest.index(end) :]
+        text = drawn_between(text, f"<!-- {name} -->\n", f"<!-- end of {name} -->", table)
     return text
 
 
