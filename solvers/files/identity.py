@@ -13,8 +13,14 @@ from sciml.derivatives import AutogradSource
 from sciml.nn import KINDS
 from sciml.problem import PDE
 from sciml.solvers.files import canonical_json
+from sciml.solvers.files.expected import Mismatch
 from sciml.solvers.files.printable import printable
 from sciml.unknown import Unknown
+
+REPLACED = (
+    "tensors",
+    "seed",
+)  # of a checkpoint: initial weights are replaced, the solve's seed has another name
 
 
 def describe_problem(problem: PDE) -> dict[str, Any]:
@@ -73,6 +79,23 @@ def differences(saved: Any, given: Any, ignore: tuple[str, ...] = ()) -> list[st
                 for text in differences(saved.get(key), given.get(key), ignore)
             ]
     return out
+
+
+def check_identity(saved: Any, given: dict[str, Any]) -> None:
+    """Whether a checkpoint belongs to the solve that goes on from it.
+
+    Args:
+        saved: What the file says of its solve.
+        given: The same of this one.
+
+    Raises:
+        Mismatch: It belongs to another solve; the message says in what it differs.
+        ValueError: It says nothing.
+    """
+    if not isinstance(saved, dict):
+        raise ValueError("its identity is no dictionary")
+    if other := differences(saved, given, ignore=REPLACED):
+        raise Mismatch("; ".join(other))
 
 
 def equation_probe(problem: PDE, x: torch.Tensor) -> np.ndarray:

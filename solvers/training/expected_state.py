@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from sciml.optim import TorchMethod
-from sciml.solvers.files.expected import Expected, Mismatch
+from sciml.solvers.files.expected import Expected
 from sciml.solvers.files.history import PREFIX, expected_columns
-from sciml.solvers.files.identity import describe_network, describe_problem, differences
+from sciml.solvers.files.identity import check_identity, describe_network, describe_problem
 from sciml.solvers.files.limits import MAX_PAIRS, MAX_POINT_CHANNELS, MAX_STEPS
 from sciml.solvers.training.loop import Run
 from sciml.solvers.training.run_state import Counters, Estimates
@@ -22,7 +22,6 @@ from sciml.solvers.training.run_state import Counters, Estimates
 COUNTERS = tuple(f.name for f in fields(Counters) if f.type in ("int", "bool"))
 REALS = ("best", "mark", "seconds_before", "scale")  # may be inf: kept as an array
 METHOD, POINTS, IMPORTANCE, LIST = "method.", "points.", "importance.", ":list"
-IRRELEVANT = ("tensors", "seed")  # initial weights are replaced; the seed of the run has another name
 VECTORS = ("gradient", "anchor", "previous")  # fields of a method's state that have the shape of theta
 PAIRS = ("steps", "changes")  # of L-BFGS, (k, P)
 STRIDES = ("weight", "sigma", "nu", "rate")  # damping, and factors on it or on a learning rate
@@ -68,11 +67,7 @@ class ExpectedState:
             Mismatch: It belongs to another run; the message says in what it differs.
             ValueError, LookupError, TypeError: It cannot be the configuration of a checkpoint.
         """
-        if not isinstance(config["identity"], dict):
-            raise ValueError("its identity is no dictionary")
-        other = differences(config["identity"], identity(self.run), ignore=IRRELEVANT)
-        if other:
-            raise Mismatch("; ".join(other))
+        check_identity(config["identity"], identity(self.run))
         self._check_counters(config["counters"])
         self._check_method(config["method"])
         points, held_out = self.run.system.points, self.run.held_out.points

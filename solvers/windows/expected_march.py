@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from sciml.solvers.files.expected import Expected, Mismatch
+from sciml.solvers.files.expected import Expected
 from sciml.solvers.files.history import PREFIX, expected_columns
-from sciml.solvers.files.identity import PROBES, describe_network, describe_problem, differences
+from sciml.solvers.files.identity import PROBES, check_identity, describe_network, describe_problem
 from sciml.solvers.files.limits import MAX_LINES, MAX_STEPS
 from sciml.solvers.windows.window import Request
 
-IRRELEVANT = ("tensors", "seed")  # weights are replaced; the seed of the solve has another name
 COUNTERS = ("steps", "rejected", "tries", "tried")
 REALS = ("scale", "worst", "residual", "closest", "last", "last_scale", "seconds", "length")
 RUN, NETWORK, SPANS, SCALES = "run.", "network.", "windows.span", "windows.scale"
@@ -60,11 +59,7 @@ class ExpectedMarch:
             Mismatch: It belongs to another solve; the message says in what it differs.
             ValueError, LookupError, TypeError: It cannot be the configuration of a checkpoint.
         """
-        if not isinstance(config["identity"], dict):
-            raise ValueError("its identity is no dictionary")
-        other = differences(config["identity"], identity(self.request), ignore=IRRELEVANT)
-        if other:
-            raise Mismatch("; ".join(other))
+        check_identity(config["identity"], identity(self.request))
         if set(config) != PARTS:
             raise ValueError(f"its configuration needs to be {', '.join(sorted(PARTS))}")
         count = _whole("count", config["count"], MOST_WINDOWS)
