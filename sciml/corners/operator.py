@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sciml.problem import PDE
 
 SIZES = 64  # points at which the size of the equation's terms is measured
+COPIES = 7  # of a point: a residual may take a mean or a spread over all of them
 MIXED = 1e-9  # of the leading coefficients: what another equation or unknown may have of them
 DEFINITE = 1e-6  # least ratio of the leading matrix's eigenvalues that counts as elliptic
 
@@ -43,8 +44,10 @@ class Local:
         return self.of_fields(fields, x)
 
     def of_fields(self, fields: Callable[[Tensor], Tensor], x: Tensor | None = None) -> Tensor:
-        """All equations ``(n, k)`` where the unknowns are ``fields``, ``(n, d) -> (n, m)``."""
-        x = self.x if x is None else x
+        """All equations ``(n, k)`` where the unknowns are ``fields``, ``(n, d) -> (n, m)``; at copies of the point unless
+        ``x`` is given.
+        """
+        x = self.x.expand(COPIES, -1) if x is None else x
         source = DetachedSource(AutogradSource(fields, x))
         with torch.enable_grad():
             name = f"residual of {type(self.problem).__name__}"

@@ -27,9 +27,6 @@ from tests.solvers.estimate.manufactured import (
     missed,
 )
 
-# the checks ask a residual at single points, of which a standard deviation is none
-pytestmark = pytest.mark.filterwarnings("ignore:std")
-
 
 class Normalised(torch.nn.Module):
     """A network that mixes the points of a batch, as BatchNorm does in training."""
