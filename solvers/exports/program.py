@@ -46,9 +46,9 @@ def export(solution: Answer, path: str | os.PathLike) -> Path:
             asks for their values.
     """
     target = file_path(path, ".pt2")
-    program = recorded(solution)
     buffer = io.BytesIO()
-    torch.export.save(program, buffer)
+    with frozen(solution.trial):  # what the program answers is a number: its parameters are not trained
+        torch.export.save(recorded(solution), buffer)
     replace_file(target, [buffer.getvalue()])
     return target
 
@@ -110,6 +110,19 @@ class PlainSplines(nn.Module):
         """Values ``(n, n_L)`` at ``x (n, n_0)``."""
         layers: Any = self.network.layers
         return reference_jets(x[:, None], [layer.arguments() for layer in layers], x.new_zeros(0, 0))[:, 0]
+
+
+@contextmanager
+def frozen(trial: nn.Module) -> Iterator[None]:
+    """Parameters without gradients, for as long as a program is written."""
+    trained = [p for p in trial.parameters() if p.requires_grad]
+    try:
+        for p in trained:
+            p.requires_grad_(False)
+        yield
+    finally:
+        for p in trained:
+            p.requires_grad_(True)
 
 
 @contextmanager

@@ -308,6 +308,17 @@ def test_a_program_runs_without_sciml(tmp_path):
     assert math.isclose(float(done.stdout), float(solution([0.25, 0.5])[0]), rel_tol=1e-12)
 
 
+def test_a_program_carries_gradients_by_the_points_alone(tmp_path):
+    solution = solved(Known(SQUARE))
+    program = torch.export.load(solution.export(tmp_path / "u.pt2")).module()
+    x = torch.tensor([[0.3, 0.4]], dtype=torch.float64)
+    assert not program(x).requires_grad
+    assert all(p.requires_grad for p in solution.network.parameters())
+    (mine,) = torch.autograd.grad(solution(y := x.clone().requires_grad_()).sum(), y)
+    (found,) = torch.autograd.grad(program(z := x.clone().requires_grad_()).sum(), z)
+    torch.testing.assert_close(found, mine, rtol=1e-10, atol=0)
+
+
 def test_what_is_no_program(tmp_path):
     with pytest.raises(
         ArgumentError, match="path needs a solution whose network and conditions are plain torch functions"

@@ -7,6 +7,7 @@ import os
 import pickle
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,33 +78,32 @@ class Rod(sciml.PDE):
 
 
 class Faulty(sciml.PDE):
-    """Raises in the second process, in the middle of the run."""
+    """Fails in the second process, in the middle of the run.
+
+    Args:
+        fail: What it does then.
+    """
 
     domain = sciml.Box([0, 0], [1, 1])
     conditions = (sciml.Dirichlet(0.0),)
-    calls = 0
+
+    def __init__(self, fail: Callable[[], None]):
+        self.fail, self.calls = fail, 0
 
     def residual(self, u, x):
         if dist.is_initialized() and dist.get_rank() == 1 and len(x) in SHARES:
             self.calls += 1
             if self.calls > 5:
-                raise ValueError("no such value")
+                self.fail()
         return -u.laplacian() - 1.0
 
 
-class Dying(sciml.PDE):
-    """Ends the second process, in the middle of the run."""
+def no_value() -> None:
+    raise ValueError("no such value")
 
-    domain = sciml.Box([0, 0], [1, 1])
-    conditions = (sciml.Dirichlet(0.0),)
-    calls = 0
 
-    def residual(self, u, x):
-        if dist.is_initialized() and dist.get_rank() == 1 and len(x) in SHARES:
-            self.calls += 1
-            if self.calls > 5:
-                os.kill(os.getpid(), signal.SIGKILL)
-        return -u.laplacian() - 1.0
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def mlp(width: int = 6, inputs: int = 2, outputs: int = 1) -> nn.MLP:
@@ -184,7 +184,7 @@ def main(folder: Path, rank: int, size: int, which: str) -> None:
     found: dict[str, Any] = {}
     if which == "all":
         found = {name: run(name, **group) for name in CASES}
-        found["faulty"] = failing(Faulty(), **group)
+        found["faulty"] = failing(Faulty(no_value), **group)
         found["different"] = failing(pdes.Poisson(2, frequency=1 + rank), **group)
         found["few"] = failing(pdes.Poisson(2), points=2, **group)
         found["sent"] = sent(dist.group.WORLD)
@@ -192,7 +192,7 @@ def main(folder: Path, rank: int, size: int, which: str) -> None:
         run("redrawn", **(group | {"max_steps": 11, "checkpoint": path, "every": 0.0}))
         found["resumed"] = run("redrawn", **(group | {"resume": path}))
     else:
-        found["dying"] = failing(Dying(), **group)
+        found["dying"] = failing(Faulty(die), **group)
     (folder / f"{rank}.pkl").write_bytes(pickle.dumps(found))
 
 
