@@ -10,7 +10,6 @@ section 2.1).
 from __future__ import annotations
 
 import math
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -88,12 +87,6 @@ def _given(equation: Equation, stated: list[Statement], axis: int, end: Tensor) 
 def _slopes(equation: Equation, seed: int) -> Slopes:
     """Derivative of the residual by what it asks for: (group, unknown) -> ``(n, C)``."""
     x = equation._points[:POINTS]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a residual's own, of so few points
-        return _slopes_at(equation, x, seed)
-
-
-def _slopes_at(equation: Equation, x: Tensor, seed: int) -> Slopes:
     return {
         (g, j): equation.slope(x, group, j, seed).numpy()
         for g, group in enumerate(equation.questions)
