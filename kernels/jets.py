@@ -157,8 +157,6 @@ def _why_not_triton(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None
     """Why a call cannot run in Triton kernels, or None."""
     if z.device.type != "cuda" and not (z.device.type == "cpu" and interpreted()):
         return f"z is on {z.device}, not on a CUDA device"
-    if z.device.type == "cuda" and isinstance(W, ChannelWeights):
-        return "above second order Triton's kernels run in its interpreter alone"
     return _why_not_unrolled(z, layers, W)
 
 

@@ -130,7 +130,8 @@ def _input_cotangents(shape: Shape) -> list[str]:
                 for r, j in pairs:
                     inner = bell(r, j, lambda p, d=d: f"tl.reshape(x{channels.along(p, d)}, (BN,))", str)
                     seen = [(_weight(at), f"h{number_of[j + 1, c]}") for c, at in channels.seen_by(q, d)]
-                    lines.append(f"h{channels.along(m, d)} += {comb(q, m)} * {inner} * ({total(seen)})")
+                    if seen:  # a direction may give to no channel of that order
+                        lines.append(f"h{channels.along(m, d)} += {comb(q, m)} * {inner} * ({total(seen)})")
     return lines
 
 

@@ -99,6 +99,9 @@ CHANNELS = {2: ((2, 0), (0, 1)), 3: ((2, 1, 0), (0, 0, 1)), 4: ((3, 2, 2, 0), (0
     "order, bits, arch",
     [
         *((2, bits, arch) for bits in (32, 64) for arch in (80, 90, 100)),
+        (3, 64, 90),
+        (4, 64, 90),
+        (4, 32, 80),
     ],
 )
 def test_compiles_without_a_device(order, bits, arch):
