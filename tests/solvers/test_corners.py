@@ -229,3 +229,22 @@ def test_bad_arguments():
         sciml.solve(Slit(), corners=1)
     with pytest.raises(ArgumentError, match="model needs 2 inputs"):
         sciml.solve(Torsion(L_SHAPE), nn.MLP([9, 5, 1]), corners=False)
+
+
+class Pipe(sciml.PDE):
+    """Warm inside, cooled by the air outside: ``1 + b log(r)`` with ``b = -1 / (log 2 + 1/2)``."""
+
+    domain = sciml.Disk((0, 0), 2.0) - sciml.Disk((0, 0), 1.0)
+    conditions = (
+        Dirichlet(1.0, on=lambda x: x.square().sum(1) < 1.5),
+        sciml.Robin(1.0, 1.0, 0.0, on=lambda x: x.square().sum(1) > 3),
+    )
+
+    def residual(self, u, x):
+        return u.laplacian()
+
+
+def test_a_pipe_that_the_air_cools():
+    solution = sciml.solve(Pipe(), max_steps=40, **LIMITS)
+    x = Pipe.domain.sample(1000, seed=5)
+    assert off(solution, x, 1 - torch.log(x.norm(dim=1, keepdim=True)) / (math.log(2) + 0.5)) < 1e-7
