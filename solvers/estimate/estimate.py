@@ -29,7 +29,8 @@ from sciml.problem import PDE
 from sciml.solvers.estimate.correction import Correction, correct
 from sciml.solvers.estimate.features import Features
 from sciml.solvers.estimate.free import Weak, fallen, weak_shapes
-from sciml.solvers.estimate.linearised import Jets, evaluated
+from sciml.solvers.estimate.linearised import evaluated
+from sciml.solvers.estimate.newton import leads_on
 from sciml.solvers.estimate.polynomials import TimePolynomials
 from sciml.solvers.estimate.spectrum import dominant_waves
 from sciml.solvers.estimate.splines import SplineFeatures
@@ -50,9 +51,8 @@ EXACT = 1e3  # roundings up to which a residual is nothing but them
 LAST = 0.9999  # of such a residual a correction leaves at most this, as far as the estimate goes
 FEW, BLIND_FEW = 200, 0.6  # the same for fewer features, which may miss what matters and take what does not
 TEST_POINTS = 2000
-WAVE_POINTS, BENT_POINTS = 1000, 500
+WAVE_POINTS = 1000
 NOISE = 0.1  # of an estimate may be what the residual at so many points leaves open
-BENT = 0.2  # of the residual may be left, where one shape is told by little of it
 SEED = 31_337
 
 
@@ -150,8 +150,8 @@ def estimate_error(
                 break
         assert best is not None
         last = fallen(weak or [_weak(problem, trial, best)])
-        bent = last.alone is not None and _bent(problem, trial, terms[0], best)
-        free = undetermined(problem) or last._replace(falls=last.falls or bent).why()
+        moves = last.alone is not None and leads_on(problem, trial, terms[0], best)
+        free = undetermined(problem) or last._replace(falls=last.falls or moves).why()
         if best.drop > BLIND and _exact(problem, trial, terms, like):
             best = replace(best, exact=True)
         return _judge(problem, trial, best, free, time.thread_time() - began, done)
@@ -175,16 +175,6 @@ def _told(problem: PDE, trial: Trial, found: Correction, weak: Sequence[Weak]) -
         return False
     noise = found.drop * found.size / found.points**0.5 * weak[-1].gain
     return noise <= NOISE * (_judge(problem, trial, found, None, 0.0, 0.0).value or 0.0)
-
-
-def _bent(problem: PDE, trial: Trial, term: Term, found: Correction) -> bool:
-    """Whether the equation is not linear over so large a change: the residual does not fall as predicted."""
-    like = next(trial.network.parameters()).detach()
-    function = evaluated(problem, trial, term, problem.sample(BENT_POINTS, seed=SEED).to(like))
-    if not isinstance(function, Jets):
-        return False
-    before, after = function.residual().norm(), function.corrected(found.features, found.w).norm()
-    return float(after) > max(BENT, 2.0 * found.drop) * float(before)
 
 
 def level_work(problem: PDE, features: int, points: int) -> float:
