@@ -21,6 +21,11 @@ from sciml.solvers.training.residual_system import ResidualSystem
 COLUMNS = 256  # of the Jacobian that are collected at a time for J Jᵀ
 
 
+def _together(term: Term) -> int:
+    """Points of a term that add up to one row."""
+    return 1 if term.sums is None else len(term.sums.weights)
+
+
 class SharedPoints(Points):
     """The points of all processes. The first one draws them and keeps where they are; their jets are kept by shares.
 
@@ -43,7 +48,7 @@ class SharedPoints(Points):
         counts = [stop - start for start, stop in pairwise(bounds)]
         parts = list(x.split(counts))
         factors = None if importance is None else list(importance.split(counts))
-        k = next(k for k, known in enumerate(self.terms) if known is term)
+        k = self._number(term)
         if k == 0 and min(counts) == 0:
             raise ArgumentError(
                 f"points needs at least one for each of the {len(counts)} processes, got {len(x)}."
@@ -55,22 +60,23 @@ class SharedPoints(Points):
         """See ``Points.squares``."""
         bounds = cuts(len(x), self._share.group.size)
         counts = [stop - start for start, stop in pairwise(bounds)]
-        k = next(k for k, known in enumerate(self.terms) if known is term)
+        k = self._number(term)
         self._share.group.tell(("squares", (k, counts)))
         return torch.cat(self._share.squares(k, counts, list(x.to(self.like).split(counts))))
 
     def cuts(self, term: Term) -> list[int]:
         """Where the shares of a term's points begin and end."""
-        together = 1 if term.sums is None else len(term.sums.weights)
-        return cuts(len(term.x), self._share.group.size, together)
+        return cuts(len(term.x), self._share.group.size, _together(term))
+
+    def _number(self, term: Term) -> int:
+        return next(k for k, known in enumerate(self.terms) if known is term)
 
     @property
     def layout(self) -> Layout:
         """The rows of each process among those of all."""
         blocks = []
         for term in self.terms:
-            together = 1 if term.sums is None else len(term.sums.weights)
-            bounds = [bound // together for bound in self.cuts(term)]
+            bounds = [bound // _together(term) for bound in self.cuts(term)]
             rows = [stop - start for start, stop in pairwise(bounds)]
             blocks += [rows] * sum(term.parts.values())
         return Layout(blocks)
@@ -83,21 +89,16 @@ class SharedSystem(ResidualSystem):
     alone; the others run ``worker.serve``.
 
     Args:
-        system: Set up on all points.
+        system: Set up on all points, with rows that depend on their own point alone.
         group: This process leads it.
 
     Raises:
-        ArgumentError: The rows may depend on other points than their own.
+        ArgumentError: There are fewer points than processes.
     """
 
     points: SharedPoints
 
     def __init__(self, system: ResidualSystem, group: Group):
-        if not system.pointwise:
-            raise ArgumentError(
-                "process_group needs a residual whose rows depend on their own point alone, and a model with jets, got "
-                f"{type(system.problem).__name__} with derivatives by nested autograd."
-            )
         vars(self).update(vars(system))
         self._group, self._share = group, Share(group, system)
         self.points = SharedPoints(system.points, self._share)
@@ -112,11 +113,6 @@ class SharedSystem(ResidualSystem):
             raise NotImplementedError  # a graph over processes; what needs one is asked for below
         layout = self.points.layout
         return layout.join(self._ask("residual", layout.rows, self.theta, self.points.weights))
-
-    def residual(self, theta: Tensor) -> Tensor:
-        """See ``ResidualSystem.residual``."""
-        self.load(theta)
-        return self._rows(graph=False)
 
     def value_and_grad(self, theta: Tensor) -> tuple[float, Tensor]:
         """See ``ResidualSystem.value_and_grad``."""
