@@ -61,6 +61,7 @@ COLUMNS = (
     "loss",
     "held_out",
     "points",
+    "draws",
     "error",
     "estimate",
 )  # of a history, besides metrics

@@ -8,7 +8,7 @@ import torch
 import sciml
 from sciml import nn, pdes
 from sciml.solvers.training.progress import ProgressBar
-from sciml.solvers.training.run_state import Limits
+from sciml.solvers.training.run_state import COLUMNS, Limits
 
 QUICK = {"points": 25, "progress": False}
 POINTS = torch.full((1, 2), 0.25, dtype=torch.float64)
@@ -69,10 +69,11 @@ def test_finetuning_and_windows_have_them():
         ([value], "metrics needs a dictionary of functions"),
         ({"a": 1.0}, "metrics needs a dictionary of functions"),
         ({"loss": value}, "names in ASCII other than step"),
+        ({"draws": value}, "names in ASCII other than step"),
         ({"two words": value}, "made of letters"),
         ({"ü": value}, "names in ASCII"),
     ],
-    ids=["list", "number", "taken", "words", "ascii"],
+    ids=["list", "number", "taken", "draws", "words", "ascii"],
 )
 def test_what_is_no_metric_is_refused(metrics, message):
     with pytest.raises((sciml.ArgumentError, sciml.ArgumentTypeError), match=message):
@@ -97,3 +98,8 @@ def test_the_progress_bar_shows_them():
         row = {"step": 1, "seconds": 0.1, "loss": 1.0, "held_out": 1.0, "points": 9.0, "energy": 0.5}
         bar.update(row, 1e-3)
     assert shown == [{"step": 1, "residual": "1.0e-03", "energy": "0.5"}]
+
+
+def test_a_metric_cannot_take_the_name_of_a_column():
+    rows = sciml.solve(pdes.Poisson(2), max_steps=1, accuracy=1e-9, progress=False).history
+    assert set().union(*rows) <= set(COLUMNS)
