@@ -77,7 +77,7 @@ def correct(
         return out
 
     fit, check = rows(points, 1), rows(max(200, points // 2), 2)
-    scales = _weights(terms, fit, weights)
+    scales = weights_of(terms, fit, weights)
     J, r = _stack(fit, scales)
     Jv, rv = _stack(check, scales)
     size = float(rv.norm())
@@ -107,7 +107,7 @@ def correct(
     return Correction(features, w.to(like), float(left[k]), points, factor=factor, size=size)
 
 
-def _weights(terms: Sequence[Term], rows: Sequence[Rows], given: Mapping[str, float]) -> dict[str, float]:
+def weights_of(terms: Sequence[Term], rows: Sequence[Rows], given: Mapping[str, float]) -> dict[str, float]:
     """Weight of each part: as given for the equations; conditions get the same mean squared row, as in training."""
     trace: dict[str, float] = {}
     for row in rows:

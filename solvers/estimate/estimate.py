@@ -150,7 +150,7 @@ def estimate_error(
                 break
         assert best is not None
         last = fallen(weak or [_weak(problem, trial, best)])
-        moves = last.alone is not None and leads_on(problem, trial, terms[0], best)
+        moves = last.alone is not None and leads_on(problem, trial, terms, weights or {}, best)
         free = undetermined(problem) or last._replace(falls=last.falls or moves).why()
         if best.drop > BLIND and _exact(problem, trial, terms, like):
             best = replace(best, exact=True)

@@ -6,66 +6,105 @@ equation, and each further step moves the front by as much as the last, without 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import torch
 from torch import Tensor
 
 from sciml.ansatz import Trial
 from sciml.problem import PDE
-from sciml.solvers.estimate.correction import Correction
-from sciml.solvers.estimate.linearised import Jets, evaluated
+from sciml.solvers.estimate.correction import Correction, weights_of
+from sciml.solvers.estimate.linearised import Jets, Rows, evaluated
+from sciml.solvers.terms.linear import is_linear_equation
 from sciml.solvers.terms.term import Term
 
-POINTS = 500
+POINTS, FEW = 500, 130  # of the equations, and of each condition
 SEED = 31_337
 BENT = 0.2  # of the residual may be left after the correction
 STEPS = 5  # after it, with the same derivative
 DRIFT = 1e-4  # of the correction: shorter steps are not looked at
 FALLS = 0.5  # ratio of two steps from which they do not end
+ROUNDING = 1e-11  # of the solution: neither are these
 KEPT = 1e-8  # of the largest singular value
 
 
-def leads_on(problem: PDE, trial: Trial, term: Term, found: Correction) -> bool:
+def leads_on(
+    problem: PDE, trial: Trial, terms: Sequence[Term], weights: Mapping[str, float], found: Correction
+) -> bool:
     """Whether the equation is not linear over so large a change, so that the correction is not the error.
 
     Either its residual does not fall as predicted, or the steps of Newton's simplified method that follow do not get
-    shorter.
+    shorter. Of a linear equation there is nothing to ask.
 
     Args:
         problem, trial: What is solved, and by what.
-        term: The equations.
+        terms: The equations, and the conditions that are not exact: without them a step may go along anything that solves
+            the homogeneous equation.
+        weights: Of the equations; see ``estimate_error``.
         found: The correction.
     """
     like = next(trial.network.parameters()).detach()
-    function = evaluated(problem, trial, term, problem.sample(POINTS, seed=SEED).to(like))
-    if not isinstance(function, Jets):
+    if any(term.plan is None for term in terms) or is_linear_equation(problem, like):
         return False
-    before, after = function.residual().norm(), function.corrected(found.features, found.w).norm()
+    system = _System(problem, trial, terms, weights, found)
+    before, after = system.residual(torch.zeros_like(found.w)).norm(), system.residual(found.w).norm()
     if float(after) > max(BENT, 2.0 * found.drop) * float(before):
         return True
-    sizes = _steps(problem, trial, function, found)
-    return sizes[-1] > max(DRIFT * sizes[0], FALLS * sizes[-2])
+    steps = system.steps(found.w)
+    first, before, last = (float(steps[k].norm()) for k in (0, -2, -1))
+    return last > max(DRIFT * first, FALLS * before, ROUNDING * system.size)
 
 
-def _steps(problem: PDE, trial: Trial, function: Jets, found: Correction) -> list[float]:
-    """Sizes of the correction and of the steps after it."""
-    features, w = found.features, found.w
-    x = function.x
-    factor = trial.scaled(torch.ones_like(x[:, :1])) if trial.ansatz.trivial else trial.factor(x)
-    with torch.no_grad():
-        phi = features.values(x)
+class _System:
+    """All terms at fixed points, as functions of the coefficients ``w (K, m)`` of a correction ``Phi w``."""
 
-    def size(w: Tensor) -> float:
-        return float((factor * (phi @ w)).norm())
+    def __init__(
+        self,
+        problem: PDE,
+        trial: Trial,
+        terms: Sequence[Term],
+        weights: Mapping[str, float],
+        found: Correction,
+    ):
+        like = next(trial.network.parameters()).detach()
+        self.trial, self.features, self.terms = trial, found.features, terms
+        self.functions: list[Jets] = []
+        rows: list[Rows] = []
+        for k, term in enumerate(terms):
+            function = evaluated(problem, trial, term, term.draw(POINTS if k == 0 else FEW, SEED).to(like))
+            assert isinstance(function, Jets)
+            self.functions.append(function)
+            for name, J, r in function.rows(self.features):
+                J, r = (J, r) if term.sums is None else (term.sums.of(J), term.sums.of(r))
+                rows.append(Rows(name, J, r, torch.ones_like(r[:, None])))
+        shares = weights_of(terms, rows, weights)
+        self.scales = [(shares[row.part] / len(row.residual)) ** 0.5 for row in rows]
+        J = torch.cat([row.matrix.double() * scale for row, scale in zip(rows, self.scales, strict=True)])
+        self.lengths = J.norm(dim=0).clamp(min=1e-300)
+        U, s, Vh = torch.linalg.svd(J / self.lengths, full_matrices=False)
+        kept = int((s > KEPT * s[0]).sum())
+        with torch.no_grad():
+            self.size = float(trial(self.functions[0].x).double().norm())
+        self.inverse = (Vh[:kept].T / s[:kept]) @ U[:, :kept].T
 
-    J = torch.cat([matrix for _, matrix, _ in function.rows(features)]).double()
-    columns = J.norm(dim=0).clamp(min=1e-300)
-    U, s, Vh = torch.linalg.svd(J / columns, full_matrices=False)
-    kept = int((s > KEPT * s[0]).sum())
-    sizes = [size(w)]
-    for _ in range(STEPS):
-        left = function.corrected(features, w).T.reshape(-1).double()
-        step = -(Vh[:kept].T @ (U[:, :kept].T @ left / s[:kept])) / columns
-        step = step.reshape(problem.outputs, -1).T.to(w)
-        sizes.append(size(step))
-        w = w + step
-    return sizes
+    def residual(self, w: Tensor) -> Tensor:
+        """All rows with ``Phi w`` added, not linearised: ``(n,)``, in float64."""
+        columns: list[Tensor] = []
+        for function, term in zip(self.functions, self.terms, strict=True):
+            for column in function.corrected(self.features, w).unbind(1):
+                columns.append(column if term.sums is None else term.sums.of(column))
+        return torch.cat([c.double() * scale for c, scale in zip(columns, self.scales, strict=True)])
+
+    def steps(self, w: Tensor) -> list[Tensor]:
+        """The correction and the steps after it, as they move the solution at the points of the equations: ``(n, m)``."""
+        x = self.functions[0].x
+        with torch.no_grad():
+            phi = self.features.values(x)
+        trivial = self.trial.ansatz.trivial
+        factor = self.trial.scaled(torch.ones_like(x[:, :1])) if trivial else self.trial.factor(x)
+        changes = [w]
+        for _ in range(STEPS):
+            step = -(self.inverse @ self.residual(w)) / self.lengths
+            changes.append(step.reshape(w.shape[1], -1).T.to(w))
+            w = w + changes[-1]
+        return [(factor * (phi @ change)).double() for change in changes]

@@ -23,7 +23,7 @@ from sciml.solvers.finetuning.ground import phases_of
 from sciml.solvers.finetuning.snapshots import SnapshotSpace, chosen, usable
 from sciml.solvers.finetuning.span import Spanned, solve_span
 from sciml.solvers.report import Report
-from sciml.solvers.superposition import is_linear_equation
+from sciml.solvers.terms.linear import is_linear_equation
 from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.phases import Phases
 from sciml.solvers.training.settings import ESTIMATE_LAST, Settings

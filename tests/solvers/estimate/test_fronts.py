@@ -106,3 +106,32 @@ def test_what_singular_values_say():
     assert resolved.alone == pytest.approx(0.02, rel=0.1) and not resolved.falls
     lost = weak([2.0, 0.02, 3.0, 4.0])  # the second is not
     assert lost.falls and "not resolved" in str(lost.why())
+
+
+def square(x):
+    return x**2 * (6 - 4 * x + x**2)
+
+
+@pytest.mark.parametrize(("bent", "seed"), [(0.0, 5), (1.0, 1), (1.0, 2)])
+def test_an_equation_with_conditions_that_are_not_exact_has_an_estimate(bent, seed):
+    """Without its conditions a beam is free to move and to turn, and what follows a correction is no step of Newton's."""
+
+    def residual(u, x):
+        load = ((1 + x) * u.d("x", "x")).d("x", "x") - 24 * (3 * x - 1)
+        return load + bent * (u**2 - square(x) ** 2)
+
+    def end(u, x):
+        moment = (1 + x) * u.d("x", "x")
+        return moment, moment.d("x")
+
+    clamped = [sciml.Dirichlet(0.0, on="x=0"), sciml.Condition("x=0", lambda u, x: u.d("x"))]
+    beam = stated(
+        sciml.Interval(0, 1),
+        [*clamped, sciml.Condition("x=1", end)],
+        residual,
+        exact=lambda self, x: square(x),
+    )
+    solution = sciml.solve(beam, seed=seed, max_steps=40, progress=False)
+    found = solution.error_estimate()
+    assert found.value is not None, found.reason
+    assert 1 / 5 < found.value / solution.error() < 5
