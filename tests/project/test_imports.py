@@ -36,7 +36,7 @@ WINGS = {
     "estimate": {"terms"},  # it asks the residuals of the same terms as training
     "answer": {"comparison", "report", "evaluation", "estimate", "found", "posterior"},
     "adapted": {"answer", "report"},
-    "superposition": {"answer"},
+    "superposition": {"answer", "terms"},  # whether a sum of solutions is one is asked of the equation
     "training": {"comparison", "report", "estimate", "files", "terms"},  # files: checkpoints
     "windows": {"training", "estimate", "report", "files"},  # files: checkpoints
     "sharing": {"training", "terms", "report"},
