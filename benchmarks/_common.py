@@ -48,12 +48,6 @@ def show(record: dict[str, object], as_json: bool) -> None:
     print(line, flush=True)
 
 
-def drawn_between(text: str, start: str, end: str, table: str) -> str:
-    """A page with a table in the place of what stands between two marks."""
-    before, _, rest = text.partition(start)
-    return before + start + "\n" + table + "\n" + rest[rest.index(end) :]
-
-
 def time_side_by_side(
     calls: dict[Name, Callable[[], object]], rounds: int = 15, seconds: float = 20.0
 ) -> dict[Name, dict[str, float]]:

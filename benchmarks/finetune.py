@@ -1,6 +1,6 @@
 """A new right-hand side: every adapter against training from scratch, with the same optimiser and budget, in one run.
 
-    python -m benchmarks.finetune --json [--quick] [--seeds 3] [--only poisson]
+    python -m benchmarks.finetune --json [--quick] [--seeds 3] [--first 0] [--only poisson]
 
 Cases: (i) 2-D Poisson, ten right-hand sides at stated relative L2 distances from the base's; (ii) the 10-d Allen-Cahn
 family, eps 0 -> 0.5, 2, 50; (iii) the 10-d linear parabolic family, eps 0 -> 0.5, 1; (iv) the files of a 10-d network of
@@ -274,6 +274,7 @@ def main() -> None:
         "--quick", action="store_true", help="one seed, a third of the members, a third of the time"
     )
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first", type=int, default=0, help="the first of the seeds")
     parser.add_argument("--only", default="", help="cases whose name begins so")
     options = parser.parse_args()
     one_thread()
@@ -284,7 +285,7 @@ def main() -> None:
             continue
         share = 1 / 3 if options.quick else 1.0
         members = dict(list(case.members.items())[:: 3 if options.quick and len(case.members) > 3 else 1])
-        for seed in range(1 if options.quick else options.seeds):
+        for seed in range(options.first, options.first + (1 if options.quick else options.seeds)):
             watch = Watch(share * case.base_budget)
             base = sciml.solve(
                 case.base,

@@ -63,6 +63,7 @@ def main() -> None:
         shared = together(points, args.processes)
         apart = together(points // args.processes, args.processes, shared=False)
         row = {
+            "record": "step",
             "points": points,
             "parameters": 921,
             "processes": args.processes,

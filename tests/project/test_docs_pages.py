@@ -1,66 +1,67 @@
-"""The Python of README.md and of the how-to pages runs, with a few steps a solve, and is as short as the pages say."""
+"""The Python of README.md and of the pages runs, with a few steps a solve, and is as short as the pages say."""
 
 from __future__ import annotations
 
-import functools
 import re
 
 import pytest
 
 import sciml
+from sciml import pdes
 from tests.cases import ROOT
+from tests.project import pages
+from tests.project.pages import DOCS, blocks, lines
 
-DOCS = ROOT / "docs"
+# these have tests of their own, which look at what comes out
+ELSEWHERE = {
+    *(
+        "checks",
+        "derivatives",
+        "expressions",
+        "extending",
+        "few_lines",
+        "files",
+        "first_pde",
+        "inverse",
+        "kans",
+    ),
+    *("command_line", "gallery", "optimisers", "plotting"),
+}
 PAGES = [
-    *sorted(
-        page for page in (DOCS / "howto").glob("*.md") if page.stem != "few_lines"
-    ),  # test_docs_plotting.py
-    *(DOCS / f"{page}.md" for page in ("bases", "coming_from", "laws")),
-    ROOT / "README.md",
+    page
+    for page in (*sorted(DOCS.rglob("*.md")), ROOT / "README.md")
+    if blocks(page) and page.stem not in ELSEWHERE
 ]
-
-
-def blocks(page) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+# what the reader of a page has besides
+GIVEN = {
+    "conditions": "k = eps = T0 = 1.0; f = target = lambda x: x[:, :1]; np.savetxt('profile.txt', np.zeros(21))",
+    "finetune": "new = pdes.Burgers(nu=0.06); pretrained = finetuned = nn.MLP([2, 4, 1])",
+    "rank": """
+solution = sciml.solve(problem, nn.KAN([2, 4, 1]))
+new = problem.with_source(lambda x: torch.ones_like(x[:, :1]))
+sigma = torch.arange(1.0, 13.0).double()
+loss = lambda s: (s**2).sum() + s.prod()
+""",
+    "slim_kan": "kan = nn.KAN([64, 32, 10])",
+}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_page_runs(page, tmp_path, monkeypatch):
     """With a budget of steps in place of the page's; what is solved so is not right yet, so only that it runs is seen."""
-    solve = sciml.solve
-
-    def briefly(problem, *arguments, max_time=None, **options):
-        return solve(problem, *arguments, **{**options, "max_steps": 2, "progress": False})
-
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(vars(sciml), "solve", functools.wraps(solve)(briefly))
-    monkeypatch.setattr(sciml.Solution, "finetune", finetune_briefly(sciml.Solution.finetune))
-    monkeypatch.setattr(sciml.Solution, "finetune_family", family_briefly(sciml.Solution.finetune_family))
-    names: dict = {"__name__": page.stem}
-    for block in blocks(page):
-        exec(compile(block, str(page), "exec"), names)
+    pages.solve_briefly(monkeypatch)
+    pages.run(page, GIVEN.get(page.stem, ""))
 
 
-def finetune_briefly(finetune):
-    @functools.wraps(finetune)
-    def briefly(self, *arguments, **options):
-        return finetune(self, *arguments, **{**options, "max_steps": 2, "progress": False})
-
-    return briefly
-
-
-def family_briefly(finetune_family):
-    @functools.wraps(finetune_family)
-    def briefly(self, members, *arguments, **options):
-        few = dict(list(members.items())[:2])
-        return finetune_family(self, few, *arguments, **{**options, "max_steps": 2})
-
-    return briefly
-
-
-def lines(block: str) -> int:
-    return sum(bool(line.strip()) and not line.strip().startswith("#") for line in block.splitlines())
+def test_the_lines_of_the_gallery_state_their_problems(monkeypatch):
+    """That they are what was solved is seen in test_gallery.py."""
+    stated = []
+    monkeypatch.setitem(vars(sciml), "solve", lambda problem, **options: stated.append(problem))
+    for block in blocks(DOCS / "gallery.md"):
+        exec(block, {"sciml": sciml, "pdes": pdes})
+    assert [type(problem) for problem in stated] == [pdes.get(name) for name in pdes.names()]
 
 
 def test_the_four_programs_are_as_short_as_the_page_says():

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
-import sciml
 from tests.cases import ROOT
+from tests.project.pages import blocks, lines, solve_briefly
 
 PAGE = ROOT / "docs" / "howto" / "plotting.md"
-
-
-def blocks(path: Path) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
 
 
 def test_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("xarray")
     pytest.importorskip("meshio")
-    solve = sciml.solve
-    monkeypatch.setitem(
-        vars(sciml), "solve", lambda problem, **_: solve(problem, max_steps=2, progress=False, points=100)
-    )
+    solve_briefly(monkeypatch, points=100)
     monkeypatch.chdir(tmp_path)
     names: dict = {}
     for block in blocks(PAGE):
@@ -35,21 +27,13 @@ def test_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     )
 
 
-def lines(code: str) -> int:
-    """Lines that are neither empty nor comments."""
-    return sum(1 for line in code.splitlines() if line.strip() and not line.strip().startswith("#"))
-
-
 def test_an_equation_and_its_picture_take_few_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     poisson, burgers, inverse, tuned = blocks(ROOT / "docs" / "howto" / "few_lines.md")
     assert [
         lines(code) <= most
         for code, most in zip((poisson, burgers, inverse, tuned), (5, 15, 18, 5), strict=True)
     ] == [True] * 4
-    solve = sciml.solve
-    monkeypatch.setitem(
-        vars(sciml), "solve", lambda problem, **_: solve(problem, max_steps=2, progress=False, points=100)
-    )
+    solve_briefly(monkeypatch, points=100)
     monkeypatch.chdir(tmp_path)
     names: dict = {}
     exec(poisson, names)

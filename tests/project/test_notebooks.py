@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import re
@@ -11,9 +10,9 @@ import sys
 
 import pytest
 
-import sciml
 from sciml import nn, pdes
 from tests.cases import ROOT
+from tests.project.pages import solve_briefly
 
 SCRIPTS = sorted((ROOT / "notebooks").glob("*.py"))
 # those that run in full, the others with a few steps a solve; all run in full on request
@@ -108,7 +107,7 @@ def test_a_notebook_runs(script, full, tmp_path):
 def test_the_first_page_runs(tmp_path, monkeypatch):
     """Every Python block of docs/first_pde.md, one after the other, with a few steps of training each."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(vars(sciml), "solve", functools.partial(sciml.solve, max_steps=3, progress=False))
+    solve_briefly(monkeypatch)
     text = (ROOT / "docs" / "first_pde.md").read_text(encoding="utf-8")
     names = {"problem": pdes.Poisson(2), "nn": nn}
     for block in re.findall(r"```python\n(.*?)```", text, re.S):

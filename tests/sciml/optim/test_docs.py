@@ -9,6 +9,7 @@ import torch
 
 from sciml import optim
 from tests.cases import ROOT
+from tests.project import pages
 
 
 def test_the_optimiser_of_the_documentation_works(capsys):
@@ -31,6 +32,29 @@ def test_the_optimiser_of_the_documentation_works(capsys):
     while run.steps < 100 and not run.state.grad_norm < 1e-9:
         next(run)
     assert run.theta.tolist() == pytest.approx([0.5**0.5, 0.0], abs=1e-8)
+
+
+def test_the_other_examples_run(monkeypatch):
+    """Each stands alone: what it is handed is given here."""
+    given = """
+import torch
+import sciml
+from sciml import optim, pdes
+problem = pdes.Poisson(2)
+model, loss_function = torch.nn.Linear(2, 1), torch.nn.functional.mse_loss
+x, y = torch.randn(9, 2), torch.randn(9, 1)
+fun, residual, x0 = (lambda v: ((v - 1) ** 2).sum()), (lambda v: v - 1), torch.zeros(3)
+new_points = lambda: optim.LossFunction(fun)
+method, theta = optim.method("arcm"), torch.zeros(3).double()
+"""
+    pages.solve_briefly(monkeypatch)
+    for block in pages.blocks(ROOT / "docs" / "optimisers.md"):
+        if "class DampedNewton" not in block:
+            names: dict = {}
+            exec(given, names)
+            if "sciml.solve" not in block:
+                names["problem"] = names["new_points"]()
+            exec(block, names)
 
 
 def test_the_documentation_names_every_method():

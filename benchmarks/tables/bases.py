@@ -1,0 +1,33 @@
+"""The tables of docs/bases.md: families of functions on the edges, and first layers of other scales."""
+
+from __future__ import annotations
+
+from benchmarks.tables.page import Page, number, records, table
+
+PROBLEMS = ("Poisson k=1", "Poisson k=4", "Helmholtz")
+
+
+def families() -> str:
+    """A row a problem, the worse of its seeds for each family."""
+    worst: dict[str, dict[str, float]] = {}
+    for r in records("bases", "solve"):
+        row = worst.setdefault(r["problem"], {})
+        row[r["basis"]] = max(r["error"], row.get(r["basis"], 0.0))
+    bases = list(dict.fromkeys(basis for row in worst.values() for basis in row))
+    rows = [
+        [name, *(number(worst[name][b], 0) if b in worst[name] else "not measured" for b in bases)]
+        for name in PROBLEMS
+    ]
+    return table(("problem", *bases), rows)
+
+
+def scales() -> str:
+    """A row a problem and seed: what was chosen, and what it is worth."""
+    rows = [
+        [r["problem"], r["seed"], f"{r['choice']:g}", number(r["error"], 0), number(r["error_at_1"], 0)]
+        for r in records("bases", "spectrum")
+    ]
+    return table(("problem", "seed", "chosen scale", "error there", "error at scale 1"), rows)
+
+
+PAGE = Page("bases", {"families": families, "scales": scales})

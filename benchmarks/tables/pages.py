@@ -1,0 +1,26 @@
+"""The pages that have such tables."""
+
+from __future__ import annotations
+
+from benchmarks.tables import (
+    bases,
+    catalogue,
+    conditions,
+    demo,
+    derivatives,
+    files,
+    finetune,
+    geometry,
+    kans,
+    tangent_kernel,
+    trust,
+    windows,
+)
+
+PAGES = tuple(
+    module.PAGE
+    for module in (
+        *(bases, catalogue, conditions, demo, derivatives, files),
+        *(finetune, geometry, kans, tangent_kernel, trust, windows),
+    )
+)
