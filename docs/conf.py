@@ -33,6 +33,8 @@ myst_heading_anchors = 3
 # a notebook is shown with the outputs it was committed with
 nb_execution_mode = "off"
 nb_merge_streams = True
+# a slider is shown by the picture that was committed with it: its scripts would come from a network
+nb_ipywidgets_js = {}
 html_math_renderer = "mathml"
 
 # --- reference ---
@@ -69,7 +71,8 @@ def copy_notebooks(app) -> None:
 
 def links_to_the_copies(app, page: str, source: list[str]) -> None:
     """Pages link to the notebooks where a reader of the repository finds them."""
-    source[0] = source[0].replace("](../notebooks/", "](notebooks/")
+    up = "../" * page.count("/")
+    source[0] = source[0].replace(f"](../{up}notebooks/", f"]({up}notebooks/")
 
 
 def setup(app) -> None:

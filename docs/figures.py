@@ -1,6 +1,6 @@
 """The pictures of README.md and of the first pages: ``make figures`` solves and draws them, in a few minutes.
 
-python docs/figures.py [hole evolution system inverse race poisson burgers plate]
+python docs/figures.py [hole evolution system inverse race poisson burgers plate profiles estimate streamlines edges]
 """
 
 from __future__ import annotations
@@ -175,8 +175,56 @@ def plate() -> Figure:
     return sciml.solve(Plate(), max_time=30, tol=1e-3, progress=False).plot()
 
 
+def profiles() -> Figure:
+    """Two of the panels of docs/howto/plotting.md, in axes of one's own."""
+    solution = sciml.solve(pdes.Burgers(nu=0.05), max_time=20, progress=False)
+    figure = Figure(figsize=(8, 2.8), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    solution.plot(ax=left, cmap="PuOr")
+    solution.plot("history", ax=right)
+    return figure
+
+
+def estimate() -> Figure:
+    """A map of the estimated error."""
+    return sciml.solve(pdes.Poisson(dim=2), max_steps=6, progress=False).plot("estimate")
+
+
+def streamlines() -> Figure:
+    """A flow, by its streamlines."""
+    return sciml.solve(pdes.Kovasznay(), progress=False).plot("streamlines")
+
+
+class Bumps(sciml.PDE):
+    """A solution that is ``exp(sin(pi x) + y²)``, with conditions as penalties."""
+
+    domain = sciml.Box([-1, -1], [1, 1])
+    conditions = (sciml.Dirichlet(lambda x: Bumps.answer(x), hard=False),)
+
+    @staticmethod
+    def answer(x: torch.Tensor) -> torch.Tensor:
+        """``exp(sin(pi x) + y²)``."""
+        return torch.exp(torch.sin(math.pi * x[:, :1]) + x[:, 1:] ** 2)
+
+    def residual(self, u, x):
+        """``Δu`` less that of the answer."""
+        s, c, y = torch.sin(math.pi * x[:, :1]), torch.cos(math.pi * x[:, :1]), x[:, 1:]
+        return u.laplacian() - self.answer(x) * (math.pi**2 * (c**2 - s) + 4 * y**2 + 2)
+
+
+def edges() -> Figure:
+    """The edges of a KAN."""
+    kan = nn.KAN([2, 2, 1], grid=4, degree=5, base=False)
+    solution = sciml.solve(Bumps(), kan, max_steps=200, max_time=1e3, progress=False)
+    return solution.network.plot(inputs=["x", "y"], outputs=["u"])
+
+
 PICTURES: dict[str, Callable[[], Figure]] = {
-    f.__name__: f for f in (hole, evolution, system, inverse, race, poisson, burgers, plate)
+    f.__name__: f
+    for f in (
+        *(hole, evolution, system, inverse, race, poisson, burgers, plate),
+        *(profiles, estimate, streamlines, edges),
+    )
 }
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@
 # ---
 
 # %% [markdown]
-# # Solve your first PDE
+# # Your first PDE, in a notebook
 #
 # From an equation of the catalogue to one of your own on a plate with a hole: solve, look, measure, keep. Every cell
 # takes seconds.

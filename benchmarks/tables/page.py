@@ -45,9 +45,14 @@ def records(name: str, kind: str) -> list[dict[str, Any]]:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A table in Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
+    """A table in Markdown; columns of numbers stand at the right, and are not broken."""
+    figures = [sum(_is_number(row[k]) for row in rows) > len(rows) / 2 for k in range(len(head))]
+    lines = [head, ["---:" if right else "---" for right in figures], *rows]
     return "\n".join("| " + " | ".join(str(v) for v in line) + " |" for line in lines) + "\n"
+
+
+def _is_number(cell: Any) -> bool:
+    return str(cell).strip("*")[:1] in set("0123456789–")
 
 
 def number(value: float | None, digits: int = 1) -> str:
