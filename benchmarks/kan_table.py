@@ -1,6 +1,6 @@
-"""The table of docs/kans.md from benchmarks/results/kan.jsonl.
+"""The tables of docs/kans.md from benchmarks/results/kan.jsonl and kan_growth.jsonl.
 
-python -m benchmarks.kan_table  # writes it into the page
+python -m benchmarks.kan_table  # writes them into the page
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from benchmarks._common import drawn_between
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "kans.md"
 START, END = "<!-- twelve -->\n", "<!-- end of twelve -->"
+GROWTH, GROWTH_END = "<!-- growth -->\n", "<!-- end of growth -->"
 MARKS = ("1e-04", "1e-06", "1e-08")
 
 
@@ -36,9 +37,37 @@ def table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def growth_table() -> str:
+    """A row a solve; the smallest of a problem's best errors is bold."""
+    marks = ("1e-03", "1e-04", "1e-05", "1e-06")
+    lines = (HERE / "results" / "kan_growth.jsonl").read_text().splitlines()
+    found = [r for r in map(json.loads, lines) if r["record"] == "growth"]
+    rows = [
+        f"| problem | grid | numbers | points | {' | '.join(m.replace('e-0', 'e-') for m in marks)} | best | "
+        "held-out over training loss |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for r in found:
+        least = min(other["best"] for other in found if other["case"] == r["case"])
+        best = f"**{r['best']:.0e}**" if r["best"] == least else f"{r['best']:.0e}"
+        seconds = [f"{r['reached'][mark]:.2g}" if mark in r["reached"] else "never" for mark in marks]
+        name = r["case"] if r["kind"] == "coarse" else ""
+        cells = [
+            name,
+            r["kind"],
+            r["parameters"],
+            r["points"],
+            *seconds,
+            best,
+            f"{r['held_out'] / r['loss']:.1f}",
+        ]
+        rows.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(rows) + "\n"
+
+
 def drawn(text: str) -> str:
-    """A page with its table drawn anew, between its marks."""
-    return drawn_between(text, START, END, table())
+    """A page with its tables drawn anew, between their marks."""
+    return drawn_between(drawn_between(text, START, END, table()), GROWTH, GROWTH_END, growth_table())
 
 
 if __name__ == "__main__":
