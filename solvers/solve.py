@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from sciml.ansatz import Ansatz, Trial
-from sciml.arguments import number, torch_device
+from sciml.arguments import integer, number, torch_device
 from sciml.checks.findings import findings
 from sciml.checks.model import check_model
 from sciml.coefficients import with_coefficients, with_values
@@ -35,6 +35,7 @@ from sciml.solvers.training.run_state import Callback, Metric
 from sciml.solvers.training.settings import (
     Settings,
     carry_out,
+    growth_of,
     held_out_system,
     make_run,
     method_for,
@@ -71,6 +72,7 @@ def solve(
     windows: Any = None,
     polish: bool = False,
     corners: bool = True,
+    knots: Any = True,
     process_group: Any = None,
 ) -> Solution:
     """Solve a problem.
@@ -116,6 +118,9 @@ def solve(
             source makes at a right angle. A ``model`` of width ``problem.plain_inputs`` goes without them. And whether the
             trial function carries jumps of the data: between the first instant and the sides of a box, and between sides
             of a plane domain.
+        knots: Whether the grids of an ``nn.KAN`` get knots where the residual is large, whenever forty steps bring it
+            down by too little: up to twice the numbers that the model comes with, or up to ``knots`` numbers. The function
+            stays the same when they come. False: never; nor with ``checkpoint``, ``resume`` or ``process_group``.
         process_group: Processes of ``torch.distributed`` that share the points of one solve, such as
             ``torch.distributed.group.WORLD``: each calls ``solve`` with the same arguments and gets the same solution. The
             first one decides; callbacks, checkpoints and the progress bar are its own. It goes without ``windows`` and
@@ -147,6 +152,7 @@ def solve(
         if not isinstance(value, bool):
             raise ArgumentTypeError(f"{name} needs True or False, got {value!r}.")
     every, place = number("every", every, least=0), torch_device("device", device)
+    most = knots if isinstance(knots, bool) else integer("knots", knots, least=1)
     group = None if process_group is None else Group(process_group)
     if group is not None and (windows or polish):
         got = f"windows={windows!r}" if windows else "polish=True"
@@ -176,6 +182,7 @@ def solve(
                 callbacks=callbacks,
                 progress=progress,
                 corners=corners,
+                knots=knots,
                 metrics=metrics,
                 process_group=process_group,
             )
@@ -223,6 +230,8 @@ def solve(
                 method = method_for(optimizer, settings, system, parameters)
                 run = make_run(settings, system, held_out, method, parameters, interruption)
                 run.attempt, run.adaptive = variant.words, not variant.even
+                if group is None and resume is None and checkpoint is None and not system.points.measured:
+                    run.growth = growth_of(settings, run, most)
                 took = time.perf_counter() - began
                 if age > 0:
                     run.seconds_before = age + took
@@ -238,7 +247,7 @@ def solve(
                 outcome = carry_out(run, settings)
                 if saver is not None:
                     saver.finish(outcome)
-                return Attempt(variant, run, report_of(run, outcome, optimizer, parameters))
+                return Attempt(variant, run, report_of(run, outcome, optimizer, run.theta.numel()))
 
         plain = model is None and optimizer == "auto" and dtype == torch.float64 and device is None
         suits = plain and not coefficients and resume is None and checkpoint is None

@@ -1,4 +1,4 @@
-"""The table of docs/kans.md: a KAN and an MLP on each problem."""
+"""The tables of docs/kans.md: a KAN and an MLP on each problem, and grids that grow."""
 
 from __future__ import annotations
 
@@ -27,4 +27,20 @@ def twelve() -> str:
     return table(("problem", "network (numbers)", "1e-4", "1e-6", "1e-8", "best"), rows)
 
 
-PAGE = Page("kans", {"twelve": twelve})
+def growth() -> str:
+    """A row a solve; the smallest of a problem's best errors is bold."""
+    marks = ("1e-03", "1e-04", "1e-05", "1e-06")
+    rows, found = [], records("kan_growth", "growth")
+    for r in found:
+        least = min(other["best"] for other in found if other["case"] == r["case"])
+        best = number(r["best"], 0)
+        best = f"**{best}**" if r["best"] == least else best
+        times = [f"{r['reached'][mark]:.2g}" if mark in r["reached"] else "never" for mark in marks]
+        name = r["case"] if r["kind"] == "coarse" else ""
+        ratio = f"{r['held_out'] / r['loss']:.1f}"
+        rows.append([name, r["kind"], r["parameters"], r["points"], *times, best, ratio])
+    head = ("problem", "grid", "numbers", "points", *(mark.replace("e-0", "e-") for mark in marks), "best")
+    return table((*head, "held-out over training loss"), rows)
+
+
+PAGE = Page("kans", {"twelve": twelve, "growth": growth})

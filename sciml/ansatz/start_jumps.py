@@ -15,7 +15,7 @@ from sciml.ansatz.lines import fault, lines_through, place
 from sciml.ansatz.values import size_of
 from sciml.checks.probe import highest_order
 from sciml.conditions import BaseCondition, Dirichlet, Initial, Neumann, Robin, evaluate
-from sciml.corners.evolution import Evolution, evolution
+from sciml.corners.evolution import Evolution, evolution, rate_in_time
 from sciml.corners.jumps import Rise, StartJump, at_values
 from sciml.corners.operator import Local
 from sciml.corners.steps import HalfSpace
@@ -198,22 +198,32 @@ class StartJumps:
 
     def _weaker(self, held: Sequence[tuple[int, BaseCondition]], steps: Sequence[Rise]) -> Iterator[Rise]:
         domain = self.domain
-        assert self.time is not None
-        span = domain._high[self.time] - domain._low[self.time]
         for piece, c in held:
             axis, at = self._face(piece)
             x = self._points(piece)[:1]
             if isinstance(c, Dirichlet):
-                kind, size = "ramp", self._rate(c, x, [r for r in steps if r.space.at == at])
-                unit = span
+                kind, size, unit = (
+                    "ramp",
+                    self._rate(c, x, [r for r in steps if r.space.at == at]),
+                    self._duration,
+                )
             else:
                 kind, size = "flux", self._flux(c, x, piece)
                 unit = domain._high[axis] - domain._low[axis]
-            if size is None or not RAMPS * self.size < abs(size) * unit < float("inf"):
+            if size is None or not self._counts(size, unit):
                 continue
             space = self._half_space(piece, None)
             if not isinstance(space, str):
                 yield Rise(space, kind, lambda x, size=size: torch.full_like(x[:, :1], size))
+
+    @property
+    def _duration(self) -> float:
+        assert self.time is not None
+        return self.domain._high[self.time] - self.domain._low[self.time]
+
+    def _counts(self, size: float, unit: float) -> bool:
+        """Whether a rate or a slope, over the whole time or length, is one to carry."""
+        return RAMPS * self.size < abs(size) * unit < float("inf")
 
     def _rate(self, c: Dirichlet, x: Tensor, step: Sequence[Rise]) -> float | None:
         """What the rate of a side's value is above the one that the equation has for the initial values."""
@@ -225,9 +235,6 @@ class StartJumps:
         if given is None or len(starts) < self.problem.outputs:
             return None
         local = Local(self.problem, self.unknown, x, self._values(x))
-        found = evolution(local)
-        if isinstance(found, str):
-            return None
         first = {self.time: self.domain._low[self.time]}
 
         def fields(y: Tensor) -> Tensor:
@@ -238,7 +245,15 @@ class StartJumps:
         if any(callable(d.value) and not _carries(d, x) for d in starts.values()):
             return None
         row = self.unknown if self.problem.outputs > 1 else 0
-        left = float(local.of_fields(fields)[0, row])
+        equations = local.of_fields(fields)[0]
+        if row >= len(equations):
+            return None
+        left, rate = float(equations[row]), rate_in_time(local)
+        if not step and rate != 0 and not self._counts(given + left / rate, self._duration):
+            return None  # too little to be carried, whatever the equation is like; which takes longer to see
+        found = evolution(local)
+        if isinstance(found, str):
+            return None
         height = sum(float(r.height(x).detach()) for r in step)
         return given + (step[0].space.decay * height if step else 0.0) + left / found.rate
 

@@ -67,6 +67,16 @@ def evolution(local: Local) -> Evolution | str:
     return Evolution(-second / rate, first / rate, _decay(local, base, row) / rate, rate)
 
 
+def rate_in_time(local: Local) -> float:
+    """Coefficient of ``u_t`` in the unknown's own equation, whatever kind it is of; 0 where it has none."""
+    time, row = local.problem.domain.time_axis, local.unknown if local.problem.outputs > 1 else 0
+    still = local.residual(local.still)
+    if row >= still.shape[1]:
+        return 0.0
+    rising = local.residual(lambda y: local.still(y) + (y - local.x)[:, time, None])
+    return float((rising - still)[0, row])
+
+
 def _decay(local: Local, base: Tensor, row: int) -> float:
     """Derivative of the residual with respect to the unknown's value."""
     step = NUDGE * max(1.0, float(local.values[local.unknown].abs()))

@@ -78,6 +78,13 @@ class Iteration:
         self.state = self.method.refresh(self.problem, theta, self.state)
         self.theta = theta
 
+    def enlarge(self, theta: Tensor) -> None:
+        """Go on with another number of parameters: what the state knows of the old ones is dropped, its damping stays."""
+        state = self.method.init(self.problem, theta)
+        if isinstance(state, ModelState) and isinstance(self.state, ModelState):
+            state.weight, state.lam = self.state.weight, self.state.lam
+        self.theta, self.state = theta, state
+
 
 def iterate(method: StepMethod, problem: Any, theta: Tensor, state: Any = None) -> Iteration:
     """Step ``method`` through ``problem`` from ``theta``, without end.

@@ -18,6 +18,7 @@ from sciml.optim.iterate import Iteration
 from sciml.problem import PDE
 from sciml.solvers.comparison import comparison, has_answer, relative_error
 from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
+from sciml.solvers.grids.growth import Growth
 from sciml.solvers.terms.measured import keeps_weights
 from sciml.solvers.training.adapted_system import AdaptedSystem
 from sciml.solvers.training.counted_work import counted_work
@@ -84,6 +85,7 @@ class Run:
         attempt: Its name, where it is not the first.
         asked: Seconds that were asked for; ``limits`` may hold less, for what the set-up took.
         adaptive: Whether points are drawn where the residual is large.
+        growth: Adds knots to the network's grids where the run slows down; None for never.
         seconds_before: Time of earlier runs that this one continues.
     """
 
@@ -120,6 +122,7 @@ class Run:
         self.notes: list[str] = []
         self.seconds_before = 0.0
         self.attempt, self.adaptive = "", True
+        self.growth: Growth | None = None
         if fit:  # measurements of any size: what there is to be solved is known in the weights of the run
             self.system.balance(self._first)
             self.held_out.points.weights = dict(self.system.points.weights)
@@ -229,7 +232,7 @@ class Run:
             if self._settled():
                 return "converged"
             if self.counters.rescued:
-                return "stalled"
+                return None if self._grow() else "stalled"
             self._count(rescued=True)
             self._redraw()
             return None
@@ -285,7 +288,11 @@ class Run:
             self._count(mark=held, quiet_looks=0, rescued=False)
         else:
             self._count(quiet_looks=self.counters.quiet_looks + 1)
-        if self.counters.quiet_looks >= self.stall_looks:
+        stalled = self.counters.quiet_looks >= self.stall_looks
+        slow = self.growth is not None and self.growth.due(self._held)
+        if (stalled or slow) and self._grow():
+            return None
+        if stalled:
             return "stalled"
         if self.counters.step > 0:
             self._consider_points(held, self.method_state.loss)
@@ -313,6 +320,25 @@ class Run:
         """Seconds that the steps so far take on a usual core, as counted and not by the clock."""
         columns = sum(self.system.points.terms[0].parts.values())
         return counted_work(self.history, columns, self.theta.numel(), self.method.second_order)
+
+    @property
+    def _held(self) -> list[float]:
+        return [row["held_out"] for row in self.history]
+
+    def _grow(self) -> bool:
+        """Give the best state so far more numbers, as the same function; False where none are to be added."""
+        if self.growth is None or self.iteration is None or isinstance(self.system, AdaptedSystem):
+            return False
+        self.system.load(self.result)
+        if not self.growth.grow(self.system, self._held, self.seed):
+            self.system.load(self.theta)
+            return False
+        theta = self.system.theta
+        self.best_theta = theta.clone()
+        self.max_points = max(self.max_points, self.growth.points(theta.numel()))
+        self._count(quiet_looks=0, rescued=False)
+        self.iteration.enlarge(theta)
+        return True
 
     def _consider_points(self, held: float, loss: float) -> None:
         count = self.system.points.count

@@ -97,6 +97,11 @@ class ResidualSystem:
         """A copy of the parameters as one vector ``(P,)``."""
         return nn.utils.parameters_to_vector(self.parameters).detach().clone()
 
+    def take_parameters(self) -> None:
+        """Take up the parameters of the trial function's network after these have become others; so do its twins."""
+        raws = [c.raw for c in self.coefficients]
+        self.parameters[:] = [p for p in self.trial.network.parameters() if p.requires_grad] + raws
+
     @property
     def network_size(self) -> int:
         """How many of ``theta`` are the network's; the coefficients come behind them."""

@@ -13,11 +13,14 @@ from sciml import optim
 from sciml.ansatz import Trial
 from sciml.arguments import coordinate_name, integer, number, positive, seed_number
 from sciml.errors import ArgumentError, ArgumentTypeError, SciMLError
+from sciml.nn import KAN
 from sciml.problem import PDE
 from sciml.solvers.estimate.estimate import LEVELS, ErrorEstimate, level_work
+from sciml.solvers.grids.growth import Growth
 from sciml.solvers.report import Report
 from sciml.solvers.training.defaults import (
     LARGEST_LAYER,
+    MOST_POINTS,
     default_method,
     default_points,
     most_points,
@@ -203,6 +206,24 @@ def _most(problem: PDE, system: System, parameters: int) -> int:
     return min(most_points(parameters), fit)
 
 
+def growth_of(settings: Settings, run: Run, most: bool | int) -> Growth | None:
+    """What adds knots to a run's network; None where nothing does.
+
+    Args:
+        settings, run: Before it starts.
+        most: Numbers that the network may have; True for twice those that it has, False for no more.
+    """
+    system, network = run.system, run.system.trial.network
+    if most is False or not isinstance(system, ResidualSystem) or not isinstance(network, KAN):
+        return None
+    if network.basis != "bspline" or not system.pointwise or not run.method.second_order:
+        return None
+    if not all(p.requires_grad for p in network.parameters()):
+        return None
+    fit = points_that_fit(settings.problem, widest(network), LARGEST_LAYER)
+    return Growth(network, None if most is True else most, 0 if settings.points else min(MOST_POINTS, fit))
+
+
 def carry_out(run: Run, settings: Settings) -> str:
     """Train, with a progress bar where asked for; the outcome's name."""
     with ProgressBar(settings.progress, run.limits, run.attempt) as bar:
@@ -222,6 +243,8 @@ def report_of(run: Run, outcome: str, optimizer: Any, parameters: int, *, estima
     estimate = estimate and outcome not in ("interrupted", "diverged") and not run.system.points.measured
     found = _estimated(run) if estimate else None
     notes = [*run.system.notes, *run.notes]
+    if run.growth is not None and run.growth.sizes:
+        notes.append(run.growth.note(parameters))
     if found is not None and found.value is None:
         notes.append(f"the error could not be estimated: {found.reason}.")
     if run.limits.accuracy is not None and found is not None and outcome != "interrupted":

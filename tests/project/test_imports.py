@@ -37,7 +37,8 @@ WINGS = {
     "answer": {"comparison", "report", "evaluation", "estimate", "found", "posterior"},
     "adapted": {"answer", "report"},
     "superposition": {"answer", "terms"},  # whether a sum of solutions is one is asked of the equation
-    "training": {"comparison", "report", "estimate", "files", "terms"},  # files: checkpoints
+    "grids": set(),
+    "training": {"comparison", "report", "estimate", "files", "grids", "terms"},  # files: checkpoints
     "windows": {"training", "estimate", "report", "files"},  # files: checkpoints
     "sharing": {"training", "terms", "report"},
     "tangent": {"training", "plots"},

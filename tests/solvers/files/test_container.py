@@ -142,7 +142,13 @@ def test_nan_needs_permission(tmp_path: Path):
         ("solution", {}, {"a": np.array([None])}, ArgumentTypeError, "got object"),
         ("solution", {}, {"a": ["x"]}, ArgumentTypeError, r"arrays\['a'\] needs type bool"),
         ("solution", {}, {"a": np.ones((1,) * 17)}, ArgumentError, "at most 16 axes, got 17"),
-        ("solution", {}, {f"a{i}": np.ones(1) for i in range(32_768)}, ArgumentError, "at most 32767, got 32768"),
+        (
+            "solution",
+            {},
+            {f"a{i}": np.ones(1) for i in range(32_768)},
+            ArgumentError,
+            "at most 32767, got 32768",
+        ),
         ("solution", {"allow_nan": "a"}, {"a": np.array([np.nan])}, ArgumentError, "list of names"),
     ],
 )

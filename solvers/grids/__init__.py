@@ -1,0 +1,1 @@
+"""Grids of splines that follow the solution while it is trained."""
