@@ -28,10 +28,14 @@ def inner_gram(a: Tensor) -> Tensor:
 class Cholesky:
     """Factor of the symmetric ``a + shift I`` (n, n); ``ok`` is False when it is not positive definite in
     floating point.
+
+    Args:
+        a, shift: The matrix.
+        memory: (n, n), for the factor in the place of new memory; a factor that used it before is lost.
     """
 
-    def __init__(self, a: Tensor, shift: float = 0.0):
-        shifted = a.detach().clone()
+    def __init__(self, a: Tensor, shift: float = 0.0, memory: Tensor | None = None):
+        shifted = a.detach().clone() if memory is None else memory.copy_(a.detach())
         shifted.diagonal().add_(shift)
         self.ok = bool(torch.isfinite(shifted.diagonal()).all())
         if not self.ok:

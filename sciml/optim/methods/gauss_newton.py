@@ -171,7 +171,7 @@ class GaussNewtonMethod(ModelMethod):
             state.lam = state.weight
             v = system.solve(state.weight, q)
         else:
-            state.lam, v = system.cubic(state.weight, q, state.lam)
+            state.lam, v = system.cubic(state.weight, q, _guess(state))
         v, lam = v + lead, state.lam
         return DampedModel(theta, lin, lambda q: system.again(lam, q), v, lin.mv(v), lam, lead)
 
@@ -196,6 +196,16 @@ class GaussNewtonMethod(ModelMethod):
         direction = None if state.anchor is None else new - state.anchor
         state.anchor = new
         return new if direction is None else extrapolate(problem, new, direction, state)
+
+
+def _guess(state: GaussNewtonState) -> float:
+    """λ for the present sigma from the last solve, where ``|s|`` falls with the root of λ; 0 where there was none.
+
+    ``sigma |s| = λ`` then gives ``λ ~ sigma^(2/3)``, and the last sigma was ``λ / |s|``.
+    """
+    if not (state.lam > 0.0 and state.length > 0.0):
+        return state.lam
+    return state.lam * (state.weight * state.length / state.lam) ** (2.0 / 3.0)
 
 
 def _rayleigh(lin: Linearization, g: Tensor) -> float:

@@ -22,11 +22,11 @@ from torch import Tensor
 
 from sciml.jacobian.protocols import Linearization
 from sciml.linalg import Cholesky, outer_gram, svd
-from sciml.optim.steps.cubic.newton import SecularPoint, newton_on_secular
+from sciml.optim.steps.cubic.newton import SecularPoint, newton_on_logarithms
 from sciml.optim.steps.cubic.secular import solve_secular
 
-# |sigma |s| - λ| / λ at which the Cholesky search stops: s is exact for a sigma of λ/|s|
-CUBIC_TOLERANCE = 0.02
+# |sigma |s| - λ| / λ at which the Cholesky search stops: s is exact for a sigma of λ/|s|, and sigma moves by more every step
+CUBIC_TOLERANCE = 0.1
 KEPT_BYTES = 256 << 20  # largest Jacobian that the dual form keeps
 
 
@@ -84,6 +84,7 @@ class CholeskySystem:
             self._gram = outer_gram(lin.dense())
         else:
             self._gram = lin.gram()
+        self._memory = torch.empty_like(self._gram)
         self._lam = -1.0
         self._factor: Cholesky | None = None
         # a smaller shift drowns in the rounding of the Gram matrix, whether the factorisation notices or not
@@ -93,10 +94,10 @@ class CholeskySystem:
         """The factor for λ, or for the smallest one above it that can be factorised."""
         lam = max(lam, self._floor)
         if lam != self._lam or self._factor is None:
-            self._lam, self._factor = lam, Cholesky(self._gram, lam)
+            self._lam, self._factor = lam, Cholesky(self._gram, lam, self._memory)
             while not self._factor.ok:
                 self._floor = self._lam = 4.0 * self._lam
-                self._factor = Cholesky(self._gram, self._lam)
+                self._factor = Cholesky(self._gram, self._lam, self._memory)
         return self._factor
 
     def solve(self, lam: float, q: Tensor) -> Tensor:
@@ -107,7 +108,7 @@ class CholeskySystem:
     again = solve
 
     def cubic(self, sigma: float, q: Tensor, start: float) -> tuple[float, Tensor]:
-        """Newton on ``1/|s| - sigma/λ`` from ``start``; 1-4 factorisations.
+        """Newton on logarithms from ``start``; 1-3 factorisations.
 
         With ``y = (G + λ I)^-1 b`` for the Gram matrix G the step is -y (primal, ``b = Jᵀq``) or ``-Jᵀy``
         (dual, ``b = q``).
@@ -118,17 +119,13 @@ class CholeskySystem:
         if size == 0.0:
             return 0.0, q.new_zeros(self._lin.shape[1])
         high = math.sqrt(sigma * size)  # |s| <= |Jᵀq| / λ
-        point, _ = newton_on_secular(
+        point = newton_on_logarithms(
             lambda lam: self._evaluate(lam, b),
             sigma,
-            0.0,
-            high,
             start if 0.0 < start < high else high,
             tolerance=CUBIC_TOLERANCE,
             iterations=30,
-            retreat=0.1,
         )
-        assert point is not None
         return point.lam, point.answer
 
     def _evaluate(self, lam: float, b: Tensor) -> SecularPoint:

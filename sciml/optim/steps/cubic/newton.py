@@ -1,7 +1,9 @@
 """Newton's method for the multiplier of a regularised step: ``sigma |s(λ)| = λ`` with ``(H + λ I) s(λ) = -g``.
 
 In ``1/|s| - sigma/λ`` the equation is nearly linear, so a few iterations do. They stay inside a bracket; where Newton
-leaves it, the geometric mean of its ends is taken.
+leaves it, the geometric mean of its ends is taken. Where ``H >= 0``, the logarithm of ``|s|`` falls with that of λ at a
+slope between 0 and -1. So Newton on logarithms is never far off, and from a start that is some times too large or too small
+it needs fewer evaluations: for those that cost a factorisation.
 
 Source: Cartis, Gould, Toint (2011), section 6.1, after Moré, Sorensen (1983).
 """
@@ -43,7 +45,6 @@ def newton_on_secular(
     tolerance: float,
     iterations: int,
     width: float = 0.0,
-    retreat: float = 0.5,
 ) -> tuple[SecularPoint | None, bool]:
     """The root in ``[low, high]``.
 
@@ -55,7 +56,6 @@ def newton_on_secular(
         tolerance: Ends the search at ``|sigma |s| - λ| <= tolerance λ``.
         iterations: Most evaluations.
         width: Relative width of the bracket at which the search gives up.
-        retreat: Share of ``high`` to go on from when Newton leaves a bracket whose lower end is 0.
 
     Returns:
         The last point that could be evaluated, and whether it meets the tolerance.
@@ -77,8 +77,42 @@ def newton_on_secular(
             slope = point.curvature / point.norm**3 + sigma / point.lam**2
             new = shift - (1.0 / point.norm - sigma / point.lam) / slope
         if not low <= new <= high:
-            new = math.sqrt(low * high) if low > 0.0 else retreat * high
+            new = math.sqrt(low * high) if low > 0.0 else 0.5 * high
         if high - low <= width * high or new == shift:
             break
         shift = new
     return point, False
+
+
+def newton_on_logarithms(
+    evaluate: Callable[[float], SecularPoint],
+    sigma: float,
+    start: float,
+    *,
+    tolerance: float,
+    iterations: int,
+) -> SecularPoint:
+    """The root for ``H >= 0``, by Newton on ``log(sigma |s|) - log λ`` in ``log λ``.
+
+    Args:
+        evaluate: λ -> point; it may be evaluated at a larger λ, and says so.
+        sigma: Cubic weight, > 0.
+        start: First λ, > 0.
+        tolerance: Ends the search at ``|sigma |s| - λ| <= tolerance λ``.
+        iterations: Most evaluations, >= 1.
+
+    Returns:
+        The last point; it meets the tolerance, or has the least λ, or the iterations are used up.
+    """
+    low, high, point = 0.0, math.inf, evaluate(start)
+    for _ in range(iterations - 1):
+        gap = sigma * point.norm - point.lam
+        if abs(gap) <= tolerance * point.lam or (gap < 0.0 and point.least):
+            break
+        low, high = (max(low, point.lam), high) if gap > 0.0 else (low, min(high, point.lam))
+        slope = 1.0 + point.lam * point.curvature / point.norm**2
+        new = point.lam * (sigma * point.norm / point.lam) ** (1.0 / slope)
+        if not low < new < high:
+            new = math.sqrt(low * high) if low > 0.0 and high < math.inf else new
+        point = evaluate(new)
+    return point
