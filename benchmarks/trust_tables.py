@@ -75,9 +75,31 @@ def polish() -> str:
     return _table(("problem", "steps", "error", "polished", "estimated", "times less", "CPU s"), rows)
 
 
+def words() -> str:
+    """Problems in a user's words, a row a default solve."""
+    rows = []
+    for r in records("words", "problem"):
+        measure = "" if r["measure"] == "relative L2" else f" ({r['measure']})"
+        estimate = _number(r["estimate"]) if measure in ("", " (integral)") else ""
+        before = "" if r["before"] is None else _number(r["before"])
+        times = f"{r['max_time']:.0f}"
+        rows.append(
+            [
+                r["said"] + measure,
+                _number(r["error"]),
+                estimate,
+                before,
+                _number(r["best"]),
+                r["outcome"],
+                times,
+            ]
+        )
+    return _table(("problem", "error", "estimated", "0.1.0", "best variant of 0.1.0", "outcome", "s"), rows)
+
+
 def drawn(text: str) -> str:
     """A page with its tables drawn anew, between their marks."""
-    for name, table in (("stages", stages()), ("cases", cases()), ("polish", polish())):
+    for name, table in (("stages", stages()), ("cases", cases()), ("polish", polish()), ("words", words())):
         text = drawn_between(text, f"<!-- {name} -->\n", f"<!-- end of {name} -->", table)
     return text
 

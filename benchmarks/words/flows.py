@@ -151,7 +151,9 @@ def _lost(problem: sciml.PDE) -> Callable[[Any], float]:
 
 PROBLEMS = (
     Words("discs", "Navier-Stokes round two discs", Discs, 0.92, 0.86, _lost(Discs()), LOST),
-    Words("back-step", "flow over a step that faces backwards", BackStep, 0.24, 0.135, _lost(BackStep()), LOST),
+    Words(
+        "back-step", "flow over a step that faces backwards", BackStep, 0.24, 0.135, _lost(BackStep()), LOST
+    ),
     Words("stokes", "Stokes flow under a lid", SlowLid, 0.023, 0.023),
     *(
         Words(

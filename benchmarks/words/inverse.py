@@ -60,7 +60,9 @@ def _diffusivity(solution: Any) -> float:
 
 def _worst(solution: Any) -> float:
     truth = pdes.InverseReaction.truth
-    return max(abs(float(solution.unknown[name]) / v - 1) for name, v in zip(("nu", "rho"), truth, strict=True))
+    return max(
+        abs(float(solution.unknown[name]) / v - 1) for name, v in zip(("nu", "rho"), truth, strict=True)
+    )
 
 
 PROBLEMS = (
