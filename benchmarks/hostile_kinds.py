@@ -131,6 +131,14 @@ def patterns(config: dict, arrays: dict) -> None:
     config["adapter"]["target_modules"] = ["*"] + [f"*{k}*" for k in range(50_000)]
 
 
+def nested(depth: int) -> dict:
+    """A sum of one network, which is a sum of one network, ..."""
+    config: dict = {"kind": "MLP", "widths": [2, 1]}
+    for _ in range(depth):
+        config = {"kind": "Combination", "members": [config]}
+    return config
+
+
 SOLUTIONS: dict[str, tuple[Change, str]] = {
     "grid of 400,000": (network(False, widths=[2, 1], grid=400_000), "does not go with its tensors"),
     "100,000 layers": (network(False, widths=[2, *[1] * 100_000, 1]), "refused"),
@@ -177,6 +185,18 @@ SOLUTIONS: dict[str, tuple[Change, str]] = {
         "problem is needed",
     ),
     "parameter with escapes": (put(f"problem/parameters/{ESCAPE}", 1), "refused"),
+    **{
+        f"polished {value!r:.20}": (put("stats/polished", value), "polished")
+        for value in ("9", True, -2.0, 0.0, 0.5, [4.0], {"float": "nan"}, 2**62, ESCAPE)
+    },
+    "polished, but no sum of networks": (put("stats/polished", 4.0), "polished"),
+    "sum of nothing": (put("network/config", {"kind": "Combination", "members": []}), "members needs"),
+    "sum of sums": (put("network/config", nested(3)), "members needs"),
+    "sum of sums, 12 deep": (put("network/config", nested(12)), "refused"),
+    "sum of 50,000": (
+        put("network/config", {"kind": "Combination", "members": [{"kind": "KAN"}] * 50_000}),
+        "members needs",
+    ),
     "outcome with escapes": (put("stats/outcome", ESCAPE), "outcome"),
     "negative seconds": (put("stats/seconds", -1.0), "seconds"),
     "steps of text": (put("stats/steps", ESCAPE), "steps"),

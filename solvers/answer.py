@@ -248,7 +248,7 @@ class Answer:
         if stats.error_estimate is not None:
             parts.append(f"estimated error {stats.error_estimate:.1e}")
             if stats.polished is not None:
-                parts[-1] += f" (polished: {stats.polished:.0f} times less)"
+                parts[-1] += f" (polished: {stats.polished:.3g} times less)"
         elif not self.has_answer and stats.residual is not None:
             parts.append(f"relative residual {stats.residual:.1e}")
         if stats.error_estimate is None:

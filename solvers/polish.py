@@ -117,7 +117,7 @@ def _polished(trial: Trial, report: Report, seconds: float) -> tuple[Trial, Repo
     if found.drop >= GAINS:
         return f"a correction in {count} functions leaves {100 * found.drop:.0f} % of the residual"
     assert isinstance(trial.network, JetNetwork)
-    better = trial.like(problem, Combination([trial.network, _network(features, found.w)], torch.ones(2)))
+    better = trial.like(problem, _sum(trial.network, _network(features, found.w)))
     left = _residual(better, terms, report.weights) / max(_residual(trial, terms, report.weights), 1e-300)
     if not left < GAINS:  # the equation is not linear so far from the solution
         return f"a correction by the linearised equation leaves {100 * left:.0f} % of the residual"
@@ -133,6 +133,14 @@ def _polished(trial: Trial, report: Report, seconds: float) -> tuple[Trial, Repo
         error_drop=after.drop,
         polished=before.value / after.value,
     )
+
+
+def _sum(network: JetNetwork, correction: MLP) -> Combination:
+    """The sum of both; one that is a sum already gets one member more."""
+    if not isinstance(network, Combination):
+        return Combination([network, correction], torch.ones(2))
+    c = network.coefficients.detach()
+    return Combination([*network.members, correction], torch.cat([c, torch.ones_like(c[:1])]))
 
 
 def _residual(trial: Trial, terms: Sequence[Term], weights: Mapping[str, float]) -> float:

@@ -110,6 +110,8 @@ class Report(Mapping[str, Any]):
                 raise ValueError(f"the statistics hold {name} = {value!r:.80}")
         if not re.fullmatch("[a-z_]{1,40}", known.get("outcome", "unknown")):
             raise ValueError(f"the statistics hold outcome = {known['outcome']!r:.80}")
+        if known.get("polished", 1.0) < 1.0:  # a correction is kept where it gains
+            raise ValueError(f"the statistics hold polished = {known['polished']!r:.80}, below 1")
         kept = {name: _printable(value) for name, value in known.items() if name != "unknown"}
         coefficients = known.get("unknown", {})
         return cls(**kept, unknown={_printable(k): Found.from_json(v) for k, v in coefficients.items()})

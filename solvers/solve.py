@@ -282,7 +282,9 @@ def solve(
                 f"{group.size} processes shared the points and sent {group.sent / 1e6:.1f} MB."
             )
         result.take(trial, run, stats, found)
-    return _polished(Solution(trial.problem, trial, run.history, stats, problem), settings, polish, started)
+        # made in here, where Ctrl-C still only asks
+        solution = Solution(trial.problem, trial, run.history, stats, problem)
+    return _polished(solution, settings, polish, started)
 
 
 def _followed(problem: PDE, result: Result, trial_of: Callable[[torch.nn.Module, bool], Trial]) -> Solution:

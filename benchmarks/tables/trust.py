@@ -1,4 +1,4 @@
-"""The tables of docs/trust.md: estimates, how cases end, what a polish gained."""
+"""The tables of docs/trust.md: estimates, how cases end, what a polish gained, problems in words."""
 
 from __future__ import annotations
 
@@ -59,8 +59,28 @@ def polish() -> str:
     return table(("problem", "steps", "error", "polished", "estimated", "times less", "CPU s"), rows)
 
 
+def words() -> str:
+    """Problems in a user's words, a row a default solve."""
+    rows = []
+    for r in records("words", "problem"):
+        measure = "" if r["measure"] == "relative L2" else f" ({r['measure']})"
+        rows.append(
+            [
+                r["said"] + measure,
+                number(r["error"]),
+                number(r["estimate"]) if measure in ("", " (integral)") else "",
+                "" if r["before"] is None else number(r["before"]),
+                number(r["best"]),
+                r["outcome"],
+                f"{r['max_time']:.0f}",
+            ]
+        )
+    head = ("problem", "error", "estimated", "0.1.0", "best variant of 0.1.0", "outcome", "s")
+    return table(head, rows)
+
+
 def _ratio(value: float | None) -> str:
     return "" if value is None else f"{value:.2g}"
 
 
-PAGE = Page("trust", {"stages": stages, "cases": cases, "polish": polish})
+PAGE = Page("trust", {"stages": stages, "cases": cases, "polish": polish, "words": words})

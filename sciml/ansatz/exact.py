@@ -34,6 +34,7 @@ class Ansatz:
 
     Attributes:
         problem, penalties, jumps: As given.
+        stated: The problem's conditions, as they were read: a property makes new ones each time.
         hard: Conditions that hold by construction.
         soft: Conditions left for penalty terms.
         notes: Why a condition that could have been exact is not.
@@ -50,7 +51,7 @@ class Ansatz:
         self._left: list[str] = []  # jumps that stay
         order = max(2, highest_order(problem))
         self._parts = [Part(problem.domain, order=order) for _ in problem.unknowns]
-        stated = list(problem.conditions)
+        self.stated = stated = list(problem.conditions)
         built = conditions_at_guess(problem, stated)
         open_ = open_conditions(problem)
         if jumps:

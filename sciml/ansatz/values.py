@@ -17,6 +17,8 @@ from sciml.problem import PDE
 ALONG = 241  # regular points along a piece: tenths, twelfths and sixteenths of it are among them
 SQUARE = 31  # the same each way over a piece with two coordinates
 SOME = 512  # quasi-random points where a piece has more
+TOGETHER = 16_384  # of them on all pieces together: a box in 100 dimensions has 200
+LEAST = 32  # on each piece in any case
 INSIDE = 1e-9  # from the border of the unit cube, where maps of it to a sphere have no value
 
 
@@ -26,6 +28,7 @@ def regular(boundary: Boundary) -> Tensor:
     if domain.space_axes and isinstance(domain.space, PointCloud):
         return boundary.sample(SOME, seed=1)
     found, drawn = [], {}
+    some = min(SOME, max(LEAST, TOGETHER // len(boundary.pieces)))
     for piece in boundary.pieces:
         if piece.cube == 0:
             u = torch.zeros(1, 0, dtype=torch.float64)
@@ -36,7 +39,7 @@ def regular(boundary: Boundary) -> Tensor:
             u = torch.cartesian_prod(line, line)
         else:
             if piece.cube not in drawn:
-                drawn[piece.cube] = Sobol(piece.cube, (0,)).draw(SOME)
+                drawn[piece.cube] = Sobol(piece.cube, (0,)).draw(some)
             u = drawn[piece.cube]
         x, keep = piece.place(u)
         if not bool(torch.isfinite(x).all()):

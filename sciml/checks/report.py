@@ -9,7 +9,7 @@ from sciml.ansatz import Ansatz
 from sciml.checks.equation import Equation
 from sciml.checks.findings import examine
 from sciml.coefficients import with_coefficients
-from sciml.conditions import BaseCondition, Interface, Periodic
+from sciml.conditions import BaseCondition, Condition, Interface, Periodic
 from sciml.derivatives import recording_gradients
 from sciml.errors import ArgumentTypeError
 from sciml.problem import PDE
@@ -79,11 +79,14 @@ def check(problem: PDE) -> Report:
     problem, _ = with_coefficients(problem)
     with recording_gradients():
         ansatz = Ansatz(problem)
-    looked = {id(o.condition): ", ".join(problem.unknowns[j] for j in o.uses) for o in equation.others}
+    looked = iter(equation.others)
     hard = {id(c) for c in ansatz.hard}
     conditions = []
-    for c in problem.conditions:
-        unknown = looked[id(c)] if id(c) in looked else _unknown(problem, c)
+    for c in ansatz.stated:
+        if isinstance(c, Condition):
+            unknown = ", ".join(problem.unknowns[j] for j in next(looked).uses)
+        else:
+            unknown = _unknown(problem, c)
         conditions.append((c.label, unknown, "hard" if id(c) in hard else "penalty"))
     return Report(
         shown,

@@ -214,6 +214,13 @@ class Domain(ABC):
             f"on needs None, a part's name, a domain, a function mask(x) or a list of these, got {on!r}."
         )
 
+    def _on_pieces(self, x: Tensor, chosen: Sequence[int], tol: float) -> Tensor:
+        """Whether points lie on one of the chosen pieces, within ``tol``: (..., d) -> (...,) bool."""
+        found = torch.zeros(x.shape[:-1], dtype=torch.bool, device=x.device)
+        for k in chosen:
+            found = found | self._pieces[k].on(x, tol)
+        return found
+
     def _partial(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
         """As _level, but zero only on the chosen pieces; for x in the closed domain."""
         whole = len(set(chosen)) == len(self._pieces)

@@ -88,7 +88,10 @@ class Boundary:
         """Whether points lie on it, within ``tol`` times the domain's size: (..., d) -> (...,) bool."""
         self.domain.check(x)
         tol = arguments.positive("tol", tol) * self.domain._size + self.domain._round_off(x.dtype)
-        return torch.stack([p.on(x, tol) for p in self._pieces]).any(0)
+        found = self.domain._on_pieces(x, self._chosen, tol)
+        for piece in self._pieces[len(self._chosen) :]:  # what masks pick
+            found = found | piece.on(x, tol)
+        return found
 
     def distance(self, x: Tensor) -> Tensor:
         """A smooth function of points in the closed domain: (..., d) -> (..., 1).

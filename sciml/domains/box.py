@@ -152,6 +152,15 @@ class Box(ClosedForm):
                 return (2 * axis + side,)
         return None
 
+    def _on_pieces(self, x: Tensor, chosen: Sequence[int], tol: float) -> Tensor:
+        # all faces at once: one after the other, each with its d - 1 other coordinates, costs the square of d
+        ends = torch.stack([self.lower, self.upper]).to(x)
+        outside = (x - x.clamp(ends[0], ends[1])).square()
+        gap = (x.unsqueeze(-2) - ends).square() + (outside.sum(-1, keepdim=True) - outside).unsqueeze(-2)
+        wanted = torch.zeros(self.dim, 2, dtype=torch.bool, device=x.device)
+        wanted.view(-1)[list(chosen)] = True
+        return ((gap.sqrt() <= tol) & wanted.T).flatten(-2).any(-1)
+
     def _distance(self, x: Tensor, chosen: Sequence[int]) -> Tensor:
         product = None
         for k, (a, b) in enumerate(zip(self._low, self._high, strict=True)):

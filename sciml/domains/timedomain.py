@@ -62,7 +62,7 @@ class TimeEnd(Boundary):
 
     def __init__(self, domain: Domain, final: bool):
         self.domain = domain
-        self._pieces = (_TimeSlice(domain, final),)
+        self._pieces, self._chosen = (_TimeSlice(domain, final),), ()
         self.parts = (self._pieces[0].name,)
         self.has_distance = True
 
@@ -246,6 +246,11 @@ class SpaceTime(_Timed):
     @cached_property
     def _pieces(self) -> tuple[Piece, ...]:
         return tuple(_Through(piece, self.time) for piece in self._space._pieces)
+
+    def _on_pieces(self, x: Tensor, chosen: Sequence[int], tol: float) -> Tensor:
+        t = x[..., 0] - self.time._low[0]
+        during = (t >= -tol) & (t <= self.time.measure + tol)
+        return during & self._space._on_pieces(x[..., 1:], chosen, tol)
 
     def _find(self, on: str | Domain) -> tuple[int, ...] | None:
         return tuple(range(len(self._pieces))) if on == self else self._space._find(on)

@@ -97,7 +97,9 @@ def weak_shapes(
     if len(made) < 2 or float(made[0]) > ALONE * float(made[1]):
         return Weak(0, gain)
     fewer = _made([block @ part.to(block) for block in blocks], [phi @ part * size[:, [j]] for j in range(m)])
-    return Weak(0, gain, float(made[0]), float(made[0]) < FALLS * float(fewer[0]))
+    # of columns that are zero, or not finite, no directions are left to compare with
+    falls = len(fewer) > 0 and float(made[0]) < FALLS * float(fewer[0])
+    return Weak(0, gain, float(made[0]), falls)
 
 
 def fallen(weak: Sequence[Weak]) -> Weak:

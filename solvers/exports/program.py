@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from sciml.ansatz.march import Chain
 from sciml.errors import ArgumentError
 from sciml.kernels.reference import reference_jets
+from sciml.nn.combination import Combination
 from sciml.nn.splines import SplineNetwork
 from sciml.solvers.exports.table import file_path
 from sciml.solvers.files.atomic import replace_file
@@ -112,6 +113,26 @@ class PlainSplines(nn.Module):
         return reference_jets(x[:, None], [layer.arguments() for layer in layers], x.new_zeros(0, 0))[:, 0]
 
 
+class PlainSum(nn.Module):
+    """A weighted sum of networks, each of which torch can record."""
+
+    def __init__(self, network: Combination):
+        super().__init__()
+        self.members = nn.ModuleList(plain(member) for member in network.members)
+        self.coefficients = network.coefficients
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Values ``(n, n_L)`` at ``x (n, n_0)``."""
+        return torch.stack([c * f(x) for c, f in zip(self.coefficients, self.members, strict=True)]).sum(0)
+
+
+def plain(network: nn.Module) -> nn.Module:
+    """A network without compiled kernels."""
+    if isinstance(network, Combination):
+        return PlainSum(network)
+    return PlainSplines(network) if isinstance(network, SplineNetwork) else network
+
+
 @contextmanager
 def frozen(trial: nn.Module) -> Iterator[None]:
     """Parameters without gradients, for as long as a program is written."""
@@ -133,8 +154,7 @@ def plain_networks(solution: Answer) -> Iterator[None]:
     kept = [window.network for window in windows]
     try:
         for window, network in zip(windows, kept, strict=True):
-            if isinstance(network, SplineNetwork):
-                window.network = PlainSplines(network)
+            window.network = plain(network)
         yield
     finally:
         for window, network in zip(windows, kept, strict=True):

@@ -109,6 +109,9 @@ def load(path: str | os.PathLike, problem: PDE | None = None, model: nn.Module |
     try:
         statement = problem_of(config["problem"], problem, name)
         history, stats = history_rows(config["history"], arrays), Report.from_dict(config["stats"])
+        network = config["network"]["config"]
+        if stats.polished is not None and network is not None and network["kind"] != "Combination":
+            raise ValueError("it says that it is polished, but its network is no sum with a correction")
         problem = _with_found(statement, stats, name)
         trial = _trial(config, arrays, problem, model, name)
     except Mismatch as error:

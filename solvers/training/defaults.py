@@ -8,10 +8,11 @@ import torch
 from torch import nn
 
 from sciml import optim
-from sciml.nn import MLP, JetNetwork
+from sciml.nn import KAN, MLP, Combination, JetNetwork
 from sciml.optim.methods.gauss_newton import DENSE
 from sciml.problem import PDE
 
+MANY = 15  # coordinates that points do not fill any more
 LARGE = 20_000  # parameters; with more, fewer points: a dense step costs points squared times parameters
 FEW_POINTS = 1000
 POINTS_PER_PARAMETER = 4  # collocation points at most, for each trained number
@@ -33,6 +34,11 @@ def default_network(
 ) -> JetNetwork:
     """A sine MLP sized by the number of coordinates; small, because Gauss-Newton makes much of few parameters.
 
+    Where no affordable number of points fills the domain, in more than ``MANY`` coordinates, it is smaller and a
+    function of each coordinate stands beside it. Few points tell such a sum, and of a smooth function of very many
+    coordinates it often holds nearly everything (Caflisch, Morokoff and Owen 1997, J. Comput. Finance 1, on effective
+    dimensions), whereas an MLP alone passes through its points and knows nothing between them.
+
     Args:
         problem: What is to be solved.
         seed, dtype: Of the parameters.
@@ -42,7 +48,10 @@ def default_network(
     """
     d = problem.domain.dim
     evolving = problem.domain.time_axis is not None
-    if d <= 2 and not evolving:
+    additive = d > MANY
+    if additive:
+        hidden = [8, 8]
+    elif d <= 2 and not evolving:
         hidden = [20, 20]
     elif d <= 3:
         hidden = [20, 20, 20]
@@ -51,7 +60,11 @@ def default_network(
     inputs = problem.inputs if corners else problem.plain_inputs
     widths = [inputs, *(factor * width for width in hidden), problem.outputs]
     kind = "tanh" if evolving or steepness > 1.0 else "sine"
-    return MLP(widths, kind, scale=steepness, seed=seed, dtype=dtype)
+    network = MLP(widths, kind, scale=steepness, seed=seed, dtype=dtype)
+    if not additive:
+        return network
+    each = KAN([inputs, problem.outputs], grid=3, seed=seed, dtype=dtype)
+    return Combination([network, each], torch.ones(2))
 
 
 def default_points(problem: PDE, parameters: int = 0, width: int = 1) -> int:
@@ -63,12 +76,16 @@ def default_points(problem: PDE, parameters: int = 0, width: int = 1) -> int:
     base = 200 if not evolving and problem.domain.dim <= 2 else 1000
     points = base * max(1, problem.domain.dim // 2)
     points = min(points, FEW_POINTS) if parameters > LARGE else points
+    if parameters:  # beyond these the numbers are told already
+        points = min(points, max(FEW_POINTS, POINTS_PER_PARAMETER * parameters))
     points = min(points, max(FEW_POINTS, points_that_fit(problem, width, LAYER)))
     return min(points, points_that_fit(problem, width, LARGEST_LAYER))
 
 
 def widest(network: torch.nn.Module) -> int:
     """Width of the widest layer, as far as the parameters' shapes tell."""
+    if isinstance(network, Combination):
+        return max(widest(member) for member in network.members)
     widths = getattr(network, "widths", None)
     if widths:
         return max(widths[1:])

@@ -12,6 +12,7 @@ from benchmarks.tables.geometry import measured, worst
 from benchmarks.tables.kans import medians
 from benchmarks.tables.page import RESULTS, records
 from benchmarks.tables.pages import PAGES
+from benchmarks.words.__main__ import PROBLEMS
 from tests.cases import ROOT
 
 # no records: these programs run for half an hour and more, and were run before results were kept
@@ -71,3 +72,4 @@ def test_trust_covers_what_it_claims():
     }
     names = [r["case"] for r in records("trust_cases", "case")]
     assert len(set(names)) == len(names) >= 40
+    assert [r["problem"] for r in records("words", "problem")] == [case.name for case in PROBLEMS]

@@ -52,6 +52,17 @@ def test_the_true_error_falls_as_the_estimate_says(model):
     assert rough.stats.polished is None
 
 
+def test_a_sum_of_networks_gets_one_member_more(tmp_path):
+    model = nn.Combination([nn.MLP([2, 8, 8, 1], "sine"), nn.KAN([2, 1], grid=3, degree=5)])
+    rough = short(pdes.Poisson(dim=2), model)
+    fine = rough.polish()
+    assert fine.error() < 0.05 * rough.error()
+    assert len(fine.trial.network.members) == 3
+    fine.save(tmp_path / "s.h5")
+    x = [[0.3, 0.45], [0.71, 0.2]]
+    assert sciml.load(tmp_path / "s.h5")(x).tolist() == fine(x).tolist()
+
+
 def test_both_unknowns_of_a_system_gain():
     rough = short(Coupled(), max_steps=6)
     fine = rough.polish()

@@ -48,6 +48,16 @@ def test_no_false_alarm_with_another_source(problem):
     assert findings(problem.with_source(lambda x: 1 + x[:, :1] ** 2)) == []
 
 
+def test_conditions_may_be_made_anew_each_time():
+    def conditions(self):
+        return [Dirichlet(0.0, on="x=0"), sciml.Condition("x=1", lambda u, x: u.d("x") + u.value**3)]
+
+    fixed = stated(LINE, conditions(None), poisson)
+    made = stated(LINE, property(conditions), poisson)
+    expected = [(c.label, "u", how) for c, how in zip(fixed.conditions, ("hard", "penalty"), strict=True)]
+    assert sciml.check(fixed).conditions == sciml.check(made).conditions == expected
+
+
 def test_the_report_is_a_table():
     conditions = [
         Periodic("x"),

@@ -127,6 +127,23 @@ def test_masks_and_lists():
         domain.boundary(lambda x: x[:1, 2] > 0)
 
 
+@pytest.mark.parametrize("dim", [1, 3, 17])
+@pytest.mark.parametrize("timed", [False, True])
+def test_points_are_on_the_faces_of_a_box_that_were_chosen(dim, timed):
+    box = Box([-0.5] * dim, [1.0 + 0.1 * k for k in range(dim)])
+    domain = TimeInterval(0.25, 1) * box if timed else box
+    chosen = [domain.parts[k] for k in range(0, 2 * dim, 3)]
+    x = torch.cat([domain.boundary().sample(12 * dim, seed=3), domain.sample(30, seed=4)])
+    shifted = x + 1e-3 * torch.randn(x.shape, generator=torch.Generator().manual_seed(5), dtype=x.dtype)
+    x = torch.cat([x, shifted, x.roll(1, 1), torch.full_like(x[:1], torch.nan)])
+    for tol in (1e-6, 2e-3):
+        for part in (domain.boundary(), domain.boundary(chosen)):
+            size = tol * float((domain.upper - domain.lower).max()) + 1e-12
+            expected = torch.stack([piece.on(x, size) for piece in part.pieces]).any(0)
+            assert expected.any() and not expected.all()
+            assert torch.equal(part.contains(x, tol), expected)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

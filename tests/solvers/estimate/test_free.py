@@ -8,7 +8,9 @@ import pytest
 import torch
 
 import sciml
-from sciml import Dirichlet, Neumann, Robin
+from sciml import Dirichlet, Neumann, Robin, nn
+from sciml.ansatz import Trial
+from sciml.solvers.estimate.free import weak_shapes
 from tests.sciml.checks.cases import LINE, SQUARE, stated
 
 PI = math.pi
@@ -115,3 +117,17 @@ def test_stiff_problems_leave_nothing_free(case):
     domain, conditions, residual, unknowns = case
     s = solved(stated(domain, conditions, residual, unknowns))
     assert not any("free" in note for note in s.stats.notes)
+
+
+def test_functions_of_which_half_are_zero_leave_nothing_to_compare_with():
+    class Halved:
+        count = 6
+
+        def values(self, x):
+            return torch.cat([torch.zeros_like(x), torch.sin(x), *(torch.zeros_like(x), torch.cos(x)) * 2], 1)
+
+    problem = stated(LINE, (Dirichlet(0.0),), lambda u, x: u.d("x", "x"))
+    trial = Trial(problem, nn.MLP([1, 4, 1]))
+    R = torch.diag(torch.tensor([1.0, 1.0, 1.0, 1e-2, 1.0, 1.0], dtype=torch.float64))
+    weak = weak_shapes(problem, trial, Halved(), R, torch.ones(1, dtype=torch.float64))
+    assert weak.gain > 0 and not weak.falls

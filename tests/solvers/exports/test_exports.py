@@ -262,6 +262,9 @@ class Numeric(sciml.PDE):
 
 
 PROGRAMS = {
+    "a sum of networks": lambda: sciml.solve(
+        pdes.Poisson(2), nn.Combination([nn.MLP([2, 3, 1]), nn.KAN([2, 1], grid=3)]), **BRIEF
+    ),
     "a KAN": lambda: sciml.solve(pdes.Poisson(2), nn.KAN([2, 3, 1], grid=3), **BRIEF),
     "a system in time": lambda: sciml.solve(pdes.TaylorGreen(), **BRIEF),
     "windows": lambda: sciml.solve(pdes.Burgers(nu=0.1), windows=2, **BRIEF),

@@ -43,6 +43,19 @@ def test_the_catalogue_keeps_its_points(name):
     assert default_points(problem, 3000, 32) == default_points(problem, 3000, 1)
 
 
+def test_a_sum_over_many_coordinates_is_told_by_few_points():
+    """As many numbers as points, and a network alone would pass through all of them."""
+    problem = Cube(61)
+    solution = sciml.solve(problem, points=120, max_steps=4, progress=False)
+    x = problem.domain.sample(500, seed=3)
+    assert (solution.values(x) - x.mean(1, keepdim=True)).abs().max() < 1e-3
+
+
+def test_small_networks_begin_with_as_many_points_as_they_have_numbers_for():
+    assert default_points(Cube(20), 300, 8) == 1200
+    assert default_points(Cube(20), 0, 8) == default_points(Cube(20), 100_000 // 5, 8) == 10_000
+
+
 def test_too_many_points_are_fewer_with_a_note():
     fit = points_that_fit(Cube(40), 8, 4 * LARGEST_LAYER)
     assert fit == 4 * LARGEST_LAYER // (81 * 8)

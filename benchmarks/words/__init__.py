@@ -1,0 +1,1 @@
+"""Problems in a user's words, solved by default: ``python -m benchmarks.words``."""
