@@ -1,4 +1,4 @@
-"""The table of docs/tangent_kernel.md: the loss measured over the loss that the kernel predicts."""
+"""The tables of docs/tangent_kernel.md: the loss measured over the loss that the kernel predicts, and a diagnosis."""
 
 from __future__ import annotations
 
@@ -32,4 +32,13 @@ def drift() -> str:
     return table(("network", *STEPS, "drift"), rows)
 
 
-PAGE = Page("tangent_kernel", {"drift": drift})
+def heat() -> str:
+    """A row a width: the share of multiscale heat's loss that 10,000 steps leave."""
+    rows = [
+        [r["width"], f"{r['predicted']:.2f}", f"{r['measured']:.2f}", f"{r['drift']:.1f}"]
+        for r in records("tangent_kernel", "heat")
+    ]
+    return table(("width", "left, as predicted", "left, measured", "drift"), rows)
+
+
+PAGE = Page("tangent_kernel", {"drift": drift, "heat": heat})
