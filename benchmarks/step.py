@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from benchmarks._common import machine, peak_megabytes, show, time_side_by_side
-from benchmarks.peers import installed_peers
+from benchmarks.peer_steps import installed_peers
 from benchmarks.usual_kan import UsualKAN, fitting_points, nested_laplacian
 from sciml import kernels, nn
 

@@ -1,0 +1,1 @@
+"""Solves beside other libraries, each with the settings of its own documentation: ``python -m benchmarks.peers``."""
