@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ Place = Callable[[Tensor], tuple[Tensor, "Tensor | None"]]
 
 HALF_CELL = 2.0**-31  # torch's Sobol points are multiples of 2^-30 in [0, 1)
 CHUNK = 2**17
+KEPT = 2**14  # numbers of a sequence's beginning that are remembered
 GIVE_UP_EMPTY = 2**20
 GIVE_UP_THIN = 2**26
 
@@ -56,6 +58,12 @@ class Sobol:
             return self._engine.draw(n, dtype=torch.float64) + HALF_CELL
 
 
+@lru_cache(maxsize=32)
+def _beginning(dim: int, seed: tuple[int, ...], n: int) -> Tensor:
+    """The first n points of a sequence; not to be changed."""
+    return Sobol(dim, seed).draw(n)
+
+
 def draw(cube: int, n: int, seed: Sequence[int], place: Place, what: object) -> Tensor:
     """n points of a set, by a map from the unit cube and rejection.
 
@@ -72,20 +80,27 @@ def draw(cube: int, n: int, seed: Sequence[int], place: Place, what: object) -> 
     """
     if cube == 0:
         return place(torch.zeros(n, 0, dtype=torch.float64))[0]
-    sobol = Sobol(cube, seed)
     chunk = min(CHUNK, 1 << (n - 1).bit_length())
+    # the members of a family are looked at in the same points, and scrambling a sequence takes longer than reading it
+    sobol = None if chunk * cube <= KEPT else Sobol(cube, seed)
+    points = _beginning(cube, tuple(seed), chunk).clone() if sobol is None else sobol.draw(chunk)
     kept: list[Tensor] = []
     found = drawn = 0
-    while found < n:
-        x, keep = place(sobol.draw(chunk))
+    while True:
+        x, keep = place(points)
         kept.append(x if keep is None else x[keep])
         found, drawn = found + len(kept[-1]), drawn + chunk
-        if (found == 0 and drawn >= GIVE_UP_EMPTY) or (found < n and drawn >= GIVE_UP_THIN):
+        if found >= n:
+            return torch.cat(kept)[:n]
+        if (found == 0 and drawn >= GIVE_UP_EMPTY) or drawn >= GIVE_UP_THIN:
             raise ArgumentError(
                 f"cannot sample {what}: {found} of {drawn} tried points lie in it; is it empty?"
             )
+        if sobol is None:
+            sobol = Sobol(cube, seed)
+            sobol.draw(drawn)
         chunk = min(CHUNK, 2 * chunk)
-    return torch.cat(kept)[:n]
+        points = sobol.draw(chunk)
 
 
 def share(n: int, measures: Sequence[float]) -> list[int]:

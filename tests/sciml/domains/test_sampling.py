@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 
 from sciml.domains import Ball, Box, Disk, Interval, PointCloud, Polygon, TimeInterval
-from sciml.domains.sampling import Sobol, share
+from sciml.domains.sampling import Sobol, draw, share
 from sciml.errors import ArgumentError
 
 L_SHAPE = [(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)]
@@ -200,3 +200,21 @@ def test_empty_domains_say_so():
         (Box([0, 0], [1, 1]) - Box([-1, -1], [2, 2])).boundary()
     with pytest.raises(ArgumentError, match="bounding boxes do not"):
         Disk([0, 0], 1) & Disk([3, 0], 1)
+
+
+@pytest.mark.parametrize("n", [1, 5, 100, 3000, 9001])
+def test_points_that_are_remembered_are_those_of_the_sequence(n):
+    """Also where rejection asks for more than the beginning, and where somebody changes what was drawn before."""
+
+    def place(u):
+        return u, u[:, 0] < 0.3
+
+    sequence, kept, chunk = Sobol(2, [3, 1]), [], 1 << (n - 1).bit_length()
+    while sum(map(len, kept)) < n:
+        u = sequence.draw(chunk)
+        kept.append(u[u[:, 0] < 0.3])
+        chunk *= 2
+    for _ in range(2):
+        found = draw(2, n, [3, 1], place, "a strip")
+        assert torch.equal(found, torch.cat(kept)[:n])
+        found.zero_()
