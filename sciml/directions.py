@@ -98,6 +98,12 @@ class Directions:
         """Weights of a sum where the channels that there are suffice, row by row; None where they do not."""
         order = len(terms[0])
         known = [k for k, top in enumerate(self.order) if channels(top) >= order]
+        if (
+            len(terms) == 1 and len(set(terms[0])) == 1
+        ):  # along a coordinate: its own direction, if it is there
+            alone = self.unit(terms[0][0])
+            if any(self.rows[k] == alone for k in known):
+                return {self.rows.index(alone): 1.0}
         axes = [k for k in known if sum(map(bool, self.rows[k])) == 1]
         for rows in (axes, known):
             found = weights_along(symbol(terms, self.dim), [self.rows[k] for k in rows]) if rows else None

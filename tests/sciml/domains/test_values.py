@@ -266,3 +266,21 @@ def test_import_is_light():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
     )
     assert answer.stdout.strip() == "[]"
+
+
+def test_a_boundary_of_many_sides_holds_the_points_within_its_tolerance_and_no_others():
+    box = Box([0.0] * 11, [float(k + 1) for k in range(11)])
+    inside = box.sample(33, seed=4)
+    rows = [inside]
+    for axis in (0, 6, 10):
+        for end, way in ((0.0, 1.0), (axis + 1.0, -1.0)):
+            near = inside.clone()
+            near[:, axis] = end + way * torch.linspace(0.0, 3e-5, 33, dtype=torch.float64)
+            rows.append(near)
+    x = torch.cat([*rows, inside + 20.0])
+    outside = (x - box.upper).clamp(min=0).square().sum(1).sqrt()
+    to_a_side = torch.minimum(x.abs(), (x - box.upper).abs()).min(1).values
+    # of a box with the largest side 11, within 1e-6 of it
+    expected = (outside <= 11e-6) & (to_a_side <= 11e-6)
+    assert 0 < expected.sum() < len(x) - 33
+    assert torch.equal(box.boundary().contains(x), expected)
