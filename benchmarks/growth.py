@@ -1,6 +1,6 @@
 """Cost as work grows: seconds a step, set-up and peak memory over points, parameters, dimensions and members of a family.
 
-    python -m benchmarks.growth --json [--only points,dimensions] [--most 100000]
+    python -m benchmarks.growth --json [--only points,dimensions] [--most 1000000]
 
 * ``points``: Gauss-Newton on Burgers' equation, an MLP of 921 numbers.
 * ``parameters``: the default method on the 2-D Poisson equation, 1000 points, MLPs of two hidden layers.
@@ -115,7 +115,7 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="JSON lines")
     parser.add_argument("--only", default=",".join(AXES), help="axes, with commas between them")
-    parser.add_argument("--most", type=int, default=1_000_000, help="largest size")
+    parser.add_argument("--most", type=int, default=100_000, help="largest size")
     parser.add_argument("--one", nargs=2, metavar=("AXIS", "SIZE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
