@@ -1,4 +1,4 @@
-"""Solves of other libraries: what is refused, what the error is measured against, and the tables of docs/peers.md."""
+"""Solves of other libraries: what is refused, what the error is measured against, which rows there are."""
 
 import re
 import time
@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.peers import __main__ as program
 from benchmarks.peers import l_shape, libraries
-from benchmarks.peers.table import PAGE, drawn, records, settings, solves
 from benchmarks.peers.watch import TimeIsOver, Watch
+from benchmarks.tables.peers import measured
 
 
 def test_a_library_that_is_not_installed_is_refused_by_name_before_anything_runs(monkeypatch, capsys):
@@ -65,13 +65,8 @@ def test_the_watch_leaves_its_looks_out_of_the_time_and_ends_the_solve():
     assert "1e-06" in watch.reached
 
 
-def test_the_page_shows_what_was_measured():
-    text = PAGE.read_text()
-    assert drawn(text) == text and solves() in text and settings() in text
-
-
 def test_every_problem_that_was_measured_has_a_row_of_ours_with_the_same_seconds():
-    found = records()
+    found = measured()
     ours = {(r["problem"], r["limit"]) for r in found if r["library"] == "sciml"}
     assert {(r["problem"], r["limit"]) for r in found} == ours
     assert {r["library"] for r in found} <= set(libraries.LIBRARIES)
