@@ -179,12 +179,25 @@ def _add_solve(add: Any, problem: str | None) -> None:
     )
     network.add_argument("--grid", metavar="N", type=int, help="cells of a KAN's grid (5)")
     network.add_argument("--degree", metavar="N", type=int, help="degree of a KAN's splines (3)")
+    network.add_argument(
+        "--basis", metavar="NAME", help="of a KAN: bspline, chebyshev, fourier, rbf or wavelet (bspline)"
+    )
+    network.add_argument(
+        "--size", metavar="N", type=int, help="functions an edge, of another basis than bspline (8)"
+    )
     network.add_argument("--activation", metavar="NAME", help="of an MLP: tanh, sine, silu, relu3")
     training = _training(parser)
     training.add_argument(
         "--windows",
         metavar="N",
         help="solve in so many windows of time, or auto; never: not after a stall, either",
+    )
+    training.add_argument(
+        "--metric",
+        metavar="FILE.py:FUNCTION",
+        action="append",
+        default=[],
+        help="a number of your own, f(u), in the history and in the answer; may be given several times",
     )
     training.add_argument("--polish", action="store_true", help="keep the correction of the error estimate")
     training.add_argument(

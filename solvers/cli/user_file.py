@@ -1,4 +1,4 @@
-"""A problem in a Python file of the user: ``my_problem.py:Burgers``.
+"""A problem, or a metric, in a Python file of the user: ``my_problem.py:Burgers``.
 
 The file is run as a module, so what stands below ``if __name__ == "__main__":`` is not. Its folder is put on the path, so
 that it finds the modules beside it. Whatever its code raises is told with its line.
@@ -12,7 +12,7 @@ import linecache
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -41,13 +41,10 @@ def find(text: str) -> type[PDE] | PDE:
         ArgumentTypeError: What has that name is no problem.
         UserCodeError: The file's code raised.
     """
-    path, name = (text, "") if text.endswith(".py") else text.rsplit(":", 1)
     if not is_user_file(text):
         raise ArgumentError(f"--problem needs FILE.py:CLASS, got {text!r}.")
-    if not os.path.isfile(path):
-        raise ArgumentError(f"FILE.py:CLASS needs a file that is there, got {path!r}.")
-    with lines_told(path):
-        module = _module(path)
+    path, name = (text, "") if text.endswith(".py") else text.rsplit(":", 1)
+    module = _loaded(path, "FILE.py:CLASS")
     own = {key: value for key, value in vars(module).items() if _is_own_problem(value, module.__name__)}
     if not name:
         if len(own) != 1:
@@ -60,6 +57,31 @@ def find(text: str) -> type[PDE] | PDE:
     found = vars(module)[name]
     if not isinstance(found, PDE) and not (isinstance(found, type) and issubclass(found, PDE)):
         raise ArgumentTypeError(f"{text} needs a subclass of sciml.PDE, got {found!r:.80}.")
+    return found
+
+
+def find_function(text: str) -> Callable[..., Any]:
+    """The function that ``FILE.py:NAME`` names.
+
+    Raises:
+        ArgumentError: The file is not there, or has nothing of that name.
+        ArgumentTypeError: What has that name cannot be called.
+        UserCodeError: The file's code raised.
+    """
+    path, _, name = text.rpartition(":")
+    if not path.endswith(".py"):
+        raise ArgumentError(f"--metric needs FILE.py:FUNCTION, got {text!r}.")
+    module = _loaded(path, "FILE.py:FUNCTION")
+    if name not in vars(module):
+        own = [
+            key for key, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__
+        ]
+        raise ArgumentError(
+            f"{path} needs a function {name}; it has {', '.join(own) or 'none'}.{did_you_mean(name, own)}"
+        )
+    found = vars(module)[name]
+    if not callable(found):
+        raise ArgumentTypeError(f"{text} needs a function of the solution, got {found!r:.80}.")
     return found
 
 
@@ -108,6 +130,13 @@ def lines_told(file: str | None) -> Iterator[None]:
         shown = f"`{text}`: " if text else ""
         message = error.msg if isinstance(error, SyntaxError) else str(error)
         raise UserCodeError(f"{file}:{number}: {shown}{kind}{message}") from error
+
+
+def _loaded(path: str, what: str) -> ModuleType:
+    if not os.path.isfile(path):
+        raise ArgumentError(f"{what} needs a file that is there, got {path!r}.")
+    with lines_told(path):
+        return _module(path)
 
 
 def _module(path: str) -> ModuleType:

@@ -41,6 +41,7 @@ class FamilyResult(Generic[A]):
         solved: Members that were trained; the others are spans of these.
         notes: Decisions taken, such as serial instead of ray.
         greedy: The choice of members, where one was made.
+        made: What the solutions were passed through, so that a surrogate's answers are of their kind.
     """
 
     solutions: dict[str, A] = field(default_factory=dict)
@@ -49,12 +50,14 @@ class FamilyResult(Generic[A]):
     solved: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     greedy: Greedy | None = field(default=None, repr=False)
+    made: Callable[[AdaptedAnswer], Any] | None = field(default=None, repr=False)
 
     def map(self, function: Callable[[A], B]) -> FamilyResult[B]:
         """The same with every solution passed through a function."""
-        return replace(self, solutions={name: function(tuned) for name, tuned in self.solutions.items()})  # type: ignore[return-value]
+        solutions = {name: function(tuned) for name, tuned in self.solutions.items()}
+        return replace(self, solutions=solutions, made=function)  # type: ignore[return-value]
 
-    def surrogate(self) -> Surrogate:
+    def surrogate(self) -> Surrogate[A]:
         """The family as a function ``u(x; parameters)``, which answers for any parameters in some milliseconds.
 
         Raises:
@@ -64,11 +67,13 @@ class FamilyResult(Generic[A]):
         if greedy is None:
             raise ArgumentError("surrogate needs a family of adapter='auto', got one of single adapters.")
 
-        def make(problem: PDE) -> AdaptedAnswer:
+        made = self.made or (lambda answer: answer)
+
+        def make(problem: PDE) -> A:
             began = time.perf_counter()
             answer = greedy.spanned("surrogate", problem, greedy.span(problem))
             answer.stats.seconds = time.perf_counter() - began
-            return answer
+            return made(answer)
 
         return Surrogate(greedy.base.problem, make, greedy.goal)
 

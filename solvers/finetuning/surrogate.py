@@ -5,16 +5,17 @@ from __future__ import annotations
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sciml.errors import ArgumentError
 from sciml.problem import PDE
 from sciml.solvers.adapted import AdaptedAnswer
 
 KEPT = 256  # answers that are remembered
+A = TypeVar("A", bound=AdaptedAnswer)
 
 
-class Surrogate:
+class Surrogate(Generic[A]):
     """``u(x; parameters)`` of a family, each member by its own small solve in the span of what was solved.
 
     Args:
@@ -23,12 +24,13 @@ class Surrogate:
         goal: Estimated error above which a member is told to lie outside.
     """
 
-    def __init__(self, base: PDE, make: Callable[[PDE], AdaptedAnswer], goal: float):
+    def __init__(self, base: PDE, make: Callable[[PDE], A], goal: float):
         self.base, self.goal, self._make = base, goal, make
-        self._known: OrderedDict[tuple[Any, ...], AdaptedAnswer] = OrderedDict()
+        self._known: OrderedDict[tuple[Any, ...], A] = OrderedDict()
 
-    def at(self, **parameters: Any) -> AdaptedAnswer:
-        """The member with these parameters, as a solution; ``stats.error_estimate`` tells how good it is.
+    def at(self, **parameters: Any) -> A:
+        """The member with these parameters, as a solution of the family's kind; ``stats.error_estimate`` tells how
+        good it is.
 
         Raises:
             ArgumentError: A parameter that the problem does not have, or a value that it refuses.

@@ -42,6 +42,8 @@ def finish(solution: Solution | AdaptedSolution, options: argparse.Namespace) ->
     if options.plot:
         save_figure(solution.plot(), options.plot, 120)
         written["figure"] = options.plot
+    metrics = {text.rpartition(":")[2] for text in getattr(options, "metric", ())}
+    numbers = {k: v for k, v in (solution.history or [{}])[-1].items() if k in metrics}
     record = {
         "problem": getattr(type(solution.problem), "registry_name", type(solution.problem).__name__),
         "problem_parameters": _plain(solution.problem.parameters()),
@@ -49,9 +51,11 @@ def finish(solution: Solution | AdaptedSolution, options: argparse.Namespace) ->
         "error": solution.error() if solution.has_answer else None,
         **solution.stats,
         "unknown": {k: v.to_json() for k, v in solution.stats.unknown.items()},
+        "metrics": numbers,
         "files": written,
     }
     rows = solution_rows(solution)
+    rows += [(name, f"{value:.6g}") for name, value in numbers.items()]
     rows += [(f"{name} written to", path) for name, path in written.items()]
     text = aligned(rows) + ("" if written else "\n(nothing was kept; -o FILE keeps the solution)")
     code = {"diverged": DIVERGED, "interrupted": INTERRUPTED}.get(solution.outcome, OK)

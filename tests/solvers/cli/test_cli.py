@@ -147,6 +147,7 @@ def test_solve_as_json(run):
         ("", None),
         ("--model kan", nn.KAN([2, 8, 8, 1])),
         ("--model kan --widths 2,3,1 --grid 4 --degree 5", nn.KAN([2, 3, 1], grid=4, degree=5)),
+        ("--basis fourier --size 5", nn.KAN([2, 8, 8, 1], basis="fourier", size=5)),
         ("--grid 4", nn.KAN([2, 8, 8, 1], grid=4)),
         ("--model mlp --activation sine", nn.MLP([2, 20, 20, 1], "sine")),
         ("--widths 2,7,1 --seed 5", nn.MLP([2, 7, 1], seed=5)),

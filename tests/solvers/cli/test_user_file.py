@@ -52,6 +52,18 @@ if __name__ == "__main__":
     raise RuntimeError("not run as a module")
 """
 
+METRICS = """
+import torch
+
+from sciml import Box
+
+inside = Box([0, 0], [1, 1]).sample(50)
+
+
+def energy(u):
+    return (u(inside) ** 2).mean()
+"""
+
 
 @pytest.fixture
 def file() -> str:
@@ -194,3 +206,28 @@ def test_a_changed_file_is_read_anew_and_hides_no_other_module(file):
 )
 def test_what_names_a_file(text, expected):
     assert user_file.is_user_file(text) is expected
+
+
+def test_a_metric_of_a_file_is_in_the_answer(run):
+    Path("watch.py").write_text(METRICS)
+    code, out, _ = run("solve", "poisson", *QUICK, "--metric", "watch.py:energy", "-o", "p.h5", "--json")
+    assert code == 0
+    solution = sciml.load("p.h5")
+    x = sciml.Box([0, 0], [1, 1]).sample(50)
+    assert json.loads(out)["result"]["metrics"]["energy"] == pytest.approx(float((solution(x) ** 2).mean()))
+
+
+@pytest.mark.parametrize(
+    ("metric", "told"),
+    [
+        ("watch.py:enrgy", "Did you mean energy?"),
+        ("watch.py:inside", "needs a function"),
+        ("energy", "FILE.py:FUNCTION"),
+        ("no.py:energy", "a file that is there"),
+    ],
+)
+def test_a_metric_that_is_none_is_refused(metric, told, run):
+    Path("watch.py").write_text(METRICS)
+    code, _, err = run("solve", "poisson", *QUICK, "--metric", metric)
+    assert code == exit_codes.USAGE
+    assert told in err

@@ -85,6 +85,8 @@ def test_a_family_is_a_function_of_its_parameters(family):
     u = found.surrogate()
     x = torch.linspace(0, 1, 9, dtype=torch.float64)
     torch.testing.assert_close(u(x, a=0.777)[:, 0], Curved(0.777).exact(x), rtol=0, atol=2e-4)
+    assert type(u.at(a=0.777)) is type(found.solutions[found.solved[0]])  # a solution with all its verbs
+    assert u.at(a=0.777).plot("solution").axes
     assert u.at(a=0.777) is u.at(a=0.777) and u.at(a=0.777).stats.error_estimate < 1e-4
     with pytest.raises(ArgumentError, match=r"parameters needs names of Curved \(a\), got b"):
         u(x, b=1.0)
