@@ -12,6 +12,7 @@ from benchmarks.tables import (
     finetune,
     geometry,
     kans,
+    laws,
     tangent_kernel,
     trust,
     windows,
@@ -21,6 +22,6 @@ PAGES = tuple(
     module.PAGE
     for module in (
         *(bases, catalogue, conditions, demo, derivatives, files),
-        *(finetune, geometry, kans, tangent_kernel, trust, windows),
+        *(finetune, geometry, kans, laws, tangent_kernel, trust, windows),
     )
 )
