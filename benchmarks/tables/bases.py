@@ -24,10 +24,16 @@ def families() -> str:
 def scales() -> str:
     """A row a problem and seed: what was chosen, and what it is worth."""
     rows = [
-        [r["problem"], r["seed"], f"{r['choice']:g}", number(r["error"], 0), number(r["error_at_1"], 0)]
+        [
+            *(r["problem"], r["seed"], f"{r['choice']:g}"),
+            *(number(r["error"], 0), number(r["error_at_1"], 0), f"{r['share_of_the_solve']:.1%}"),
+        ]
         for r in records("bases", "spectrum")
     ]
-    return table(("problem", "seed", "chosen scale", "error there", "error at scale 1"), rows)
+    return table(
+        ("problem", "seed", "chosen scale", "error there", "error at scale 1", "share of the solve's time"),
+        rows,
+    )
 
 
 PAGE = Page("bases", {"families": families, "scales": scales})

@@ -12,6 +12,7 @@ from benchmarks.tables import (
     finetune,
     geometry,
     kans,
+    laws,
     peers,
     tangent_kernel,
     trust,
@@ -22,6 +23,6 @@ PAGES = tuple(
     module.PAGE
     for module in (
         *(bases, catalogue, conditions, demo, derivatives, files),
-        *(finetune, geometry, kans, peers, tangent_kernel, trust, windows),
+        *(finetune, geometry, kans, laws, peers, tangent_kernel, trust, windows),
     )
 )

@@ -3,14 +3,17 @@
 After WGAN-PINN (Gao and Ng, arXiv 2108.13054): a network ``u(x, z)`` with a random ``z`` is to satisfy the equation for
 every ``z``, and so that a critic of Lipschitz constant 1 cannot tell its values at the sensors from the snapshots. Here the
 critic sees all values of a snapshot at once, so that it judges how they go together and not each alone. And the generator
-starts from least squares: the law of Gauss with the snapshots' mean and principal components, carried into the domain by the
-equation. The critic then changes what is not Gaussian.
+starts from least squares: the snapshots' mean and principal components, each with its own law, carried into the domain by
+the equation. The critic then changes how the components depend on each other. Where it does not bring the law nearer, the
+start is kept.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -24,13 +27,23 @@ from sciml.errors import ArgumentError
 from sciml.nn import MLP, GroupSort
 from sciml.problem import PDE
 from sciml.solvers.laws.law import Law
+from sciml.stats import wasserstein1
 
 HIDDEN = [40, 40]
 CRITIC = [48, 48]
 RATE, CRITIC_RATE, CRITIC_STEPS = 2e-4, 4e-3, 3
+COMPARED = 150  # steps of the critic that compares start and end
 BATCH, INTERIOR = 128, 200  # snapshots and points of a step
-START, POINTS = 800, 500  # evaluations of the start by least squares, and its points
-DATA = 10.0  # weight of the sensors there
+START, AGAIN, POINTS = (
+    800,
+    400,
+    500,
+)  # evaluations of least squares at the start and at the end, and its points
+DRAWS, DATA = 150, 10.0  # of z at the sensors there, and the weight of these values
+FEW, BETTER = (
+    1000,
+    0.9,
+)  # snapshots by which start and end are compared, and the share of W1 for which the end is kept
 
 
 class GeneratedLaw(Law):
@@ -40,7 +53,7 @@ class GeneratedLaw(Law):
         trial: The trial function.
         latent: Numbers of ``z``; 0 for a generator that ignores it.
         residual: Root mean square of the equation's residual over points and draws, at the end.
-        steps: Of the generator.
+        steps: Of the generator against the critic; 0 where the start by least squares was nearer to the snapshots.
     """
 
     method = "generator"
@@ -104,24 +117,44 @@ def generated_law(
         raise ArgumentError(f"problem needs conditions that hold exactly for snapshots, got {labels}.")
     with recording_gradients():
         _start(law, x, known, weight, seed)
-        _train(law, x, known, weight, steps, max_time, seed)
+        _improve(law, x, known, weight, steps, max_time, seed)
+    for p in law.network.parameters():
+        p.requires_grad_(False)
     law.notes += law.compare(x, known, seed=seed + 1)
     return law
 
 
 def _start(law: GeneratedLaw, x: Tensor, known: Tensor, weight: float, seed: int) -> None:
-    """Fit the mean and the principal components of the snapshots, one for each number of ``z``, and the equation."""
+    """Fit the mean and the principal components of the snapshots, one for each number of ``z``, and the equation.
+
+    Each component gets the snapshots' own law of its strength, as if the strengths were independent.
+    """
+    _, _, modes = torch.linalg.svd(known - known.mean(0), full_matrices=False)
+    modes = modes[: law.latent]
+    strengths = ((known - known.mean(0)) @ modes.T).sort(0).values
+
+    def wanted(z: Tensor) -> Tensor:
+        place = torch.special.ndtr(z[:, : len(modes)]) * (len(known) - 1)
+        low = place.floor().long().clamp(max=len(known) - 2)
+        own = torch.lerp(strengths.gather(0, low), strengths.gather(0, low + 1), place - low)
+        return known.mean(0) + own @ modes
+
+    _fit(law, x, wanted, weight, seed, START)
+
+
+def _fit(
+    law: GeneratedLaw, x: Tensor, wanted: Callable[[Tensor], Tensor], weight: float, seed: int, steps: int
+) -> None:
+    """Least squares with ``wanted(z)`` at the sensors and the equation inside, by L-BFGS."""
     rng = torch.Generator().manual_seed(seed)
-    _, strengths, modes = torch.linalg.svd(known - known.mean(0), full_matrices=False)
-    strengths, modes = strengths[: law.latent], modes[: law.latent]
     points = law.trial.problem.domain.sample(POINTS, seed=seed)
     z = torch.randn(POINTS, law.latent, generator=rng, dtype=torch.float64)
-    few = z[: POINTS // 10]
-    wanted = known.mean(0) + (few[:, : len(modes)] * strengths / len(known) ** 0.5) @ modes
+    few = z[:DRAWS]
+    aim = wanted(few).detach()
     optimizer = torch.optim.LBFGS(
         law.network.parameters(),
-        max_iter=START,
-        max_eval=START,
+        max_iter=steps,
+        max_eval=steps,
         history_size=50,
         line_search_fn="strong_wolfe",
     )
@@ -129,11 +162,38 @@ def _start(law: GeneratedLaw, x: Tensor, known: Tensor, weight: float, seed: int
     def loss() -> Tensor:
         optimizer.zero_grad()
         rows = law.rows(points, z).square().sum(1).mean()
-        total = weight * rows + DATA * (law.values(x, few) - wanted).square().mean()
+        total = weight * rows + DATA * (law.values(x, few) - aim).square().mean()
         total.backward()
         return total
 
     optimizer.step(loss)
+    law.residual = float(law.rows(points, z).detach().square().sum(1).mean().sqrt())
+
+
+def _improve(
+    law: GeneratedLaw, x: Tensor, known: Tensor, weight: float, steps: int, max_time: float, seed: int
+) -> None:
+    """Train against a critic, and keep that where the snapshots' law is nearer than at the start.
+
+    Where the components are independent the law is there at the start, and steps against a critic only shake it. After
+    these steps the equation is fitted anew, with the values at the sensors as they have become.
+    """
+
+    def away() -> float:
+        with torch.no_grad():
+            z = torch.randn(
+                len(known), law.latent, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+            )
+            own = law.values(x, z)
+        return wasserstein1(own[:FEW], known[:FEW], steps=COMPARED, seed=seed)
+
+    start, before, residual = copy.deepcopy(law.network.state_dict()), away(), law.residual
+    _train(law, x, known, weight, steps, max_time, seed)
+    if any("diverged" in note for note in law.notes) or away() > BETTER * before:
+        law.network.load_state_dict(start)
+        law.residual, law.steps = residual, 0
+        return
+    _fit(law, x, lambda z: law.values(x, z), weight, seed + 1, AGAIN)
 
 
 def _train(
@@ -142,7 +202,7 @@ def _train(
     """Alternate steps of the critic and of the generator."""
     began = time.perf_counter()
     rng = torch.Generator().manual_seed(seed)
-    critic = GroupSort([len(x), *CRITIC, 1], seed=seed)
+    critic = GroupSort([len(x), *CRITIC, 1], CRITIC[0], seed=seed)
     own, judge = law.network.parameters(), critic.parameters()
     optimizers = [
         torch.optim.Adam(own, lr=RATE, betas=(0.5, 0.99)),
@@ -160,7 +220,6 @@ def _train(
     def seen(values: Tensor) -> Tensor:
         return critic((values - middle) / size).mean()
 
-    rows = torch.zeros(1)
     for step in range(steps):
         for _ in range(CRITIC_STEPS):
             real = known[torch.randint(len(known), (BATCH,), generator=rng)]
@@ -185,6 +244,3 @@ def _train(
         if time.perf_counter() - began > max_time:
             law.notes.append(f"The time ended after {law.steps} of {steps} steps.")
             break
-    law.residual = float(rows.detach().square().sum(1).mean().sqrt())
-    for p in law.network.parameters():
-        p.requires_grad_(False)

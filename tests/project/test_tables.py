@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from benchmarks import geometry
+from benchmarks import geometry, laws
 from benchmarks.kan_cases import CASES
 from benchmarks.tables.geometry import measured, worst
 from benchmarks.tables.kans import medians
@@ -73,3 +73,12 @@ def test_trust_covers_what_it_claims():
     names = [r["case"] for r in records("trust_cases", "case")]
     assert len(set(names)) == len(names) >= 40
     assert [r["problem"] for r in records("words", "problem")] == [case.name for case in PROBLEMS]
+
+
+def test_every_law_is_measured_three_ways_and_the_one_without_spread_fails():
+    found = {(r["problem"], r["method"]) for r in records("laws", "law")}
+    methods = ("generator", "generator without z", "sampling")
+    assert found == {(name, method) for name in laws.CASES for method in methods}
+    for r in records("laws", "law"):
+        if r["method"] == "generator without z":
+            assert r["std"] > 0.9 and "spread" in r["notes"]

@@ -8,6 +8,7 @@ from scipy.optimize import linear_sum_assignment
 
 from sciml import nn, stats
 from sciml.errors import ArgumentError
+from sciml.stats.wasserstein import critic_distance
 
 
 def draws(n, d, seed):
@@ -37,14 +38,22 @@ def test_one_dimension_is_sorted():
 
 
 @pytest.mark.parametrize("d", [2, 5])
-def test_a_critic_stays_below_the_optimal_assignment_and_near_it(d):
+def test_a_distance_stays_below_the_optimal_assignment_and_near_it(d):
     a, b = draws(300, d, 3), draws(300, d, 4)
     b[:, 0] += 2.0
     cost = torch.cdist(a, b).numpy()
     rows, columns = linear_sum_assignment(cost)
     exact = float(cost[rows, columns].mean())
-    found = stats.wasserstein1(a, b, steps=150)
-    assert 0.85 * exact < found <= exact * (1 + 1e-9)
+    assert 0.95 * exact < stats.wasserstein1(a, b, steps=100) <= exact * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("d", [1, 2, 5])
+def test_a_critic_knows_the_distance_from_a_point(d):
+    a = draws(301, d, 7)
+    a, origin = a / a.norm(dim=1, keepdim=True), torch.zeros(1, d, dtype=torch.float64)
+    found, critic = critic_distance(a, origin, steps=150)
+    assert 0.97 < found <= 1 + 1e-9
+    assert critic.net.lipschitz_bound() <= 1 + 1e-10
 
 
 def test_scale_and_equal_samples():
