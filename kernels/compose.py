@@ -1,4 +1,4 @@
-"""Elementwise functions and products of jets above second order, by the rules of ``sciml.kernels.orders``.
+"""Elementwise functions and products of jets, by the rules of ``sciml.kernels.orders``.
 
 The backward pass of ``y = f(z)`` is written out. By ``dB_qj / dz_m = C(q, m) B_(q-m),(j-1)`` it is a product with the jet
 ``h`` of ``f'``, transposed: with ``g_q`` the cotangents of order ``q``,
@@ -20,7 +20,9 @@ from torch import Tensor
 from sciml.kernels.cpu import elementwise
 from sciml.kernels.orders import Bell, ChannelWeights, bell, padded
 
-Derivatives = Callable[[Tensor, int], Sequence[Tensor]]  # (x, order) to f, f', ..., f^(order)
+Derivatives = Callable[
+    [Tensor, int], Sequence[Tensor] | Tensor
+]  # (x, order) to f, f', ..., f^(order), or stacked
 
 
 def apply(z: Tensor, weights: ChannelWeights, derivatives: Derivatives) -> Tensor:
@@ -28,12 +30,18 @@ def apply(z: Tensor, weights: ChannelWeights, derivatives: Derivatives) -> Tenso
     if torch.is_grad_enabled() and z.requires_grad and not torch._C._are_functorch_transforms_active():
         return _Composition.apply(z, weights, derivatives)
     f = derivatives(z[:, 0], weights.order)
-    if not z.requires_grad and elementwise.takes(z, weights):
-        return elementwise.compose(z, weights, torch.stack(tuple(f)))
+    if not (torch.is_grad_enabled() and z.requires_grad) and elementwise.takes(z, weights):
+        return elementwise.compose(z, weights, _stacked(f))
     return compose(z, weights, f)
 
 
-def compose(z: Tensor, weights: ChannelWeights, f: Sequence[Tensor], table: Bell | None = None) -> Tensor:
+def _stacked(f: Sequence[Tensor] | Tensor) -> Tensor:
+    return f if isinstance(f, Tensor) else torch.stack(tuple(f))
+
+
+def compose(
+    z: Tensor, weights: ChannelWeights, f: Sequence[Tensor] | Tensor, table: Bell | None = None
+) -> Tensor:
     """The same from ``f, f', ..., f^(K)`` at ``z_0``, each ``(n, i)``; ``table`` is ``bell(z, weights)``."""
     slopes = z[:, 1:] * f[1][:, None]
     channels = [f[0][:, None], slopes[:, : weights.kept[0]]]
@@ -43,7 +51,7 @@ def compose(z: Tensor, weights: ChannelWeights, f: Sequence[Tensor], table: Bell
     return torch.cat(channels, 1)
 
 
-def _curved(table: Bell, f: Sequence[Tensor]) -> list[Tensor]:
+def _curved(table: Bell, f: Sequence[Tensor] | Tensor) -> list[Tensor]:
     """``sum_(j >= 2) f^(j) B_qj`` for each order ``q = 2, ..., K``."""
     out = []
     for polynomials in table:
@@ -54,7 +62,9 @@ def _curved(table: Bell, f: Sequence[Tensor]) -> list[Tensor]:
     return out
 
 
-def pullback(g: Tensor, z: Tensor, weights: ChannelWeights, f: Sequence[Tensor], table: Bell) -> Tensor:
+def pullback(
+    g: Tensor, z: Tensor, weights: ChannelWeights, f: Sequence[Tensor] | Tensor, table: Bell
+) -> Tensor:
     """The cotangent of ``z`` from ``g`` of ``compose``, both ``(n, C, i)``.
 
     Args:
@@ -88,7 +98,7 @@ class _Composition(torch.autograd.Function):
         f = derivatives(z[:, 0], weights.order + 1)
         ctx.weights, ctx.derivatives = weights, derivatives
         ctx.save_for_backward(z)
-        ctx.fused = torch.stack(tuple(f)) if elementwise.takes(z, weights) else None
+        ctx.fused = _stacked(f) if elementwise.takes(z, weights) else None
         if ctx.fused is not None:
             return elementwise.compose(z, weights, ctx.fused)
         ctx.known = f, bell(z, weights)

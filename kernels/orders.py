@@ -32,7 +32,7 @@ class ChannelWeights:
     """The weights of the sums of each order: what ``W (S, D)`` is to jets of second order.
 
     Attributes:
-        by_order: ``(W_2, ..., W_K)``, ``W_q`` of shape ``(S_q, N_(q-1))`` with ``N_1 >= N_2 >= ...``, ``K >= 3``.
+        by_order: ``(W_2, ..., W_K)``, ``W_q`` of shape ``(S_q, N_(q-1))`` with ``N_1 >= N_2 >= ...``, ``K >= 2``.
     """
 
     by_order: tuple[Tensor, ...]

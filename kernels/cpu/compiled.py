@@ -13,7 +13,7 @@ from types import ModuleType
 from sciml.kernels.channels import Channels
 from sciml.kernels.cpu import fields
 from sciml.kernels.cpu.cache_folder import cache_folder, read_kernel, warn_anew, write_kernel
-from sciml.kernels.cpu.simd.elementwise import elementwise_source
+from sciml.kernels.cpu.simd.elementwise import elementwise_source, tanh_source
 from sciml.kernels.cpu.simd.parts import Shape
 from sciml.kernels.cpu.simd.source import jets_source, tables_source
 
@@ -131,6 +131,12 @@ def elementwise_kernels(channels: Channels, bits: int, lanes: int) -> dict[str, 
     announce = _announcer(f"elementwise jets of order {channels.order}, float{bits}", cache_folder())
     text, label = elementwise_source(channels, lanes), f"{channels}_f{bits}"
     return {name: Kernel(text, name, bits, lanes, label, announce) for name in ("compose", "pullback")}
+
+
+def tanh_kernel(order: int, bits: int, lanes: int) -> Kernel:
+    """``slopes`` of ``simd.elementwise``: tanh and its derivatives up to ``order``."""
+    announce = _announcer(f"tanh and its derivatives up to order {order}, float{bits}", cache_folder())
+    return Kernel(tanh_source(order, bits, lanes), "slopes", bits, lanes, f"tanh{order}_f{bits}", announce)
 
 
 @cache

@@ -1,8 +1,8 @@
-"""Elementwise functions of jets above second order by the SIMD kernels."""
+"""Elementwise functions of jets by the SIMD kernels."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import torch
@@ -19,10 +19,14 @@ _POINTS = 1024  # that one thread does at a time
 
 def takes(z: Tensor, weights: ChannelWeights) -> bool:
     """Whether a kernel can do jets ``z (n, C, i)``."""
-    known = z.device.type == "cpu" and z.dtype in (torch.float32, torch.float64) and z.numel() > 0
-    if not known or machine.missing_simd() is not None or torch._C._are_functorch_transforms_active():
+    return _here(z) and len(channels_of(weights).curved) <= _MOST
+
+
+def _here(z: Tensor) -> bool:
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
         return False
-    return len(channels_of(weights).curved) <= _MOST
+    known = z.device.type == "cpu" and z.dtype in (torch.float32, torch.float64) and z.numel() > 0
+    return known and machine.missing_simd() is None
 
 
 @cache
@@ -30,6 +34,32 @@ def _kernels(channels: Channels, bits: int, width: int) -> dict:
     from sciml.kernels.cpu.compiled import elementwise_kernels
 
     return elementwise_kernels(channels, bits, min(machine.vector_bytes() * 8 // bits, width))
+
+
+@cache
+def _tanh_kernel(order: int, bits: int, width: int) -> Callable[..., None]:
+    from sciml.kernels.cpu.compiled import tanh_kernel
+
+    return tanh_kernel(order, bits, min(machine.vector_bytes() * 8 // bits, width))
+
+
+def tanh_derivatives(x: Tensor, order: int) -> Tensor | None:
+    """tanh and its derivatives up to ``order >= 1`` at ``x (n, i)``, stacked: ``(order + 1, n, i)``; None for no kernel.
+
+    It has no graph.
+    """
+    if not _here(x) or x.stride(1) != 1:
+        return None
+    n, i = x.shape
+    out = torch.empty(order + 1, n, i, dtype=x.dtype)
+    kernel = _tanh_kernel(order, x.element_size() * 8, 1 << i.bit_length() - 1)
+
+    def task(part: int) -> None:
+        first = part * _POINTS
+        kernel(x.data_ptr(), out.data_ptr(), first, min(first + _POINTS, n), n, i, x.stride(0))
+
+    run_parts(task, -(-n // _POINTS))
+    return out
 
 
 def _run(name: str, out: Tensor, inputs: Sequence[Tensor], weights: ChannelWeights) -> Tensor:

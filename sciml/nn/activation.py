@@ -11,11 +11,16 @@ from torch import Tensor, nn
 from sciml.arguments import one_of
 from sciml.jets import elementwise, order_of
 from sciml.kernels.compose import apply
+from sciml.kernels.cpu.elementwise import takes, tanh_derivatives
 from sciml.kernels.orders import ChannelWeights, Weights, sigmoid_slopes
 from sciml.nn.base import JetLayer
 
 
-def _tanh(x: Tensor, order: int) -> list[Tensor]:
+def _tanh(x: Tensor, order: int) -> list[Tensor] | Tensor:
+    if not (torch.is_grad_enabled() and x.requires_grad) and x.ndim == 2:
+        known = tanh_derivatives(x, order)
+        if known is not None:
+            return known
     t = torch.tanh(x)
     slope = 1 - t * t
     if order == 2:
@@ -58,12 +63,12 @@ class Function(NamedTuple):
 
     Attributes:
         value: The function.
-        derivatives: ``(x, order)`` to ``f, f', ..., f^(order)``, ``order >= 2``.
+        derivatives: ``(x, order)`` to ``f, f', ..., f^(order)``, ``order >= 2``, in a list or stacked.
         smooth: Order of the highest continuous derivative; None for all.
     """
 
     value: Callable[[Tensor], Tensor]
-    derivatives: Callable[[Tensor, int], list[Tensor]]
+    derivatives: Callable[[Tensor, int], list[Tensor] | Tensor]
     smooth: int | None = None
 
 
@@ -94,6 +99,9 @@ class Activation(JetLayer):
         """``(n, C, i) -> (n, C, i)``."""
         if z.shape[1] == 1:
             return self._function.value(z)
+        if not isinstance(weights, ChannelWeights):
+            whole = ChannelWeights((weights,))
+            weights = whole if takes(z, whole) else weights
         if isinstance(weights, ChannelWeights):
             return apply(z, weights, self._function.derivatives)
         return elementwise(z, weights, *self._function.derivatives(z[:, 0], 2))

@@ -31,6 +31,10 @@ class Linear(JetLayer):
         if C == 1:
             return torch.addmm(self.bias, z[:, 0], self.weight.T)[:, None]
         y = (z.reshape(n * C, i) @ self.weight.T).view(n, C, -1)
+        # without a graph or a transform nothing hinders the sum in place
+        if not torch.is_grad_enabled() and not torch._C._are_functorch_transforms_active():
+            y[:, 0] += self.bias
+            return y
         return y + nn.functional.pad(self.bias[None], (0, 0, 0, C - 1))
 
     def jacobian(self, z: Tensor, cotangent: Tensor, weights: Weights) -> Tensor:

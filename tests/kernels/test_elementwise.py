@@ -12,6 +12,8 @@ from sciml.nn.activation import ACTIVATIONS
 
 pytestmark = pytest.mark.skipif(machine.missing_simd() is not None, reason=str(machine.missing_simd()))
 SHAPES = {  # of the weights of each order: along one axis, in the plane, sums alone at every order
+    "second": ((2, 3),),
+    "first": ((0, 2),),
     "third": ((0, 2), (1, 1)),
     "biharmonic": ((1, 3), (0, 3), (1, 3)),
     "sums": ((2, 4), (1, 3), (3, 2)),
@@ -47,3 +49,22 @@ def test_jets_with_gaps_in_memory_and_in_single_precision():
         results.append([y, *torch.autograd.grad(y, jet, g.to(jet))])
     for got, want in zip(*results, strict=True):
         assert (got - want).abs().max() <= 1e-5 * want.abs().max()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_derivatives_of_tanh(dtype):
+    small = torch.logspace(-30, 0, 999, dtype=torch.float64)
+    x = torch.cat([torch.linspace(-30, 30, 3002, dtype=torch.float64), small, -small])
+    x = x.reshape(-1, 25)[:, 2:21].to(dtype)  # rows with gaps between them
+    got = elementwise.tanh_derivatives(x, 4).double()
+    exact = x.double().requires_grad_()
+    want = torch.tanh(exact)
+    eps = torch.finfo(dtype).eps
+    assert ((got[0] - want) / want).abs().max() <= 3 * eps
+    for derivative in got[1:]:
+        (want,) = torch.autograd.grad(want.sum(), exact, create_graph=True)
+        assert (derivative - want).abs().max() <= 40 * eps
+    edges = torch.tensor([[torch.nan, torch.inf, -torch.inf, 0.0]], dtype=dtype)
+    value, slope = elementwise.tanh_derivatives(edges, 1)
+    assert torch.equal(value.nan_to_num(7.0), torch.tensor([[7.0, 1.0, -1.0, 0.0]], dtype=dtype))
+    assert torch.equal(slope.nan_to_num(7.0), torch.tensor([[7.0, 0.0, 0.0, 1.0]], dtype=dtype))
