@@ -22,10 +22,12 @@ def solves() -> str:
         times = [seconds(r["reached"].get(mark, (None,))[0]) for mark in marks]
         name = r["problem"] if r["problem"] != before else ""
         ended = f"{r['ended']}: {seconds(r['seconds'])} s, {r['steps']:,} steps"
-        rows.append([name, r["library"], *times, number(r["best"]), seconds(r["best_at"]), ended])
+        rows.append(
+            [name, r["library"], *times, number(r["best"]), seconds(r["best_at"]), number(r["last"]), ended]
+        )
         before = r["problem"]
     head = ["problem", "library", *(mark.replace("e-0", "e-") for mark in marks)]
-    return table([*head, "best error", "after", "ended"], rows)
+    return table([*head, "best error", "after", "at the end", "ended"], rows)
 
 
 def settings() -> str:
