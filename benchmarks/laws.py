@@ -226,7 +226,7 @@ def generators(name: str, seeds: int) -> Iterator[Record]:
             "problem": name,
             "method": "generator" if latent else "generator without z",
             "seed": seed % seeds,
-            "steps": law.steps,
+            "steps": getattr(law, "steps", 0),  # a law by sampling takes none
             **judged(case, law),
             "published_mean": case.published,
             "cpu_seconds": round(spent, 1),

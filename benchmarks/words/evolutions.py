@@ -93,7 +93,7 @@ def _bound() -> Callable[[Trial], float]:
             found.append(h[::4])
         h = np.fft.ifft(half * np.fft.fft(h))
         h = np.fft.ifft(half * np.fft.fft(h * np.exp(1j * dt * abs(h) ** 2)))
-    values = np.stack(found).reshape(-1)
+    values: Any = np.stack(found).reshape(-1)
     t = torch.linspace(t0, t1, len(found), dtype=torch.float64)
     points = torch.cartesian_prod(t, torch.from_numpy(x[::4].copy()))
     return table(points, torch.from_numpy(np.stack([values.real, values.imag], 1)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -69,7 +69,7 @@ PROBLEMS = (
     Words(
         "reaction",
         "a reaction with diffusion whose two rates are unknown",
-        lambda: pdes.InverseReaction(nu=sciml.Unknown(1.0), rho=sciml.Unknown(1.0)),
+        lambda: pdes.InverseReaction(**{name: cast(Any, sciml.Unknown(1.0)) for name in ("nu", "rho")}),
         0.19,
         0.06,
         _worst,

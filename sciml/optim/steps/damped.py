@@ -25,7 +25,7 @@ from sciml.linalg import Cholesky, outer_gram, svd
 from sciml.optim.steps.cubic.newton import SecularPoint, newton_on_logarithms
 from sciml.optim.steps.cubic.secular import solve_secular
 
-# |sigma |s| - λ| / λ at which the Cholesky search stops: s is exact for a sigma of λ/|s|. At 0.1 Burgers takes more steps to 1e-6
+# |sigma |s| - λ| / λ at which the Cholesky search stops: s is exact for a sigma of λ/|s|. At 0.1 Burgers takes more steps
 CUBIC_TOLERANCE = 0.02
 KEPT_BYTES = 256 << 20  # largest Jacobian that the dual form keeps
 
