@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmarks.hdf5_checksums import forged, structures
 from sciml.solvers.files import canonical_json, container
+from sciml.solvers.files.hdf5_flat import MAX_DATASETS
 from sciml.solvers.files.seal import BLOCK, seal
 
 CONFIG = {"model": "KAN", "widths": [2, 3, 1]}
@@ -219,7 +220,10 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "cycle": (added(lambda f: f.__setitem__("x", f["/"])), "group"),
     "group": (replaced("coef", lambda f: f.create_group("coef")), "group"),
     "named type": (replaced("coef", named_type), "named type"),
-    "too many": (added(lambda f: [f.create_dataset(f"x{i}", data=0) for i in range(4100)]), "objects"),
+    "too many": (
+        added(lambda f: [f.create_dataset(f"x{i}", data=0) for i in range(MAX_DATASETS + 1)]),
+        "objects",
+    ),
     "long name": (added(lambda f: f.create_dataset("x" * 300, data=0)), "too long"),
     "name of other letters": (added(lambda f: f.create_dataset("käse", data=0)), "ASCII"),
     "external storage": (replaced("coef", external), "another file"),

@@ -127,7 +127,7 @@ class DerivativePlan:
             value, first = slope(points)
             parts = [value[None, :n], first.unflatten(0, (D, n))]
         else:
-            (value, first), (_, second), *_ = torch.func.jvp(slope, (points,), (along,))
+            (value, first), (_, second) = pushforward(slope, (points,), (along,))
             parts = [
                 value[None, :n],
                 first.unflatten(0, (D, n)),

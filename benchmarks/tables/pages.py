@@ -10,6 +10,7 @@ from benchmarks.tables import (
     derivatives,
     files,
     finetune,
+    gauss_newton,
     geometry,
     kans,
     laws,
@@ -23,6 +24,6 @@ PAGES = tuple(
     module.PAGE
     for module in (
         *(bases, catalogue, conditions, demo, derivatives, files),
-        *(finetune, geometry, kans, laws, peers, tangent_kernel, trust, windows),
+        *(finetune, gauss_newton, geometry, kans, laws, peers, tangent_kernel, trust, windows),
     )
 )

@@ -5,15 +5,21 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
+T = TypeVar("T")
+
 
 def pushforward(
-    function: Callable[..., Tensor], inputs: Sequence[Tensor], tangents: Sequence[Tensor]
-) -> tuple[Tensor, Tensor]:
-    """Value of ``function(*inputs)`` and its derivative along ``tangents``, one for each input and of its shape."""
+    function: Callable[..., T], inputs: Sequence[Tensor], tangents: Sequence[Tensor]
+) -> tuple[T, T]:
+    """Value of ``function(*inputs)`` and its derivative along ``tangents``, one for each input and of its shape.
+
+    The value is a tensor or a tuple of them.
+    """
     _load_rules()
     value, tangent, *_ = torch.func.jvp(function, tuple(inputs), tuple(tangents))
     return value, tangent

@@ -152,7 +152,7 @@ def estimate_error(
         last = fallen(weak or [_weak(problem, trial, best)])
         moves = last.alone is not None and leads_on(problem, trial, terms, weights or {}, best)
         free = undetermined(problem) or last._replace(falls=last.falls or moves).why()
-        if best.drop > BLIND and _exact(problem, trial, terms, like):
+        if best.drop > _blind(best.features) and _exact(problem, trial, terms, like):
             best = replace(best, exact=True)
         return _judge(problem, trial, best, free, time.thread_time() - began, done)
 

@@ -22,7 +22,7 @@ DTYPES = ("float64", "float32", "float16", "int64", "int32", "int16", "int8", "u
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 # signature, version, size of addresses, size of lengths, flags, first byte, extension, end
 SUPERBLOCK = struct.Struct("<8s4B3Q")
-MAX_DATASETS = 32_768  # some 4000 windows; so many take 4 s to write and 4 s to open on one core
+MAX_DATASETS = 16_384  # 2000 windows and more; so many take 2 s to write and 2 s to open on one core
 MAX_NAME = 200
 MAX_ATTRIBUTE = 256
 

@@ -101,8 +101,12 @@ class Term:
                 return
 
     def _cancelled(self, trial: Trial, problem: PDE, x: Tensor, name: str, part: Tensor) -> Tensor:
-        """Size of what cancels in a part, by how much it changes when its derivatives are a little off."""
-        source = PerturbedSource(DetachedSource(AutogradSource(trial, x)), PERTURBED)
+        """Size of what cancels in a part, by how much it changes when values and derivatives are a little off.
+
+        A derivative that vanishes, such as a flux at a side, is the rounding of the values that it is taken of.
+        """
+        lengths = (problem.domain.upper - problem.domain.lower).clamp(min=1e-300).tolist()
+        source = PerturbedSource(DetachedSource(AutogradSource(trial, x)), PERTURBED, lengths)
         off = self.function(problem.field(source), x)[name]
         return (off - part).detach().abs().max() / PERTURBED
 

@@ -145,9 +145,9 @@ def test_nan_needs_permission(tmp_path: Path):
         (
             "solution",
             {},
-            {f"a{i}": np.ones(1) for i in range(32_768)},
+            {f"a{i}": np.ones(1) for i in range(16_384)},
             ArgumentError,
-            "at most 32767, got 32768",
+            "at most 16383, got 16384",
         ),
         ("solution", {"allow_nan": "a"}, {"a": np.array([np.nan])}, ArgumentError, "list of names"),
     ],

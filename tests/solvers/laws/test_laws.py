@@ -60,7 +60,7 @@ def rod_law():
 
 def test_a_linear_law_is_a_superposition(rod_law):
     draws, law = rod_law
-    assert law.degree == 1 and law.error < 1e-5 and law.method == "sampling"
+    assert law.degree == 1 and law.error < 1e-4 and law.method == "sampling"
     assert torch.allclose(law.at(draws, X), rod(X, draws), atol=1e-4)
     assert (law.weights(draws).sum(1) - 1).abs().max() < 1e-12
     sample = law.sample(X, 300)

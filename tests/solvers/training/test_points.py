@@ -195,6 +195,10 @@ def test_a_continued_run_keeps_the_weights(tmp_path, monkeypatch):
     assert history(again) == history(unbroken) and len(history(again)) == 7
     # the losses are those of weighted points: with other weights they are others
     monkeypatch.setattr(points_module, "CAP", 1.0)
+
+    def undrawn(solution):
+        return [row for row in history(solution) if row["draws"] == 0]
+
     other = sciml.solve(pdes.Poisson(2), model(), max_steps=58, **options)
     assert history(other)[-1]["loss"] != history(unbroken)[-1]["loss"]
-    assert history(other)[:5] == history(unbroken)[:5]
+    assert undrawn(other) == undrawn(unbroken) and len(undrawn(other)) > 2
