@@ -236,7 +236,7 @@ def solve(
                 if age > 0:
                     run.seconds_before = age + took
                 else:
-                    run.shorten(took)
+                    run.limits = run.limits.shortened(took)
                 if resume is not None:
                     restore(run, resume)
                 saver = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 
@@ -17,6 +17,7 @@ from sciml.nn import KAN
 from sciml.solvers.grids.places import follow
 
 if TYPE_CHECKING:
+    from sciml.solvers.training.loop import Run
     from sciml.solvers.training.residual_system import ResidualSystem
 
 LOOKS = 4  # looks in which the held-out loss has to fall
@@ -60,7 +61,27 @@ class Growth:
             return False
         return min(lately[-LOOKS:]) > FALL * min(lately[:-LOOKS])
 
-    def grow(self, system: ResidualSystem, held: Sequence[float], seed: int) -> bool:
+    def grow(self, run: Run) -> bool:
+        """Give the best state of a run more numbers, as the same function; False where none are to be added.
+
+        Args:
+            run: Between two steps, of a system that trains its own network.
+        """
+        if run.iteration is None:
+            return False
+        system = cast("ResidualSystem", run.system)
+        system.load(run.result)
+        if not self.enlarge(system, run.held(), run.seed):
+            system.load(run.theta)
+            return False
+        theta = system.theta
+        run.best_theta = theta.clone()
+        run.max_points = max(run.max_points, self.points(theta.numel()))
+        run.count(quiet_looks=0, rescued=False)
+        run.iteration.enlarge(theta)
+        return True
+
+    def enlarge(self, system: ResidualSystem, held: Sequence[float], seed: int) -> bool:
         """Add knots to a system's network, which stays the same function; False where no more are to be added.
 
         Args:

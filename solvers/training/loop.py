@@ -19,9 +19,8 @@ from sciml.problem import PDE
 from sciml.solvers.comparison import comparison, has_answer, relative_error
 from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
 from sciml.solvers.grids.growth import Growth
-from sciml.solvers.terms.measured import keeps_weights
 from sciml.solvers.training.adapted_system import AdaptedSystem
-from sciml.solvers.training.counted_work import counted_work
+from sciml.solvers.training.draws import consider_points, redraw
 from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.residual_scale import residual_scale, said_of_silence
 from sciml.solvers.training.residual_system import OutOfTime, ResidualSystem
@@ -33,6 +32,7 @@ from sciml.solvers.training.run_state import (
     Event,
     Limits,
     Metric,
+    counted_work,
     measured,
     tell,
 )
@@ -40,12 +40,8 @@ from sciml.solvers.training.run_state import (
 System = ResidualSystem | AdaptedSystem
 
 REJECTIONS = 40  # consecutive rejected steps before new points are tried, and after that the end
-REDRAW_EVERY = 20  # accepted steps between redraws of second-order methods
-FIRST_ORDER_REDRAW = 200
 LOOK_EVERY = 10  # steps between looks at the run
 FIRST_ORDER_LOOK = 100
-OVERFIT = 4.0  # held-out loss over training loss from which more points are asked for
-GROWTH = 1.5
 STALL_LOOKS = 12  # looks without progress before the end
 FIRST_ORDER_STALL = 50
 FIT_STALL = 4  # the same of a fit to measurements with noise
@@ -59,8 +55,8 @@ PROGRESS = 0.97  # held-out loss must fall below this share of its best to count
 class Run:
     """A solve in progress.
 
-    After each step the loop decides: look, redraw, or end (``_decide``). Callbacks run before any decision, so a run
-    whose state was saved by a callback goes on exactly where the callback stood.
+    After each step it decides: look, redraw, or end (``_decide``). Callbacks run before, so that a run whose state one of
+    them saved goes on exactly where it stood.
 
     Args:
         problem: What is solved.
@@ -79,7 +75,7 @@ class Run:
         counters: What the decisions depend on.
         scale: Residual of the trial function without a network; residuals are reported relative to it.
         solved: Whether rounding is all that the conditions leave of the equation.
-        silent: That residual relative to ``scale``: 1, or less where rounding is all that is left of it.
+        silent: That residual relative to ``scale``: 1, or less where it is rounding alone.
         history: A row of numbers a look.
         notes: What a user should know.
         attempt: Its name, where it is not the first.
@@ -109,7 +105,6 @@ class Run:
         self.max_points, self.callbacks, self.metrics = max_points, list(callbacks), metrics or {}
         self.interruption = interruption or Interruption()
         second = method.second_order
-        self.redraw_every = REDRAW_EVERY if second else FIRST_ORDER_REDRAW
         self.look_every = LOOK_EVERY if second else FIRST_ORDER_LOOK
         fit = system.points.measured  # its loss ends at the noise: waiting for less is in vain
         self.stall_looks = (FIT_STALL if fit else STALL_LOOKS) if second else FIRST_ORDER_STALL
@@ -129,8 +124,8 @@ class Run:
         self.scale, self.silent, self.solved = residual_scale(held_out, self._first)
         self.system.load(self._first)
         # the answer of a problem with open coefficients is that of a coefficient which is not known yet
-        open_ = has_unknowns(problem)
-        self._answer = comparison(problem) if not open_ and has_answer(problem) else None
+        known = has_answer(problem) and not has_unknowns(problem)
+        self._answer = comparison(problem) if known else None
         if self._answer is not None:
             x, expected = self._answer
             relative_error(system.trial, x[:2], expected[:2])  # kernels are compiled before the clock starts
@@ -145,18 +140,13 @@ class Run:
         """The method's state; None before the first step."""
         return None if self.iteration is None else self.iteration.state
 
-    def shorten(self, seconds: float) -> None:
-        """Take what the set-up took beyond a tenth of ``max_time`` off it; half of it is left in any case."""
-        limit = self.limits.max_time
-        if math.isfinite(limit):
-            self.limits = replace(self.limits, max_time=max(0.5 * limit, min(limit, 1.1 * limit - seconds)))
-
     def begin(self, theta: Tensor, state: Any = None) -> Iteration:
         """Take up the method at ``theta``, with a state that is known already or with a new one."""
         self.iteration = iterate(self.method, self.system, theta, state)
         return self.iteration
 
-    def _count(self, **changes: Any) -> None:
+    def count(self, **changes: Any) -> None:
+        """Change counters by their names."""
         self.counters = replace(self.counters, **changes)
 
     def run(self, progress: Any = None) -> str:
@@ -193,7 +183,7 @@ class Run:
                 ended = self._decide(progress)
                 if ended:
                     return ended
-                self._count(decided=self.counters.step)
+                self.count(decided=self.counters.step)
             if self.interruption.asked:
                 self._measure(progress)
                 return "interrupted"
@@ -214,12 +204,12 @@ class Run:
                 self.system.deadline = math.inf
             now = self.counters
             if state.accepted:
-                self._count(step=now.step + 1, since_redraw=now.since_redraw + 1)
+                self.count(step=now.step + 1, since_redraw=now.since_redraw + 1)
                 inside = self.system.project(theta)  # where the parameters are allowed to be
                 if not torch.equal(inside, theta):
                     iteration.refresh(inside)
             else:
-                self._count(step=now.step + 1, rejected=now.rejected + 1)
+                self.count(step=now.step + 1, rejected=now.rejected + 1)
 
     def _decide(self, progress: Any) -> str | None:
         """After a step: the outcome's name if the run ends here; else perhaps a look or new points."""
@@ -232,13 +222,12 @@ class Run:
             if self._settled():
                 return "converged"
             if self.counters.rescued:
-                return None if self._grow() else "stalled"
-            self._count(rescued=True)
-            self._redraw()
+                return None if self.growth is not None and self.growth.grow(self) else "stalled"
+            self.count(rescued=True)
+            redraw(self)
             return None
         small = 0.25 * (self.limits.tol * self.scale) ** 2 * 0.5
-        step = self.counters.step
-        if self.counters.decided < 0 or step % self.look_every == 0 or state.loss <= small:
+        if self.counters.decided < 0 or self.counters.step % self.look_every == 0 or state.loss <= small:
             return self._look(progress)
         return None
 
@@ -265,7 +254,7 @@ class Run:
         else:
             self.history.append(row)
         if held < self.counters.best:
-            self._count(best=held)
+            self.count(best=held)
             self.best_theta = self.theta.clone()
         if progress is not None:
             progress(row, self.relative(held))
@@ -285,17 +274,16 @@ class Run:
         elif self.relative(held) <= self.limits.tol:
             return "converged"
         if held < PROGRESS * self.counters.mark:
-            self._count(mark=held, quiet_looks=0, rescued=False)
+            self.count(mark=held, quiet_looks=0, rescued=False)
         else:
-            self._count(quiet_looks=self.counters.quiet_looks + 1)
+            self.count(quiet_looks=self.counters.quiet_looks + 1)
         stalled = self.counters.quiet_looks >= self.stall_looks
-        slow = self.growth is not None and self.growth.due(self._held)
-        if (stalled or slow) and self._grow():
+        if self.growth is not None and (stalled or self.growth.due(self.held())) and self.growth.grow(self):
             return None
         if stalled:
             return "stalled"
         if self.counters.step > 0:
-            self._consider_points(held, self.method_state.loss)
+            consider_points(self, held, self.method_state.loss)
         return None
 
     def _accurate(self, held: float, accuracy: float) -> bool:
@@ -321,55 +309,9 @@ class Run:
         columns = sum(self.system.points.terms[0].parts.values())
         return counted_work(self.history, columns, self.theta.numel(), self.method.second_order)
 
-    @property
-    def _held(self) -> list[float]:
+    def held(self) -> list[float]:
+        """Held-out losses, one a look."""
         return [row["held_out"] for row in self.history]
-
-    def _grow(self) -> bool:
-        """Give the best state so far more numbers, as the same function; False where none are to be added."""
-        if self.growth is None or self.iteration is None or isinstance(self.system, AdaptedSystem):
-            return False
-        self.system.load(self.result)
-        if not self.growth.grow(self.system, self._held, self.seed):
-            self.system.load(self.theta)
-            return False
-        theta = self.system.theta
-        self.best_theta = theta.clone()
-        self.max_points = max(self.max_points, self.growth.points(theta.numel()))
-        self._count(quiet_looks=0, rescued=False)
-        self.iteration.enlarge(theta)
-        return True
-
-    def _consider_points(self, held: float, loss: float) -> None:
-        count = self.system.points.count
-        overfit = held > OVERFIT * max(loss, 1e-300)
-        if overfit and count < self.max_points:
-            self.system.points.resize(min(self.max_points, int(GROWTH * count) + 1))
-            self._redraw()
-        elif self.counters.since_redraw >= self.redraw_every and (
-            overfit
-            or count >= self.max_points
-            or not self.method.second_order
-            or self.system.points.measured  # weights that were found at a wrong coefficient
-        ):
-            self._redraw()
-
-    def _redraw(self) -> None:
-        self._count(draws=self.counters.draws + 1, since_redraw=0)
-        points = self.system.points
-        self.system.load(self.theta)
-        redraw = points.redraw_adaptively if self.adaptive else points.redraw
-        redraw(self.seed + 7919 * self.counters.draws)
-        if len(points.weights) > 1 and self.method.second_order:
-            before = dict(points.weights)
-            self.system.balance(self.theta)
-            if points.measured and keeps_weights(before, points.weights, self.counters.draws):
-                points.weights = before
-            else:
-                self.held_out.points.weights = dict(points.weights)
-                self._count(best=math.inf, mark=math.inf)  # losses under other weights do not compare
-        assert self.iteration is not None
-        self.iteration.refresh()
 
     def _settled(self) -> bool:
         """Whether the residual is down to rounding, so that no step can lower it."""
@@ -383,7 +325,7 @@ class Run:
     def jump(self, theta: Tensor) -> str:
         """One step to a ``theta`` that a closed form gave, in the place of ``run``: converged where within ``tol``."""
         self._start = time.perf_counter()
-        self._count(step=1)
+        self.count(step=1)
         self.begin(theta)
         held, _ = self._measure(None)
         self.seconds_before += time.perf_counter() - self._start

@@ -1,15 +1,16 @@
-"""What a run is asked for, where it stands, and what a callback sees of it."""
+"""What a run is asked for, where it stands, what it has worked, and what a callback sees of it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor
 
 from sciml.ansatz import Trial
+from sciml.solvers.training.defaults import FLOPS
 
 
 @dataclass
@@ -27,6 +28,13 @@ class Limits:
     max_steps: int | None = None
     tol: float = 0.0
     accuracy: float | None = None
+
+    def shortened(self, seconds: float) -> Limits:
+        """Without what a set-up of ``seconds`` took beyond a tenth of ``max_time``; half of it is left in any case."""
+        limit = self.max_time
+        if not math.isfinite(limit):
+            return self
+        return replace(self, max_time=max(0.5 * limit, min(limit, 1.1 * limit - seconds)))
 
 
 @dataclass
@@ -53,6 +61,7 @@ class Event:
     numbers: dict[str, float] = field(default_factory=dict)
 
 
+STEP_WORK = 0.01  # seconds of a step besides its linear algebra, on a usual core
 Callback = Callable[[Event], Any]
 Metric = Callable[[Any], Any]  # the trial function to a number
 COLUMNS = (
@@ -143,3 +152,25 @@ def tell(callbacks: Sequence[Callback], event: Event) -> bool:
             told = f"callback {name} raised {type(error).__name__}: {error}".rstrip(".")
             raise CallbackError(f"{told}.") from error
     return stop
+
+
+def counted_work(
+    history: Sequence[Mapping[str, float]], columns: int, parameters: int, second_order: bool
+) -> float:
+    """Seconds that the steps of a run take on a usual core.
+
+    Args:
+        history: A row a look, with its step and its number of points.
+        columns: Equations, each a row of the Jacobian at every point.
+        parameters: Trained numbers, ``P``.
+        second_order: Whether a step solves a linear system.
+    """
+    total, before = 0.0, 0.0
+    P = float(parameters)
+    for row in history:
+        M = columns * row["points"]
+        small = min(P, M)
+        one = STEP_WORK + (2.0 * P * M * small + small**3 / 3.0) / FLOPS
+        total += (row["step"] - before) * (one if second_order else STEP_WORK)
+        before = row["step"]
+    return total

@@ -12,9 +12,8 @@ from sciml import nn, pdes
 from sciml.ansatz import Trial
 from sciml.ansatz.exact import Ansatz
 from sciml.solvers.training.defaults import LARGEST_LAYER, default_points, points_that_fit
-from sciml.solvers.training.loop import Run
 from sciml.solvers.training.residual_system import OutOfTime, ResidualSystem
-from sciml.solvers.training.settings import Settings, held_out_system, make_run, method_for, training_system
+from sciml.solvers.training.run_state import Limits
 
 
 class Cube(sciml.PDE):
@@ -118,14 +117,7 @@ def test_a_system_past_its_deadline_refuses_to_answer():
 
 
 def test_long_set_up_is_taken_off_the_time():
-    problem = pdes.Poisson(2)
-    settings = Settings(problem, max_time=10.0, points=30)
-    trial = Trial(problem, nn.MLP([2, 4, 1]))
-    system = training_system(settings, trial)
-    run: Run = make_run(
-        settings, system, held_out_system(settings, system), method_for("lm", settings, system, 17), 17
-    )
+    limits = Limits(max_time=10.0)
     for seconds, left in ((0.5, 10.0), (4.0, 7.0), (60.0, 5.0)):
-        run.limits = settings.limits
-        run.shorten(seconds)
-        assert run.limits.max_time == pytest.approx(left)
+        assert limits.shortened(seconds).max_time == pytest.approx(left)
+    assert Limits().shortened(60.0) == Limits()
