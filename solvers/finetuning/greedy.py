@@ -115,7 +115,9 @@ class Greedy:
     def _updated(self) -> SnapshotSpace:
         if self._space is None:
             self._space = SnapshotSpace(self.base, {})
-        for name, member in usable(self.base, self.solved).items():
+        # a span tells no error of what it is made of where that is not known
+        known = {name: m for name, m in self.solved.items() if m.stats.error_estimate is not None}
+        for name, member in usable(self.base, known).items():
             if name not in self._names and len(self._names) < MOST:
                 self._space.add(name, member)
                 self._names.append(name)

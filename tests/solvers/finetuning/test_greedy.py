@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -13,6 +14,8 @@ from sciml import nn
 from sciml.adapters import SpanAdapter
 from sciml.errors import ArgumentError
 from sciml.pdes import Poisson
+from sciml.solvers.finetuning.greedy import Greedy
+from sciml.solvers.training.settings import Settings
 
 QUICK = {"max_steps": 60, "max_time": 1e4}
 
@@ -121,3 +124,18 @@ def test_a_bad_member_stops_the_family_or_is_skipped():
         {"bad": broken, "good": Poisson(2)}, accuracy=1e-2, on_error="skip", **QUICK
     )
     assert list(found.solutions) == ["good"] and "finite numbers" in found.failures["bad"]
+
+
+def test_spans_are_not_made_of_members_whose_error_is_not_known(family):
+    """Their own error would count as none."""
+    found, _ = family
+    name = found.solved[0]
+    known = copy.copy(found.solutions[name])
+    unknown = copy.copy(known)
+    unknown.stats = replace(known.stats, error_estimate=None)
+    settings = Settings(Curved(), accuracy=1e-4)
+
+    def made_of(tuned):
+        return Greedy(known.base, MEMBERS, settings, {name: tuned}).span(MEMBERS[name]).adapter.config.members
+
+    assert made_of(known) == (name,) and made_of(unknown) == ()
