@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 import sciml
+from benchmarks.channel import Channel
 from benchmarks.words.case import Words, of_trial
 from sciml import pdes
 from sciml.ansatz import Trial
-from sciml.conditions import Condition, Data, Dirichlet
+from sciml.conditions import Data, Dirichlet
 from sciml.conservation.fluxes import fluxes
 from sciml.conservation.velocity import velocity_of
 from sciml.domains import Box, Disk, Polygon
@@ -26,44 +27,10 @@ GRID = 48
 LOST = "largest share of the inflow that is lost"
 
 
-class Flow(sciml.PDE):
-    """Steady Navier-Stokes in a channel at whose outlet nothing pulls."""
-
-    unknowns = ("u", "v", "p")
-    inlet: str
-    outlet: str
-    walls: tuple[Any, ...]
-    parabola: Callable[[Tensor], Tensor]
-
-    @property
-    def conditions(self) -> Any:
-        """A parabola flows in; nothing slips."""
-        return (
-            Dirichlet(self.parabola, on=self.inlet, component="u", name="inflow:u"),
-            Dirichlet(0.0, on=list(self.walls), component="u", name="walls:u"),
-            Dirichlet(0.0, on=[self.inlet, *self.walls], component="v", name="v"),
-            Condition(self.outlet, _nothing_pulls, name="outflow"),
-        )
-
-    def residual(self, u: Any, x: Tensor) -> Any:
-        """Momentum and continuity."""
-        along, across, lap, w = u.d("x"), u.d("y"), u.laplacian(), u.value
-        carried = w[:, :1] * along[:, :2] + w[:, 1:2] * across[:, :2] - NU * lap[:, :2]
-        return {
-            "momentum_x": carried[:, :1] + along[:, 2:],
-            "momentum_y": carried[:, 1:] + across[:, 2:],
-            "continuity": along[:, :1] + across[:, 1:2],
-        }
-
-
-def _nothing_pulls(u: Any, x: Tensor) -> dict[str, Tensor]:
-    along = u.d("x")
-    return {"pull": NU * along[:, :1] - u.value[:, 2:], "shear": along[:, 1:2]}
-
-
-class Discs(Flow):
+class Discs(Channel):
     """A channel with two discs in it."""
 
+    nu = NU
     discs = Disk((0.6, 0.35), 0.12), Disk((1.2, 0.65), 0.12)
     domain = Box([0, 0], [2, 1]) - discs[0] - discs[1]
     inlet, outlet, walls = "x=0", "x=2", ("y=0", "y=1", *discs)
@@ -74,9 +41,10 @@ class Discs(Flow):
         return 4 * x[:, 1:] * (1 - x[:, 1:])
 
 
-class BackStep(Flow):
+class BackStep(Channel):
     """A channel that widens by a step on its lower side."""
 
+    nu = NU
     domain = Polygon([(0, 0.5), (0.5, 0.5), (0.5, 0), (3, 0), (3, 1), (0, 1)])
     inlet, outlet, walls = "edge5", "edge3", ("edge0", "edge1", "edge2", "edge4")
 
