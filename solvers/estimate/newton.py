@@ -15,7 +15,6 @@ from sciml.ansatz import Trial
 from sciml.problem import PDE
 from sciml.solvers.estimate.correction import Correction, weights_of
 from sciml.solvers.estimate.linearised import Jets, Rows, evaluated
-from sciml.solvers.terms.linear import is_linear_equation
 from sciml.solvers.terms.term import Term
 
 POINTS, FEW = 500, 130  # of the equations, and of each condition
@@ -34,7 +33,7 @@ def leads_on(
     """Whether the equation is not linear over so large a change, so that the correction is not the error.
 
     Either its residual does not fall as predicted, or the steps of Newton's simplified method that follow do not get
-    shorter. Of a linear equation there is nothing to ask.
+    shorter. Where equations and conditions are linear there is nothing to ask.
 
     Args:
         problem, trial: What is solved, and by what.
@@ -43,10 +42,11 @@ def leads_on(
         weights: Of the equations; see ``estimate_error``.
         found: The correction.
     """
-    like = next(trial.network.parameters()).detach()
-    if any(term.plan is None for term in terms) or is_linear_equation(problem, like):
+    if any(term.plan is None for term in terms):
         return False
     system = _System(problem, trial, terms, weights, found)
+    if system.is_linear(found.w):
+        return False
     before, after = system.residual(torch.zeros_like(found.w)).norm(), system.residual(found.w).norm()
     if float(after) > max(BENT, 2.0 * found.drop) * float(before):
         return True
@@ -67,7 +67,7 @@ class _System:
         found: Correction,
     ):
         like = next(trial.network.parameters()).detach()
-        self.trial, self.features, self.terms = trial, found.features, terms
+        self.features, self.terms = found.features, terms
         self.functions: list[Jets] = []
         rows: list[Rows] = []
         for k, term in enumerate(terms):
@@ -79,13 +79,14 @@ class _System:
                 rows.append(Rows(name, J, r, torch.ones_like(r[:, None])))
         shares = weights_of(terms, rows, weights)
         self.scales = [(shares[row.part] / len(row.residual)) ** 0.5 for row in rows]
-        J = torch.cat([row.matrix.double() * scale for row, scale in zip(rows, self.scales, strict=True)])
-        self.lengths = J.norm(dim=0).clamp(min=1e-300)
-        U, s, Vh = torch.linalg.svd(J / self.lengths, full_matrices=False)
-        kept = int((s > KEPT * s[0]).sum())
+        self.J = torch.cat(
+            [row.matrix.double() * scale for row, scale in zip(rows, self.scales, strict=True)]
+        )
+        x, trivial = self.functions[0].x, trial.ansatz.trivial
         with torch.no_grad():
-            self.size = float(trial(self.functions[0].x).double().norm())
-        self.inverse = (Vh[:kept].T / s[:kept]) @ U[:, :kept].T
+            factor = trial.scaled(torch.ones_like(x[:, :1])) if trivial else trial.factor(x)
+            self.phi, self.factor = self.features.values(x), factor
+            self.size = float(trial(x).double().norm())
 
     def residual(self, w: Tensor) -> Tensor:
         """All rows with ``Phi w`` added, not linearised: ``(n,)``, in float64."""
@@ -95,16 +96,26 @@ class _System:
                 columns.append(column if term.sums is None else term.sums.of(column))
         return torch.cat([c.double() * scale for c, scale in zip(columns, self.scales, strict=True)])
 
+    def moved(self, w: Tensor) -> Tensor:
+        """What ``Phi w`` moves the solution by at the points of the equations, ``(n, m)``."""
+        return (self.factor * (self.phi @ w)).double()
+
+    def is_linear(self, w: Tensor) -> bool:
+        """Whether the rows are affine along ``w``, as tried with changes of the solution's own size."""
+        w = w * (self.size / max(float(self.moved(w).norm()), 1e-300))
+        zero, one, two = (self.residual(k * w) for k in (0, 1, 2))
+        return float((two - 2 * one + zero).norm()) <= torch.finfo(w.dtype).eps ** 0.5 * float(
+            (two - zero).norm()
+        )
+
     def steps(self, w: Tensor) -> list[Tensor]:
-        """The correction and the steps after it, as they move the solution at the points of the equations: ``(n, m)``."""
-        x = self.functions[0].x
-        with torch.no_grad():
-            phi = self.features.values(x)
-        trivial = self.trial.ansatz.trivial
-        factor = self.trial.scaled(torch.ones_like(x[:, :1])) if trivial else self.trial.factor(x)
+        """The correction and the steps after it, as they move the solution."""
+        lengths = self.J.norm(dim=0).clamp(min=1e-300)
+        U, s, Vh = torch.linalg.svd(self.J / lengths, full_matrices=False)
+        kept = int((s > KEPT * s[0]).sum())
         changes = [w]
         for _ in range(STEPS):
-            step = -(self.inverse @ self.residual(w)) / self.lengths
+            step = -(Vh[:kept].T @ (U[:, :kept].T @ self.residual(w) / s[:kept])) / lengths
             changes.append(step.reshape(w.shape[1], -1).T.to(w))
             w = w + changes[-1]
-        return [(factor * (phi @ change)).double() for change in changes]
+        return [self.moved(change) for change in changes]

@@ -10,8 +10,11 @@ import torch
 import sciml
 from sciml import Dirichlet, nn
 from sciml.ansatz import Trial
+from sciml.solvers.estimate import newton
+from sciml.solvers.estimate.correction import correct
 from sciml.solvers.estimate.estimate import estimate_error
 from sciml.solvers.estimate.free import Weak, weak_shapes
+from sciml.solvers.terms.build import build_terms
 from tests.sciml.checks.cases import stated
 
 LINE = sciml.Interval(-1, 1)
@@ -135,3 +138,16 @@ def test_an_equation_with_conditions_that_are_not_exact_has_an_estimate(bent, se
     found = solution.error_estimate()
     assert found.value is not None, found.reason
     assert 1 / 5 < found.value / solution.error() < 5
+
+
+@pytest.mark.parametrize(("power", "linear"), [(1, True), (4, False)])
+def test_what_is_linear_is_asked_of_conditions_too(power, linear):
+    """A rod that radiates at its end: the equation is linear, the problem is not."""
+    radiating = sciml.Condition("x=1", lambda u, x: u.d("x") + u.value**power)
+    rod = stated(sciml.Interval(0, 1), [Dirichlet(1.0, on="x=0"), radiating], lambda u, x: u.d("x", "x") - x)
+    trial = Trial(rod, nn.MLP([1, 6, 1], "tanh", seed=1))
+    terms = build_terms(rod, trial, 64, 64)
+    for term in terms:
+        term.record(trial, rod, torch.zeros(1, dtype=torch.float64))
+    found = correct(rod, trial, terms, 40, 120, {}, 0, None)
+    assert newton._System(rod, trial, terms, {}, found).is_linear(found.w) is linear
