@@ -15,12 +15,17 @@ from tests.cases import ROOT
 from tests.project.pages import solve_briefly
 
 SCRIPTS = sorted((ROOT / "notebooks").glob("*.py"))
-# those that run in full, the others with a few steps a solve; all run in full on request
-FULL = {"a_new_right_hand_side", "solve_your_first_pde"}
+# those that check what they find run in full, the others with a few steps a solve; all run in full on request
+FULL = {
+    "a_new_right_hand_side",
+    "inverse",
+    "race_the_optimisers",
+    "solve_your_first_pde",
+    "what_gradient_descent_reaches",
+}
 SHOW = """
 import sys, warnings
-quick = sys.argv[2] == "quick"
-if quick:
+if sys.argv[2] == "quick":
     import sciml
     from sciml.solvers.estimate import estimate
     solve, solve_law = sciml.solve, sciml.solve_law
@@ -38,11 +43,7 @@ shell = InteractiveShell.instance()
 shell.display_formatter.active_types = ["text/plain", "text/html", "image/png"]
 for cell in jupytext.read(sys.argv[1]).cells:
     if cell.cell_type == "code":
-        try:
-            shell.run_cell(cell.source).raise_error()
-        except AssertionError:  # of what a full solve finds
-            if not quick:
-                raise
+        shell.run_cell(cell.source).raise_error()
 """
 
 
