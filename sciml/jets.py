@@ -114,26 +114,21 @@ class DerivativePlan:
         if isinstance(self.weights, ChannelWeights):
             return self.jet_of(function, x)
         # all directions in one pass: a pass costs the same for few points as for many, by what each operation sets up
-        every, n, D = self.directions.to(x), len(x), len(self.directions)
-        points = x.detach().repeat(max(D, 1), 1)
+        x, n, D = x.detach(), len(x), len(self.directions)
         if D == 0:
-            return function(points)[:, None].detach()
-        along = every.repeat_interleave(n, 0)
+            return function(x)[:, None].detach()
+        points, along = x.repeat(D, 1), self.directions.to(x).repeat_interleave(n, 0)
 
         def slope(y: Tensor) -> tuple[Tensor, Tensor]:
             return pushforward(function, (y,), (along,))
 
-        if not len(self.weights):
-            value, first = slope(points)
-            parts = [value[None, :n], first.unflatten(0, (D, n))]
-        else:
+        sums: list[Tensor] = []
+        if len(self.weights):
             (value, first), (_, second) = pushforward(slope, (points,), (along,))
-            parts = [
-                value[None, :n],
-                first.unflatten(0, (D, n)),
-                torch.einsum("sk,knm->snm", self.weights.to(x), second.unflatten(0, (D, n))),
-            ]
-        return torch.cat(parts).movedim(0, 1).detach()
+            sums = [torch.einsum("sk,knm->snm", self.weights.to(x), second.unflatten(0, (D, n)))]
+        else:
+            value, first = slope(points)
+        return torch.cat([value[None, :n], first.unflatten(0, (D, n)), *sums]).movedim(0, 1).detach()
 
     @torch.enable_grad()
     def jet_of(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

@@ -47,6 +47,7 @@ class Growth:
         size = sum(p.numel() for p in network.parameters())
         self.most = int(TIMES * size) if most is None else most
         self.sizes: list[int] = []
+        self._ended = False
         self._look = 0  # the last at which knots were added
         self._losses: list[float] = []  # the lowest before each addition
 
@@ -67,7 +68,7 @@ class Growth:
         Args:
             run: Between two steps, of a system that trains its own network.
         """
-        if run.iteration is None:
+        if run.iteration is None or self._ended:
             return False
         system = cast("ResidualSystem", run.system)
         system.load(run.result)
@@ -97,7 +98,7 @@ class Growth:
         ended = size >= self.most or (len(vain) == IN_VAIN and all(vain))
         larger = None if ended else self._larger(system, network, seed)
         if larger is None or sum(p.numel() for p in larger.parameters()) > self.most:
-            self._look, self.most = len(held), 0
+            self._ended = True
             return False
         self._losses.append(best)
         self.sizes.append(size)
