@@ -108,7 +108,7 @@ class CholeskySystem:
     again = solve
 
     def cubic(self, sigma: float, q: Tensor, start: float) -> tuple[float, Tensor]:
-        """Newton on logarithms from ``start``; 1-3 factorisations.
+        """Newton on logarithms from ``start``; mostly one to three factorisations.
 
         With ``y = (G + λ I)^-1 b`` for the Gram matrix G the step is -y (primal, ``b = Jᵀq``) or ``-Jᵀy``
         (dual, ``b = q``).
