@@ -15,6 +15,9 @@ from sciml.solvers.found import Found
 
 OUTCOMES = ("converged", "max_time", "max_steps", "stalled", "diverged", "interrupted")
 
+# of a history's rows, besides the user's metrics
+COLUMNS = ("step", "seconds", "loss", "held_out", "points", "draws", "error", "estimate")
+
 
 @dataclass(kw_only=True, eq=False)
 class Report(Mapping[str, Any]):

@@ -11,6 +11,7 @@ import numpy as np
 
 from sciml.solvers.plots.colours import DECADES, Scale
 from sciml.solvers.plots.slices import Slice
+from sciml.solvers.report import COLUMNS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,9 +116,7 @@ def has_history(history: Sequence[Mapping[str, float]]) -> bool:
 def draw_history(ax: Axes, history: Sequence[Mapping[str, float]]) -> None:
     """Losses, and the error where it is known, over the seconds; marks where points were drawn anew."""
     drawn = 0
-    own = sorted(
-        {name for row in history for name in row} - {*HISTORY, "step", "seconds", "points", "estimate"}
-    )
+    own = sorted({name for row in history for name in row} - set(COLUMNS))
     metrics = {name: (name, LINES[(k + 2) % len(LINES)]) for k, name in enumerate(own)}  # of the user
     for column, (label, colour) in {**HISTORY, **metrics}.items():
         rows = [r for r in history if column in r and r[column] > 0 and np.isfinite(r[column])]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sciml.solvers.training.run_state import COLUMNS, Limits
+from sciml.solvers.report import COLUMNS
+from sciml.solvers.training.run_state import Limits
 
 
 class ProgressBar:

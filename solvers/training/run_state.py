@@ -64,16 +64,6 @@ class Event:
 STEP_WORK = 0.01  # seconds of a step besides its linear algebra, on a usual core
 Callback = Callable[[Event], Any]
 Metric = Callable[[Any], Any]  # the trial function to a number
-COLUMNS = (
-    "step",
-    "seconds",
-    "loss",
-    "held_out",
-    "points",
-    "draws",
-    "error",
-    "estimate",
-)  # of a history, besides metrics
 
 
 class BrokenRun(Exception):

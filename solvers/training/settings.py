@@ -17,7 +17,7 @@ from sciml.nn import KAN
 from sciml.problem import PDE
 from sciml.solvers.estimate.estimate import LEVELS, ErrorEstimate, level_work
 from sciml.solvers.grids.growth import Growth
-from sciml.solvers.report import Report
+from sciml.solvers.report import COLUMNS, Report
 from sciml.solvers.training.defaults import (
     LARGEST_LAYER,
     MOST_POINTS,
@@ -32,7 +32,7 @@ from sciml.solvers.training.least_squares import CLOSED_FORM
 from sciml.solvers.training.loop import ESTIMATE_SHARE, Run, System
 from sciml.solvers.training.progress import ProgressBar
 from sciml.solvers.training.residual_system import ResidualSystem
-from sciml.solvers.training.run_state import COLUMNS, Callback, Limits, Metric
+from sciml.solvers.training.run_state import Callback, Limits, Metric
 from sciml.solvers.training.scales import rescale
 from sciml.unknown import Coefficient
 

@@ -310,6 +310,7 @@ def test_redraws_are_marked():
     lines = {line.get_label(): list(line.get_xdata()) for line in ax.get_lines()}
     assert lines["points redrawn"] == [2.0, 4.0]
     assert lines["training loss"] == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert set(lines) == {"training loss", "held-out loss", "points redrawn"}  # and no curve of the draws
 
 
 def test_a_run_counts_its_redraws():
