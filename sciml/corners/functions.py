@@ -94,7 +94,7 @@ class Quotient:
         square, psi = self.frame.polar(x)
         half, a = self.frame.angle / 2, self.exponent
         psi = psi.clamp(-half, half)
-        near = half - psi.abs()  # angle to the nearer side
+        near = half - _magnitude(psi)  # angle to the nearer side
         small = near < NEAR
         safe = torch.where(small, torch.ones_like(near), near)
         series = a * (1 - (a**2 - 1) * near**2 / 6)
@@ -128,7 +128,7 @@ class Logarithm:
             v = -square / 4 - square / math.pi * (0.5 * log * torch.cos(2 * psi) - bend)
             return self.frame.faded(v[:, None] / LOG_UNIT, square)
         # with e = 2 |psi| - pi/2 the angular part is -(e cos e - pi/2 (1 - cos e)) / sin e
-        e = 2 * psi.abs() - math.pi / 2
+        e = 2 * _magnitude(psi) - math.pi / 2
         small = e.abs() < NEAR
         safe = torch.where(small, torch.ones_like(e), e)
         exact = -(safe * torch.cos(safe) - math.pi / 2 * (1 - torch.cos(safe))) / torch.sin(safe)
@@ -162,6 +162,11 @@ class CornerInputs:
     def __call__(self, x: Tensor) -> Tensor:
         y = x[:, list(self.axes)]
         return torch.cat([function(y) for function in self.functions], 1)
+
+
+def _magnitude(psi: Tensor) -> Tensor:
+    """``|psi|`` with the slope 1 at 0, where that of ``abs`` is 0: an even function keeps its second derivative there."""
+    return torch.where(psi < 0, -psi, psi)
 
 
 def power(square: Tensor, exponent: float) -> Tensor:

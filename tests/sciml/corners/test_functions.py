@@ -106,6 +106,29 @@ def test_third_order_goes_through_autograd():
     assert torch.equal(plan.pushed(inputs, x), plan.jet_of(inputs, x))
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda f: Powers(f, 2.0),
+        lambda f: Quotient(f, 2.0),
+        lambda f: Logarithm(f, divided=False),
+        lambda f: Logarithm(f, divided=True),
+    ],
+    ids=["powers", "quotient", "logarithm", "divided"],
+)
+def test_second_derivatives_go_on_across_the_bisector(make):
+    """A formula in the angle to the nearer side is smooth there, and so are its derivatives at points right on it."""
+    function = make(Frame((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), math.pi / 2, 1.0))
+    x = torch.tensor([[0.37, y] for y in (-1e-7, 0.0, 1e-7)], dtype=torch.float64)
+    for axes in ((0, 0), (0, 1), (1, 1)):
+        for column in range(function.count):
+            found = AutogradSource(lambda y, k=column: function(y)[:, k : k + 1], x).higher(axes).detach()
+            torch.testing.assert_close(found[1], (found[0] + found[2]) / 2, rtol=1e-5, atol=1e-5)
+    plan = DerivativePlan.from_requests(2, (0, 1), (((0, 0), (1, 1)),))
+    jets = plan.pushed(function, x)
+    torch.testing.assert_close(jets[1], (jets[0] + jets[2]) / 2, rtol=1e-5, atol=1e-5)
+
+
 def test_the_tip_has_finite_values():
     x = torch.tensor([AT], dtype=torch.float64)
     for f in (Powers(frame(1.5 * math.pi), 2 / 3), Logarithm(frame(math.pi / 2), False)):
