@@ -33,7 +33,8 @@ def run(name: str) -> None:
             cell["execution_count"] = None
             cell["outputs"] = [shown(o) for o in cell["outputs"] if is_for_readers(o)]
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    notebook.metadata.pop("language_info", None)
+    for unused in ("language_info", "widgets"):  # of the progress bars, which are not kept
+        notebook.metadata.pop(unused, None)
     nbformat.write(notebook, NOTEBOOKS / f"{name}.ipynb")
 
 
