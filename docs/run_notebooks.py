@@ -6,6 +6,8 @@ pictures, without progress lines.
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 import sys
 import tempfile
@@ -14,6 +16,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 from nbclient import NotebookClient
+from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -55,8 +58,16 @@ def shown(output):
     if "data" in output:
         if "image/png" in output["data"]:  # not the text that stands for a figure
             output["data"].pop("text/plain", None)
+            output["data"]["image/png"] = smaller(output["data"]["image/png"])
         output["data"] = {kind: value for kind, value in output["data"].items() if kind in KEPT}
     return output
+
+
+def smaller(picture: str) -> str:
+    """The same colours of a PNG in base64, without the alpha channel of an opaque background: two thirds of the bytes."""
+    kept = io.BytesIO()
+    Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB").save(kept, "PNG", optimize=True)
+    return base64.b64encode(kept.getvalue()).decode("ascii") + "\n"
 
 
 if __name__ == "__main__":

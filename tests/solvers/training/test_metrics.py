@@ -7,8 +7,9 @@ import torch
 
 import sciml
 from sciml import nn, pdes
+from sciml.solvers.report import COLUMNS
 from sciml.solvers.training.progress import ProgressBar
-from sciml.solvers.training.run_state import COLUMNS, Limits
+from sciml.solvers.training.run_state import Limits
 
 QUICK = {"points": 25, "progress": False}
 POINTS = torch.full((1, 2), 0.25, dtype=torch.float64)
