@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import torch
@@ -22,6 +22,18 @@ OPERATORS = ("add", "sub", "mul", "truediv", "pow", "matmul", "mod")
 COMPARISONS = ("lt", "le", "gt", "ge")
 
 
+if TYPE_CHECKING:
+
+    class _StandsForANumber(type):
+        """To type checkers: it goes where a ``float`` is declared, and residuals compute with it as with one."""
+
+        def __call__(
+            cls, guess: float, positive: bool = False, bounds: tuple[float, float] | None = None
+        ) -> Any: ...
+else:
+    _StandsForANumber = type
+
+
 def _refusing(name: str) -> Callable[..., NoReturn]:
     def refuse(self: Unknown, *others: Any, **options: Any) -> NoReturn:
         raise ArgumentTypeError(
@@ -34,7 +46,7 @@ def _refusing(name: str) -> Callable[..., NoReturn]:
 
 
 @dataclass(frozen=True)
-class Unknown:
+class Unknown(metaclass=_StandsForANumber):
     """A coefficient to be found together with the solution: an attribute of a problem, or a number of a condition.
 
     In ``residual``, ``source`` and functions of conditions it is a number that torch can compute with. A solve does not

@@ -36,7 +36,7 @@ class Problem:
 
 def unknown_heat() -> pdes.InverseHeat:
     """The heat equation with 50 exact measurements and the diffusivity open."""
-    return pdes.InverseHeat(diffusivity=sciml.Unknown(GUESS), noise=0.0)  # type: ignore[arg-type]
+    return pdes.InverseHeat(diffusivity=sciml.Unknown(GUESS), noise=0.0)
 
 
 def measurements() -> tuple[np.ndarray, np.ndarray]:
