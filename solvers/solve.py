@@ -3,47 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 
-from sciml.ansatz import Ansatz, Trial
 from sciml.arguments import integer, number, torch_device
-from sciml.checks.findings import findings
-from sciml.checks.model import check_model
-from sciml.coefficients import with_coefficients, with_values
-from sciml.conservation.fluxes import flux_notes
-from sciml.corners.functions import no_corners
 from sciml.derivatives import recording_gradients
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.nn.skan import SKAN
-from sciml.optim.threads import few_threads
 from sciml.problem import PDE
-from sciml.solvers.attempts import RESTART, STEEPER, WIDER, Attempt, Variant, other_attempts
+from sciml.solvers.attempts.at_once import AtOnce
 from sciml.solvers.bases.selection import solve_selecting
-from sciml.solvers.placed.attempt import placed_attempt
-from sciml.solvers.posterior.conclude import conclude
 from sciml.solvers.sharing.group import Group
-from sciml.solvers.sharing.worker import Result, follow, leading, share
 from sciml.solvers.solution import Solution
-from sciml.solvers.training.defaults import copied, default_network
 from sciml.solvers.training.interrupt import Interruption
-from sciml.solvers.training.resume import Saver, restore
 from sciml.solvers.training.run_state import Callback, Metric
 from sciml.solvers.training.settings import (
     Settings,
-    carry_out,
-    growth_of,
-    held_out_system,
-    make_run,
-    method_for,
-    report_of,
-    training_system,
 )
-from sciml.solvers.windowed import march, windowed_attempt
-from sciml.solvers.windows.advice import window_advice
+from sciml.solvers.windowed import march
 from sciml.solvers.windows.march import windows_of
 from sciml.solvers.windows.window import Request
 
@@ -158,142 +139,48 @@ def solve(
         got = f"windows={windows!r}" if windows else "polish=True"
         raise ArgumentError(f"process_group needs a solve without windows and polish, got {got}.")
     started = time.perf_counter()
+    in_windows = windows is not None and windows is not False
+    asked = AtOnce(
+        settings,
+        model,
+        optimizer,
+        dtype,
+        place,
+        corners,
+        most,
+        resume,
+        checkpoint,
+        every,
+        windows=windows is None,
+        group=group,
+        began=started,
+    )
     if isinstance(model, SKAN) and not model.selected:
         for name, value in (("resume", resume), ("checkpoint", checkpoint), ("windows", windows)):
             if value is not None and value is not False:
                 raise ArgumentError(
                     f"{name} needs a model that is no SKAN before its selection, got {value!r}."
                 )
-
-        def train(network: SKAN, max_time: float, max_steps: int | None) -> Solution:
-            network.selected = True
-            return solve(
-                problem,
-                network,
-                max_time=max_time,
-                max_steps=max_steps,
-                optimizer=optimizer,
-                points=points,
-                tol=tol,
-                accuracy=accuracy,
-                seed=seed,
-                dtype=dtype,
-                device=device,
-                callbacks=callbacks,
-                progress=progress,
-                corners=corners,
-                knots=knots,
-                metrics=metrics,
-                process_group=process_group,
-            )
-
-        return _polished(solve_selecting(settings, model, train), settings, polish, started)
-    if windows is not None and windows is not False:
+        solution = solve_selecting(settings, model, partial(_with_families, asked))
+    else:
         with Interruption() as interruption, recording_gradients():
-            count = windows_of(windows)
-            request = Request(settings, count, model, optimizer, dtype, place, interruption, corners)
-            marched = march(request, resume, checkpoint, every)
-        return _polished(marched, settings, polish, started)
-    with Interruption() as interruption, recording_gradients(), ExitStack() as stack:
-        notes = findings(problem) if group is None else group.agree(lambda: findings(problem))
-        result = stack.enter_context(leading(group))
-        live, coefficients = with_coefficients(problem)
-        if accuracy is not None and coefficients:
-            raise ArgumentError(
-                "accuracy needs a problem without an Unknown, got one whose error is that of its measurements: "
-                "solution.std tells it."
-            )
-
-        def trial_of(network: torch.nn.Module, penalties: bool) -> Trial:
-            network.to(dtype=dtype, device=place)
-            seen = None if corners else no_corners(problem)
-            return Trial(live, network, Ansatz(live, penalties, corners), corners=seen)
-
-        if group is not None and not group.leads:
-            return _followed(problem, follow(group, trial_of), trial_of)
-
-        def attempt(variant: Variant, settings: Settings, age: float = 0.0) -> Attempt:
-            began = time.perf_counter() if age > 0 else started  # the checks count, too
-            # a copy: what a user passes in stays as it is, and another solve may start from it
-            network = (
-                _default(problem, settings.seed, dtype, variant, corners) if model is None else copied(model)
-            )
-            trial = trial_of(network, variant.penalties)
-            if model is not None and not trial.offers_jets:
-                check_model(live, network, trial.inputs_at)
-            parameters = sum(p.numel() for p in network.parameters() if p.requires_grad) + len(coefficients)
-            with few_threads(parameters, torch_too=True):
-                system = training_system(settings, trial, notes, measure=True, coefficients=coefficients)
-                held_out = held_out_system(settings, system)
-                if group is not None:
-                    system = share(system, group)
-                method = method_for(optimizer, settings, system, parameters)
-                run = make_run(settings, system, held_out, method, parameters, interruption)
-                run.attempt, run.adaptive = variant.words, not variant.even
-                if group is None and resume is None and checkpoint is None and not system.points.measured:
-                    run.growth = growth_of(settings, run, most)
-                took = time.perf_counter() - began
-                if age > 0:
-                    run.seconds_before = age + took
-                else:
-                    run.limits = run.limits.shortened(took)
-                if resume is not None:
-                    restore(run, resume)
-                saver = None
-                if checkpoint is not None:
-                    saver = Saver(run, checkpoint, every)
-                    # first, so that what a user's callback does cannot keep it from saving
-                    run.callbacks = [saver, *callbacks]
-                outcome = carry_out(run, settings)
-                if saver is not None:
-                    saver.finish(outcome)
-                return Attempt(variant, run, report_of(run, outcome, optimizer, run.theta.numel()))
-
-        plain = model is None and optimizer == "auto" and dtype == torch.float64 and device is None
-        suits = plain and not coefficients and resume is None and checkpoint is None
-        best = placed_attempt(problem, settings, notes, interruption) if suits else None
-        before = [] if best is None else [best]
-        if best is None or not (best.good(settings.accuracy) or interruption.asked):
-            best = attempt(Variant(), settings, 0.0 if best is None else best.run.seconds_before)
-        measured = bool(coefficients) or best.run.system.points.measured
-        marched, line = None, ""
-        if suits and not measured and windows is None and group is None:
-            marched, line = windowed_attempt(best, settings, interruption, corners)
-        if marched is not None:
-            marched.stats.notes = list(dict.fromkeys([*notes, *marched.stats.notes]))
-            return _polished(marched, settings, polish, started)
-        first = best
-        if not measured and resume is None and checkpoint is None:
-            best = other_attempts(best, settings, model is not None, attempt, before)
-        if line:
-            best.stats.attempts = [*(best.stats.attempts or [f"{first.line()} (kept)"]), line]
-        run, stats, trial = best.run, best.stats, best.run.system.trial
-        found = {c.name: c.number for c in coefficients}
-        if coefficients:
-            trial = trial.like(with_values(problem, found), trial.network)
-        if not measured:
-            stats.notes += [] if line else window_advice(problem, stats)
-            stats.notes += flux_notes(problem, lambda x: trial(x.to(next(trial.parameters()))).double().cpu())
-        else:
-            with few_threads(stats.parameters or 0, torch_too=True):
-                conclude(problem, trial, stats, found)
-        if group is not None:
-            stats.notes.append(
-                f"{group.size} processes shared the points and sent {group.sent / 1e6:.1f} MB."
-            )
-        result.take(trial, run, stats, found)
-        # made in here, where Ctrl-C still only asks
-        solution = Solution(trial.problem, trial, run.history, stats, problem)
+            if in_windows:
+                count = windows_of(windows)
+                request = Request(settings, count, model, optimizer, dtype, place, interruption, corners)
+                solution = march(request, resume, checkpoint, every)
+            else:
+                solution = asked.solution(interruption)
     return _polished(solution, settings, polish, started)
 
 
-def _followed(problem: PDE, result: Result, trial_of: Callable[[torch.nn.Module, bool], Trial]) -> Solution:
-    """The solution of the first process, in another one."""
-    trial = trial_of(result.network, result.penalties)
-    trial.set_scale(result.scale)
-    if result.values:
-        trial = trial.like(with_values(problem, result.values), trial.network)
-    return Solution(trial.problem, trial, result.history, result.stats, problem)
+def _with_families(asked: AtOnce, network: SKAN, max_time: float, max_steps: int | None) -> Solution:
+    """The solution of a network with the families that it has now, within its own time and steps."""
+    network.selected = True
+    settings = replace(asked.settings, max_time=max_time, max_steps=max_steps)
+    with Interruption() as interruption, recording_gradients():
+        return replace(asked, settings=settings, model=network, began=time.perf_counter()).solution(
+            interruption
+        )
 
 
 def _polished(solution: Solution, settings: Settings, wanted: bool, started: float) -> Solution:
@@ -306,8 +193,3 @@ def _polished(solution: Solution, settings: Settings, wanted: bool, started: flo
     if better.stats.polished is not None and accuracy is not None and error is not None and error <= accuracy:
         better.stats.outcome = "converged"
     return better
-
-
-def _default(problem: PDE, seed: int, dtype: torch.dtype, variant: Variant, corners: bool) -> torch.nn.Module:
-    factor, steepness = WIDER if variant.wider else 1, STEEPER if variant.steeper else 1.0
-    return default_network(problem, seed + RESTART * variant.restart, dtype, factor, steepness, corners)

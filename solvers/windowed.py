@@ -14,7 +14,7 @@ from sciml.checks.findings import findings
 from sciml.checks.model import check_model
 from sciml.errors import ArgumentError
 from sciml.optim.threads import few_threads
-from sciml.solvers.attempts import LEAST, Attempt
+from sciml.solvers.attempts.others import LEAST, Attempt
 from sciml.solvers.report import Report
 from sciml.solvers.solution import Solution
 from sciml.solvers.training.defaults import copied

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sciml import optim
 from sciml.optim.threads import few_threads
 from sciml.problem import PDE
-from sciml.solvers.attempts import Attempt, Variant
+from sciml.solvers.attempts.others import Attempt, Variant
 from sciml.solvers.placed.placed import TooThin, placed_of, solved
 from sciml.solvers.placed.sides import thin_sides
 from sciml.solvers.placed.spline import POINTS

@@ -11,7 +11,7 @@ import sciml
 from sciml import nn, pdes
 from sciml.ansatz import Trial
 from sciml.ansatz.exact import Ansatz
-from sciml.solvers.attempts import ENOUGH, Variant, other_attempts
+from sciml.solvers.attempts.others import ENOUGH, Variant, other_attempts
 from sciml.solvers.training.defaults import default_network
 
 EPS = 0.003

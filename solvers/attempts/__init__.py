@@ -1,0 +1,1 @@
+"""Attempts at a solve of all times at once."""
