@@ -27,6 +27,9 @@ from sciml import pdes
 from sciml.ansatz import Trial
 from sciml.solvers.comparison import comparison, relative_error
 from sciml.solvers.estimate.estimate import estimate_error
+from sciml.solvers.posterior.error import estimate_fit, is_fit
+from sciml.solvers.posterior.posterior import Posterior
+from sciml.solvers.report import Report
 from sciml.solvers.training.loop import ESTIMATE_SHARE
 from sciml.solvers.training.settings import ESTIMATE_LAST
 
@@ -81,9 +84,14 @@ def measure(
     true = relative_error(snapshot.trial, *comparison(problem))
     record: dict[str, Any] = {"step": snapshot.step, "true": true}
     own = max(ESTIMATE_LAST, ESTIMATE_SHARE * snapshot.seconds)
+    fit = is_fit(snapshot.trial, False)
     for prefix, work in (("", math.inf), ("quick_", own)):
         began = time.process_time()
-        found = estimate_error(problem, snapshot.trial, weights, seconds=seconds, work=work)
+        if fit:
+            report = Report(outcome="max_steps", weights=weights)
+            found = estimate_fit(snapshot.trial, Posterior(problem, snapshot.trial, report, {}))
+        else:
+            found = estimate_error(problem, snapshot.trial, weights, seconds=seconds, work=work)
         took = time.process_time() - began
         record |= {
             f"{prefix}estimate": found.value,

@@ -34,6 +34,7 @@ from sciml.solvers.estimate.chain import estimate_chain
 from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
 from sciml.solvers.evaluation import ChunkedSource, Request, request
 from sciml.solvers.found import Found
+from sciml.solvers.posterior.error import estimate_fit, is_fit
 from sciml.solvers.posterior.posterior import Posterior
 from sciml.solvers.posterior.randomised import Randomised
 from sciml.solvers.report import Report
@@ -133,15 +134,25 @@ class Answer:
     def error_estimate(self, seconds: float = 3.0) -> ErrorEstimate:
         """An estimate of the relative L2 error that needs no reference; see ``sciml.solvers.estimate``.
 
+        That of a fit to measurements with noise, or with an unknown coefficient, comes from its posterior.
+
         Args:
             seconds: What it may take, and twice as long where more than 60 % of the residual is left; more time looks
                 in a larger space. The last estimate is kept, and made anew only where more time is given.
         """
         if self._estimate is None or seconds > self._estimate[0]:
-            make = estimate_chain if isinstance(self.trial, Chain) else estimate_error
-            found = make(self.problem, self.trial, self.stats.weights, seconds=seconds)  # type: ignore[arg-type]
-            self._estimate = (seconds, found)
+            self._estimate = (seconds, self._estimated(seconds))
         return self._estimate[1]
+
+    def _estimated(self, seconds: float) -> ErrorEstimate:
+        if isinstance(self.trial, Chain):
+            return estimate_chain(self.problem, self.trial, self.stats.weights, seconds=seconds)
+        if is_fit(self.trial, bool(self.stats.unknown)):
+            try:
+                return estimate_fit(self.trial, self.posterior())
+            except ArgumentError:  # too many parameters for one
+                pass
+        return estimate_error(self.problem, self.trial, self.stats.weights, seconds=seconds)
 
     # ---- coefficients and error bars
 

@@ -139,13 +139,14 @@ def estimate_error(
                 weak.append(_weak(problem, trial, found))
             if k + 1 == len(levels) or _told(problem, trial, found, weak):
                 break
-            count, points = levels[k + 1]
-            following = level_work(problem, min(count, MOST // problem.outputs), points)
+            more, many = levels[k + 1]
+            following = level_work(problem, min(more, MOST // problem.outputs), many)
             # of a soliton in the wrong place few functions see little, and an evolution carries on what the rest holds
             doubtful = best.drop > DOUBTFUL
             evolves = problem.domain.time_axis is not None
             allowed = PATIENCE * seconds if doubtful else seconds
-            expected = now - began + (now - start) * following / cost
+            # what is not counted, such as the jets of exact conditions, grows with the points
+            expected = now - began + following + max(0.0, now - start - cost) * many / points
             if (done + following > work and not (doubtful and evolves)) or expected > allowed:
                 break
         assert best is not None

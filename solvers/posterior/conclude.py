@@ -11,17 +11,22 @@ from sciml.ansatz import Trial
 from sciml.errors import SciMLError
 from sciml.problem import PDE
 from sciml.solvers.found import Found
+from sciml.solvers.posterior.error import estimate_fit
 from sciml.solvers.posterior.posterior import Posterior
 from sciml.solvers.report import Report
 
 SETTLED = 0.3  # standard deviations by which a coefficient may still move in a fit that is done
 RESTLESS = 1.0  # the same that is worth a note
-POINTS = 1000
-POINTS_SEED = 60_013
 ENDED = ("interrupted", "diverged")  # nothing is to be said about the fit's surroundings
 
 
-def conclude(statement: PDE, trial: Trial, report: Report, values: Mapping[str, float]) -> Posterior | None:
+def conclude(
+    statement: PDE,
+    trial: Trial,
+    report: Report,
+    values: Mapping[str, float],
+    accuracy: float | None = None,
+) -> Posterior | None:
     """Put coefficients, noise and the estimated error into the report of a solve.
 
     A fit ends at the noise, where no step lowers its loss any more: that is ''converged''.
@@ -31,6 +36,7 @@ def conclude(statement: PDE, trial: Trial, report: Report, values: Mapping[str, 
         trial: The trained trial function.
         report: Of the solve; it is changed.
         values: The coefficients that were found.
+        accuracy: Relative error at which the solve is converged; None for where no step lowers its loss.
 
     Returns:
         The posterior; None where there is none.
@@ -46,7 +52,7 @@ def conclude(statement: PDE, trial: Trial, report: Report, values: Mapping[str, 
         return None
     report.unknown, report.noise = found.unknown, found.noise
     report.notes += found.notes
-    report.error_estimate = _relative_std(statement, trial, found)
+    report.error_estimate = estimate_fit(trial, found).value
     determined = torch.tensor([f.determined for f in found.unknown.values()], dtype=torch.bool)
     shift = found.gaussian.shift[determined]
     # of a fit without coefficients, such as one with an unknown function, all that may move
@@ -56,17 +62,17 @@ def conclude(statement: PDE, trial: Trial, report: Report, values: Mapping[str, 
             f"the fit has not settled: one more step would move it by {moves:.1f} standard deviations, so its error bars "
             "are too narrow. More time or steps may help."
         )
-    if report.outcome == "stalled" and moves <= (SETTLED if shift.numel() else RESTLESS):
+    if accuracy is not None:
+        told = report.error_estimate
+        if told is not None and told <= accuracy:
+            report.outcome = "converged"
+        elif report.outcome == "converged":
+            report.outcome = "stalled"
+            said = "unknown" if told is None else f"{told:.1e}"
+            report.notes.append(
+                f"the accuracy of {accuracy:g} was not reached: what the measurements leave open is {said}."
+            )
+    elif report.outcome == "stalled" and moves <= (SETTLED if shift.numel() else RESTLESS):
         report.outcome = "converged"
         report.notes = [note for note in report.notes if not note.startswith("no more progress")]
     return found
-
-
-def _relative_std(statement: PDE, trial: Trial, found: Posterior) -> float | None:
-    """The standard deviation over the solution, root mean squares of both."""
-    like = next(trial.network.parameters())
-    x = statement.domain.sample(POINTS, seed=POINTS_SEED).to(like)
-    with torch.no_grad():
-        size = float(trial(x).double().norm())
-    error = float(found.std(x).norm())
-    return error / size if size > 0 and error / size < float("inf") else None

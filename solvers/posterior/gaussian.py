@@ -9,7 +9,7 @@ backpropagation networks").
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -35,7 +35,8 @@ class Gaussian:
         shift: By how much the coefficients would move in one more Gauss-Newton step, in standard deviations, ``(K,)``.
         inside: The coefficients' columns in the left singular vectors, ``(k, K)``.
         outside: Products of what is left of these columns, ``(K, K)``.
-        fall: Of the loss in one more Gauss-Newton step, twice: about the squared deviations by which something would move.
+        step: What one more Gauss-Newton step would change all numbers by, ``(P + K,)``.
+        fall: Of the loss in that step, twice: about the squared deviations by which something would move.
         effective: Number of parameters that the rows of measurements determine.
         rows: Number of measurements.
         misfit: Sum of the squares of theirs.
@@ -51,6 +52,7 @@ class Gaussian:
     shift: Tensor
     inside: Tensor
     outside: Tensor
+    step: Tensor
     fall: float
     effective: float
     rows: int
@@ -140,10 +142,24 @@ def gaussian(
         ((Vh @ gradient[:P]).square() / (c * s.square() + alpha)).sum() + plain.square().sum() / alpha
     )
     shift = move.abs() / covariance.diagonal().clamp(min=1e-300).sqrt()
-    left_over = outside.T @ outside
-    return Gaussian(
-        s, Vh.T, c, alpha, coupling, covariance, free, shift, inside, left_over, fall, effective, rows, misfit
+    found = Gaussian(
+        s=s,
+        V=Vh.T,
+        c=c,
+        alpha=alpha,
+        coupling=coupling,
+        covariance=covariance,
+        open=free,
+        shift=shift,
+        inside=inside,
+        outside=outside.T @ outside,
+        step=torch.zeros_like(gradient),
+        fall=fall,
+        effective=effective,
+        rows=rows,
+        misfit=misfit,
     )
+    return replace(found, step=-found.solve(gradient))
 
 
 def _unable(B: Tensor) -> Tensor:

@@ -83,11 +83,23 @@ class Posterior:
 
     def std(self, x: Tensor) -> Tensor:
         """Standard deviation of the solution at ``x (n, d)``, ``(n, m)``."""
+        return self._of_slopes(x, self.gaussian.variance).clamp(min=0.0).sqrt()
+
+    def off(self, x: Tensor) -> Tensor:
+        """How far the solution is likely to be off at ``x (n, d)``, ``(n, m)``: a root mean square.
+
+        Its standard deviation, and by how much one more step of the fit would move it: before a fit is done that is more.
+        """
+        step = self.gaussian.step[: self.system.network_size]
+        return self._of_slopes(x, lambda g: self.gaussian.variance(g).clamp(min=0.0) + (g @ step).square()).sqrt()
+
+    def _of_slopes(self, x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+        """``(n, m)`` of a function of the derivatives ``(n, P)`` of each unknown by the network's parameters."""
         parts = [
-            torch.stack([self.gaussian.variance(g.double()) for g in _gradients(self.system, part)], dim=1)
+            torch.stack([function(g.double()) for g in _gradients(self.system, part)], dim=1)
             for part in x.split(CHUNK)
         ]
-        return torch.cat(parts).clamp(min=0.0).sqrt()
+        return torch.cat(parts)
 
     def interval(self, name: str, level: float = 0.95) -> tuple[float, float]:
         """The interval of a coefficient for another probability than 95 %.
@@ -191,7 +203,7 @@ def _fit(system: ResidualSystem) -> tuple[Gaussian, dict[str, float], float, Ten
             J * factor[:, None], r * factor, len(system.coefficients), equations, rows, None, size
         )
         # whether the fit is done is asked with the noise that was told: a larger one would hide that it is not
-        found = replace(found, shift=told.shift, fall=told.fall)
+        found = replace(found, shift=told.shift, step=told.step, fall=told.fall)
     noise = {p.name: unit / (p.scale * math.sqrt(found.c)) for p in parts if p.kind == 2}
     rows_as_they_come = torch.empty_like(factor)
     rows_as_they_come[order] = factor

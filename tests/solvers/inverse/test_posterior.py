@@ -82,6 +82,9 @@ def test_samples_agree_with_laplace_and_with_the_closed_form():
     assert solution.unknown["q"].std == pytest.approx(exact, rel=0.05)
     assert samples.unknown["q"].std == pytest.approx(exact, rel=0.25)
     assert samples.coefficients["q"].shape == (40,) and samples.notes == []
+    found = solution.error_estimate()
+    assert found.value == pytest.approx(exact / solution.unknown["q"].value, rel=0.05)
+    assert found.value == solution.stats.error_estimate
     x = torch.tensor([[0.2], [0.5]], dtype=torch.float64)
     assert torch.allclose(samples.std(x), exact * x * (1 - x) / 2, rtol=0.25)
     assert torch.equal(solution(XS), before)
@@ -112,6 +115,29 @@ def test_an_unknown_function_and_its_band():
     low, high = solution.interval(x)
     assert float(((low[:, 1] <= truth) & (truth <= high[:, 1])).double().mean()) > 0.8
     assert solution.unknown == {} and solution.noise == pytest.approx(0.0067, rel=0.01)
+
+
+def test_the_error_of_a_fit_that_is_broken_off_is_estimated_with_what_it_has_still_to_go():
+    problem = pdes.InversePoisson(noise=0.001)
+    model = sciml.nn.MLP([1, 20, 20, 2], "sine")
+    solution = solve(problem, max_steps=12, model=model, points=200)
+    true, found = solution.error(), solution.error_estimate()
+    x = problem.sample(500, seed=9)
+    left_open = float(solution.std(x).norm() / solution(x).norm())
+    assert left_open < true / 3 < found.value < 3 * true
+    assert found.unknowns.keys() == {"u", "a"} and found.unknowns["u"] < found.unknowns["a"]
+    assert found.correction(x).shape == (500, 2) and bool((found.correction(x) > solution.std(x)).all())
+
+
+def test_an_accuracy_that_measurements_do_not_allow_is_not_reached():
+    class Heated(Linear):
+        q = 1.5  # known: the measurements tell nothing more
+
+    for accuracy, outcome in ((1e-1, "converged"), (1e-12, "stalled")):
+        solution = solve(Heated(), max_steps=120, accuracy=accuracy)
+        assert solution.outcome == outcome and (solution.stats.error_estimate <= accuracy) == (
+            outcome == "converged"
+        )
 
 
 def test_catalogue_entries_are_found_and_kept_in_files(tmp_path):
