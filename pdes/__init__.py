@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from sciml.pdes.robertson import Robertson
     from sciml.pdes.schrodinger import Schrodinger
     from sciml.pdes.taylor_green import TaylorGreen
+    from sciml.pdes.two_materials import TwoMaterials
     from sciml.pdes.van_der_pol import VanDerPol
     from sciml.pdes.wave import Wave
     from sciml.problem import PDE
@@ -102,6 +103,7 @@ __all__ = [  # noqa: RUF022 - the registry first
     "Robertson",
     "Schrodinger",
     "TaylorGreen",
+    "TwoMaterials",
     "VanDerPol",
     "Wave",
 ]

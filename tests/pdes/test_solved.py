@@ -22,6 +22,7 @@ SHORT = [
     (pdes.LoadedPlate(), 200, 30, 5e-2),
     (pdes.Beam(), 50, 20, 1e-3),
     (pdes.PlateWithHole(), 500, 60, 6e-2),
+    (pdes.TwoMaterials(inclusion=3), 400, 60, 1e-3),
     (pdes.HJB(dim=2), 400, 10, 5e-2),
 ]
 
