@@ -10,13 +10,15 @@ import torch
 from sciml.ansatz import Trial
 from sciml.errors import SciMLError
 from sciml.problem import PDE
+from sciml.solvers.estimate.estimate import estimate_error
 from sciml.solvers.found import Found
-from sciml.solvers.posterior.error import estimate_fit
+from sciml.solvers.posterior.error import estimate_fit, is_fit
 from sciml.solvers.posterior.posterior import Posterior
 from sciml.solvers.report import Report
 
 SETTLED = 0.3  # standard deviations by which a coefficient may still move in a fit that is done
 RESTLESS = 1.0  # the same that is worth a note
+LEAST, SHARE = 1.0, 0.1  # counted seconds that an estimate may take in any case, and of a solve's
 ENDED = ("interrupted", "diverged")  # nothing is to be said about the fit's surroundings
 
 
@@ -52,7 +54,7 @@ def conclude(
         return None
     report.unknown, report.noise = found.unknown, found.noise
     report.notes += found.notes
-    report.error_estimate = estimate_fit(trial, found).value
+    _tell_error(trial, report, found, bool(values))
     determined = torch.tensor([f.determined for f in found.unknown.values()], dtype=torch.bool)
     shift = found.gaussian.shift[determined]
     # of a fit without coefficients, such as one with an unknown function, all that may move
@@ -76,3 +78,18 @@ def conclude(
         report.outcome = "converged"
         report.notes = [note for note in report.notes if not note.startswith("no more progress")]
     return found
+
+
+def _tell_error(trial: Trial, report: Report, found: Posterior, coefficients: bool) -> None:
+    """Put the estimated error into a report: that of a fit, or of a solution whose conditions tell the coefficients."""
+    if is_fit(trial, coefficients):
+        report.error_estimate = estimate_fit(trial, found).value
+        return
+    try:
+        told = estimate_error(trial.problem, trial, report.weights, work=max(LEAST, SHARE * report.seconds))
+    except (SciMLError, ArithmeticError, RuntimeError) as error:
+        report.notes.append(f"the error could not be estimated: {type(error).__name__}: {error}"[:200])
+        return
+    report.error_estimate, report.error_drop = told.value, told.drop
+    if told.value is None:
+        report.notes.append(f"the error could not be estimated: {told.reason}.")

@@ -31,8 +31,8 @@ def estimate_fit(trial: Trial, posterior: Posterior) -> ErrorEstimate:
 
     Returns:
         The estimate; ``features`` are the network's parameters, ``points`` the measurements, and ``drop`` the share of the
-        misfit that one more step would leave. Its ``correction`` is the root mean square by which the solution is likely to be
-        off, and has no sign.
+        misfit that one more step would leave. Its ``correction`` is the root mean square by which the solution is likely
+        to be off, and has no sign.
     """
     began = time.thread_time()
     problem, gaussian = trial.problem, posterior.gaussian

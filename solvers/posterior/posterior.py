@@ -70,7 +70,7 @@ class Posterior:
         self.gaussian, self.noise, self.inflation, self.rows, beyond = _fit(self.system)
         self.measured = torch.cat(
             [
-                torch.full((columns * len(term.x),), term.data is not None)
+                torch.full((columns * term.rows,), term.data is not None)
                 for term in self.system.points.terms
                 for columns in term.parts.values()
             ]
@@ -91,7 +91,9 @@ class Posterior:
         Its standard deviation, and by how much one more step of the fit would move it: before a fit is done that is more.
         """
         step = self.gaussian.step[: self.system.network_size]
-        return self._of_slopes(x, lambda g: self.gaussian.variance(g).clamp(min=0.0) + (g @ step).square()).sqrt()
+        return self._of_slopes(
+            x, lambda g: self.gaussian.variance(g).clamp(min=0.0) + (g @ step).square()
+        ).sqrt()
 
     def _of_slopes(self, x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
         """``(n, m)`` of a function of the derivatives ``(n, P)`` of each unknown by the network's parameters."""
@@ -215,9 +217,9 @@ def _parts(system: ResidualSystem, r: Tensor) -> list[_Part]:
     points, parts, start = system.points, [], 0
     for k, term in enumerate(points.terms):
         for name, columns in term.parts.items():
-            rows = slice(start, start + columns * len(term.x))
+            rows = slice(start, start + columns * term.rows)
             start = rows.stop
-            scale = math.sqrt(points.weights[name] / len(term.x))
+            scale = math.sqrt(points.weights[name] / term.rows)
             known = None if term.data is None else noise_level(term.data)
             parts.append(_Part(name, 0 if k == 0 else 1 if term.data is None else 2, rows, scale, known))
     parts.sort(key=lambda p: p.kind)
@@ -236,7 +238,7 @@ def unscaled(system: ResidualSystem, ask: Callable[[], T]) -> T:
     kept = dict(system.points.weights)
     for term in system.points.terms:
         for name in term.parts:
-            system.points.weights[name] = float(len(term.x))
+            system.points.weights[name] = float(term.rows)
     try:
         return ask()
     finally:

@@ -52,10 +52,17 @@ class Points:
         return all(term.plan is not None for term in self.terms)
 
     @property
+    def has_coefficients(self) -> bool:
+        """Whether coefficients of the problem are trained, too."""
+        return bool(vars(self.problem).get("_coefficients"))
+
+    @property
     def measured(self) -> bool:
         """Whether measurements with noise are to be fitted, or such that are to tell an unknown coefficient."""
-        fit = bool(vars(self.problem).get("_coefficients"))
-        return any(term.data is not None and (fit or term.data.noise is not None) for term in self.terms)
+        return any(
+            term.data is not None and (self.has_coefficients or term.data.noise is not None)
+            for term in self.terms
+        )
 
     @property
     def interior(self) -> Tensor:

@@ -239,8 +239,9 @@ def report_of(run: Run, outcome: str, optimizer: Any, parameters: int, *, estima
         parameters: Trained numbers.
         estimate: Whether to estimate the error, in a tenth of the run's time.
     """
-    # a correction would fit the noise: what a fit is off by comes from its posterior
-    estimate = estimate and outcome not in ("interrupted", "diverged") and not run.system.points.measured
+    # a correction would fit the noise: what a fit is off by comes from its posterior, and coefficients are put in first
+    open_ = run.system.points.measured or run.system.points.has_coefficients
+    estimate = estimate and outcome not in ("interrupted", "diverged") and not open_
     found = _estimated(run) if estimate else None
     notes = [*run.system.notes, *run.notes]
     if run.growth is not None and run.growth.sizes:

@@ -245,3 +245,30 @@ def test_refusals():
 
     with pytest.raises(sciml.ArgumentTypeError, match=r"D = sciml\.Unknown"):
         solve(Parameter())
+
+
+class Fundamental(sciml.PDE):
+    """``-u'' = lam u`` between zeros with a mean square of a half: ``sin(pi x)``; no measurements."""
+
+    domain = sciml.Interval(0, 1)
+    lam = sciml.Unknown(12.0, positive=True)
+    conditions = (
+        sciml.Dirichlet(0.0),
+        sciml.Condition("inside", lambda u, x: u**2 - 0.5, mean=True, name="size"),
+    )
+
+    def residual(self, u, x):
+        return u.d("x", "x") + self.lam * u
+
+
+@pytest.mark.parametrize("steps", [12, 40])
+def test_an_eigenvalue_without_measurements_and_the_error_of_its_mode(steps):
+    solution = solve(Fundamental(), max_steps=steps)
+    x = torch.linspace(0.0, 1.0, 201, dtype=torch.float64)[:, None]
+    u, mode = solution(x), torch.sin(math.pi * x)
+    true = float((u * torch.sign((u * mode).sum()) - mode).norm() / mode.norm())
+    assert true / 3 < solution.stats.error_estimate < 3 * true
+    assert solution.stats.notes == []
+    if steps == 40:
+        found = solution.unknown["lam"]
+        assert found.interval[0] < math.pi**2 < found.interval[1] and found.std < 1e-4
