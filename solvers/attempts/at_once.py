@@ -158,7 +158,7 @@ class AtOnce:
             trial = trial.like(with_values(problem, found), trial.network)
         if measured:
             with few_threads(stats.parameters or 0, torch_too=True):
-                conclude(problem, trial, stats, found, settings.accuracy)
+                conclude(problem, trial, stats, found, self.settings.accuracy)
         else:
             stats.notes += flux_notes(problem, lambda x: trial(x.to(next(trial.parameters()))).double().cpu())
         return trial

@@ -21,7 +21,7 @@ from sciml.jacobian.forward import pushforward
 from sciml.jets import DerivativePlan
 from sciml.problem import PDE
 from sciml.solvers.estimate.correction import Correction
-from sciml.solvers.estimate.estimate import ErrorEstimate
+from sciml.solvers.estimate.estimate import LEVELS, ErrorEstimate
 from sciml.solvers.estimate.window import WORK, estimate_window
 
 POINTS = 2000
@@ -79,7 +79,7 @@ def estimate_chain(
     work = max(WORK, seconds / len(chain.windows))
     squares: list[float] = []
     reason = None
-    spent = 0.0
+    spent, rich = 0.0, False
     with recording_gradients():
         for trial in chain.windows:
             previous = corrected[-1] if corrected else None
@@ -94,8 +94,10 @@ def estimate_chain(
                 trial.corners,
             )
             moved.append(again)
-            found, change = estimate_window(again.problem, again, weights or {}, work)
+            found, change = estimate_window(again.problem, again, weights or {}, work, rich)
             spent += found.work
+            # what one window needs, its neighbours need, too
+            rich = rich or found.features > 1.1 * LEVELS[1][0]
             corrected.append(_Corrected(again, found, change))
             squares.append(0.0 if change.exact else found.drop**2)
             if found.value is None and found.reason is not None and "zero" not in found.reason:

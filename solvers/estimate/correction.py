@@ -11,7 +11,7 @@ from torch import Tensor
 from sciml.ansatz import Trial
 from sciml.problem import PDE
 from sciml.solvers.estimate.features import Features
-from sciml.solvers.estimate.linearised import Rows, rows_of
+from sciml.solvers.estimate.linearised import POOL, Rows, rows_of
 from sciml.solvers.estimate.polynomials import TimePolynomials
 from sciml.solvers.estimate.splines import SplineFeatures
 from sciml.solvers.terms.term import Term
@@ -52,6 +52,7 @@ def correct(
     seed: int,
     waves: Tensor | None,
     own: Features | SplineFeatures | TimePolynomials | None = None,
+    pool: int = POOL,
 ) -> Correction:
     """The least-squares correction with so many features, its ridge chosen by the residual on other points.
 
@@ -63,6 +64,7 @@ def correct(
         seed: Of features and points.
         waves: That the residual swings with.
         own: The features, where they are chosen already.
+        pool: Candidates for each point; see ``rows_of``.
     """
     like = next(trial.network.parameters()).detach()
     rng = torch.Generator().manual_seed(seed)
@@ -71,9 +73,8 @@ def correct(
     def rows(n: int, offset: int) -> list[Rows]:
         out: list[Rows] = []
         for k, term in enumerate(terms):
-            out += rows_of(
-                problem, trial, term, n if k == 0 else max(40, n // 4), seed + 101 * k + offset, features
-            )
+            some = n if k == 0 else max(40, n // 4)
+            out += rows_of(problem, trial, term, some, seed + 101 * k + offset, features, pool)
         return out
 
     fit, check = rows(points, 1), rows(max(200, points // 2), 2)

@@ -53,14 +53,15 @@ def rows_of(
     count: int,
     seed: int,
     features: Features | SplineFeatures | TimePolynomials,
+    pool: int = POOL,
 ) -> list[Rows]:
     """Rows of a term at ``count`` fresh points, more of them where its residual is large.
 
-    The points are drawn from ``POOL`` times as many with a density of ``1/2 + |r| / (2 mean |r|)``; evenly where a row
+    The points are drawn from ``pool`` times as many with a density of ``1/2 + |r| / (2 mean |r|)``; evenly where a row
     depends on other points, as a mean over them would be another one.
     """
     like = next(trial.network.parameters()).detach()
-    x = term.draw((POOL if term.adaptive else 1) * count, seed).to(like)
+    x = term.draw((pool if term.adaptive else 1) * count, seed).to(like)
     density = x.new_ones(len(x), 1)
     function = evaluated(problem, trial, term, x)
     if term.adaptive and function.mixes(features):

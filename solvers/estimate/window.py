@@ -33,8 +33,11 @@ NOISE = 1e-8  # of what cancels in the equations: a residual that is smaller and
 WORK = 1.0  # seconds of counted work that a window may take; one that is blind may take the highest level
 
 
+POOL = 2  # candidates for each point: at each of them the corrected end of the window before is asked for with its jets
+
+
 def estimate_window(
-    problem: PDE, trial: Trial, weights: Mapping[str, float], work: float = WORK
+    problem: PDE, trial: Trial, weights: Mapping[str, float], work: float = WORK, rich: bool = False
 ) -> tuple[ErrorEstimate, Correction]:
     """As ``estimate_error``, for a window, with the correction itself: its start makes a window the only solution.
 
@@ -42,6 +45,7 @@ def estimate_window(
         problem, trial: The window's; on a line, the correction is sought among polynomials of its one input.
         weights: As in ``estimate_error``.
         work: Counted seconds up to which higher levels are taken where much of the residual is left.
+        rich: Whether the lowest level left too much in the window before, so that it is not tried.
     """
     began = time.thread_time()
     with recording_gradients():
@@ -51,7 +55,7 @@ def estimate_window(
             term.record(trial, problem, like)
         own = TimePolynomials(trial) if problem.domain.dim == 1 and problem.inputs == 1 else None
         jets = all(term.plan is not None for term in terms)
-        levels = LEVELS[1:] if jets else AUTOGRAD_LEVELS
+        levels = LEVELS[2 if rich else 1 :] if jets else AUTOGRAD_LEVELS
         if own is not None:
             levels = ((own.count, POINTS_PER_SPLINE * own.count),)
         best: Correction | None = None
@@ -61,7 +65,7 @@ def estimate_window(
             few = count if own is not None else min(count, MOST // problem.outputs)
             if best is not None:
                 waves = _waves(problem, trial, terms[0], weights, SEED)
-            found = correct(problem, trial, terms, few, points, weights, SEED, waves, own)
+            found = correct(problem, trial, terms, few, points, weights, SEED, waves, own, POOL)
             best = found if best is None or found.drop < best.drop else best
             done += level_work(problem, few, points)
             if best.drop <= ENOUGH or k + 1 == len(levels):

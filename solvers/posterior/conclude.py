@@ -86,7 +86,9 @@ def _tell_error(trial: Trial, report: Report, found: Posterior, coefficients: bo
         report.error_estimate = estimate_fit(trial, found).value
         return
     try:
-        told = estimate_error(trial.problem, trial, report.weights, work=max(LEAST, SHARE * report.seconds))
+        told = estimate_error(
+            trial.problem, trial, report.weights, work=max(LEAST, SHARE * (report.seconds or 0.0))
+        )
     except (SciMLError, ArithmeticError, RuntimeError) as error:
         report.notes.append(f"the error could not be estimated: {type(error).__name__}: {error}"[:200])
         return

@@ -31,7 +31,8 @@ WINGS = {
     "comparison": set(),
     "found": set(),
     "report": {"found"},
-    "posterior": {"found", "report", "terms", "training"},  # it linearises the system that was trained
+    # it linearises the system that was trained, and tells errors as estimates do
+    "posterior": {"estimate", "found", "report", "terms", "training"},
     "terms": set(),
     "estimate": {"terms"},  # it asks the residuals of the same terms as training
     "answer": {"comparison", "report", "evaluation", "estimate", "found", "posterior"},
