@@ -74,6 +74,7 @@ EXPORT = """Write the solution in FILE for another program, by the ending of OUT
   .nc               a data set on a grid, for xarray (extra export)
   .vtu .vtk .pvd    a mesh with values, for ParaView (extra export); .pvd is a series in time
   .pt2              a program that torch runs without sciml
+  .onnx             a model for runtimes of ONNX (extra onnx)
 
 examples:
   sciml export poisson.h5 poisson.csv --grid 51
