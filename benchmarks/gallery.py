@@ -34,6 +34,7 @@ LINES = {
     "robertson": 'sciml.solve(pdes.Robertson(), windows="auto")',
     "van-der-pol": 'sciml.solve(pdes.VanDerPol(), windows="auto")',
 }
+FAILED = 0.5  # a relative error from which on a picture is not that of the solution
 HEAD = """\
 # Gallery
 
@@ -97,6 +98,8 @@ def entry(name: str, record: dict[str, Any]) -> str:
         f"Error {record['end']:.1e}, estimated {estimate}; {record['cpu_s']:g} CPU-seconds, "
         f"{record['parameters']} numbers."
     )
+    if record["end"] > FAILED:
+        numbers += " **This run did not find the solution**, and its estimate says so; the picture is not the answer."
     for unknown, (value, low, high) in record["unknown"].items():
         numbers += f" `{unknown}` is {value:.4g}" + ("." if low is None else f", in [{low:.4g}, {high:.4g}].")
     about = (kind.__doc__ or "").split("\n\n")[0].replace("``", "`").replace("\n    ", "\n")
