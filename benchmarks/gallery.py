@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 import sciml
 from benchmarks._common import machine, one_thread, show
 from sciml import pdes
@@ -61,7 +63,9 @@ def measure(name: str, budget: float, folder: Path) -> dict[str, Any]:
     solution = eval(code, {**within, "limit": 10 * budget if "windows" in code else 1e6})
     seconds, found = time.process_time() - began, solution.error_estimate()
     folder.mkdir(parents=True, exist_ok=True)
-    solution.plot("solution").savefig(folder / f"{name}.png", dpi=64)
+    picture = folder / f"{name}.png"
+    solution.plot("solution").savefig(picture, dpi=64)
+    Image.open(picture).convert("RGB").save(picture, optimize=True)  # an opaque ground needs no alpha channel
     unknown = {n: [f.value, f.low, f.high] for n, f in solution.unknown.items()} if solution.unknown else {}
     return {
         "problem": name,
