@@ -1,7 +1,7 @@
 """Cubic-regularised Newton methods against SciPy's trust region on two regression losses, in iterations and
 seconds.
 
-    python -m benchmarks.cubic [--json] [--quick]
+    python -m benchmarks.cubic [--json] [--quick] [--only dense]
 
 Losses: logistic regression with the nonconvex penalty ``alpha sum w^2/(1+w^2)``, and robust regression
 ``mean log(1 + e^2/2)`` with a fifth of the labels spoilt. Data are drawn from a seed in the sizes of a9a
@@ -202,6 +202,34 @@ def ratios(
     ]
 
 
+def summary(runs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Each method over all problems of some runs, then the bars."""
+    names = list(dict.fromkeys(r["method"] for r in runs))
+    counts = {name: [r["iterations"] for r in runs if r["method"] == name] for name in names}
+    times = {name: [r["seconds"] for r in runs if r["method"] == name] for name in names}
+    for name in names:
+        done = [[t for row in times[name] if (t := row[k]) is not None] for k in range(3)]
+        spent = [[LIMIT if (n := row[k]) is None else n for row in counts[name]] for k in range(3)]
+        yield {
+            "record": "method",
+            "method": name,
+            "mean_iterations": [round(statistics.fmean(n), 1) for n in spent],
+            "not_reached": [sum(row[k] is None for row in counts[name]) for k in range(3)],
+            "median_seconds": [round(statistics.median(d), 3) if d else None for d in done],
+        }
+    for one, other, *bars in BARS:
+        for k, tolerance in enumerate(TOLERANCES):
+            r = ratios(counts, one, other, k, LIMIT)
+            found = {"median": statistics.median(r), "best": min(r), "worst": max(r)}
+            missed = [
+                f"{what} {got:.2f} > {bar}"
+                for (what, got), bar in zip(found.items(), bars, strict=True)
+                if bar is not None and got > bar
+            ]
+            where = {"record": "bar", "method": one, "against": other, "tolerance": tolerance}
+            yield {**where, **{what: round(got, 3) for what, got in found.items()}, "missed": missed}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -209,61 +237,25 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON record a line")
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows; half a minute")
     parser.add_argument("--seed", type=int, default=0, help="of data and starts")
+    parser.add_argument("--only", default="", help="problems whose data and loss begin so: dense/robust")
     args = parser.parse_args()
     one_thread()
     show(machine(), args.json)
-    counts: dict[str, list[list[int | None]]] = {name: [] for name in (*METHODS, *SCIPY)}
-    times: dict[str, list[list[float | None]]] = {name: [] for name in (*METHODS, *SCIPY)}
+    runs = []
     for data, loss, scale, problem, start in problems(args.quick, args.seed):
+        if not f"{data}/{loss}".startswith(args.only):
+            continue
         for name in (*METHODS, *SCIPY):
             if name in SCIPY:
                 hits, seconds = run_scipy(name, problem, start, LIMIT)
             else:
                 limit = LIMIT // 2 if name.startswith("CR") else LIMIT
                 hits, seconds = run_ours(METHODS[name], problem, start, limit)
-            counts[name].append(hits)
-            times[name].append(seconds)
-            record = {"record": "run", "data": data, "loss": loss, "scale": scale, "method": name}
-            show({**record, "iterations": hits, "seconds": seconds}, args.json)
-    for name in (*METHODS, *SCIPY):
-        done = [[t for row in times[name] if (t := row[k]) is not None] for k in range(3)]
-        spent = [[LIMIT if (n := row[k]) is None else n for row in counts[name]] for k in range(3)]
-        show(
-            {
-                "record": "method",
-                "method": name,
-                "mean_iterations": [round(statistics.fmean(n), 1) for n in spent],
-                "not_reached": [sum(row[k] is None for row in counts[name]) for k in range(3)],
-                "median_seconds": [round(statistics.median(d), 3) if d else None for d in done],
-            },
-            args.json,
-        )
-    for one, other, median_bar, best_bar, worst_bar in BARS:
-        for k, tolerance in enumerate(TOLERANCES):
-            r = ratios(counts, one, other, k, LIMIT)
-            median, best, worst = statistics.median(r), min(r), max(r)
-            missed = [
-                f"{what} {got:.2f} > {bar}"
-                for what, got, bar in (
-                    ("median", median, median_bar),
-                    ("best", best, best_bar),
-                    ("worst", worst, worst_bar),
-                )
-                if bar is not None and got > bar
-            ]
-            show(
-                {
-                    "record": "bar",
-                    "method": one,
-                    "against": other,
-                    "tolerance": tolerance,
-                    "median": round(median, 3),
-                    "best": round(best, 3),
-                    "worst": round(worst, 3),
-                    "missed": missed,
-                },
-                args.json,
-            )
+            where = {"data": data, "loss": loss, "scale": scale, "method": name}
+            runs.append({"record": "run", **where, "iterations": hits, "seconds": seconds})
+            show(runs[-1], args.json)
+    for record in summary(runs):
+        show(record, args.json)
 
 
 if __name__ == "__main__":

@@ -130,13 +130,14 @@ plt.show()
 # %% [markdown]
 # ## Holes
 #
-# Around a round hole the network sees `log r` and the inverted coordinates. Four discs of the catalogue, after the same
-# steps.
+# Around a round hole the network sees `log r` and the inverted coordinates. Four discs of the catalogue, by the same points
+# and steps. The points are many, 2500 for the network's 500 to 740 numbers: with as many points as numbers the training loss
+# would go on falling while the held-out loss rises. In the history below both fall.
 
 # %%
 discs = sciml.pdes.PoissonDiscs()
-seen = sciml.solve(discs, points=700, max_steps=120, max_time=120, progress=False)
-plain = sciml.solve(discs, points=700, max_steps=120, max_time=120, progress=False, corners=False)
+seen = sciml.solve(discs, points=2500, max_steps=60, max_time=280, progress=False)
+plain = sciml.solve(discs, points=2500, max_steps=60, max_time=280, progress=False, corners=False)
 print(f"with {seen.error():.1e}, without {plain.error():.1e}")
 
 # %%

@@ -61,7 +61,7 @@ class Verbs(Answer):
         return to_csv(self, path, points)
 
     def export(self, path: Any) -> Path:
-        """Write the solution as a program that runs without sciml (.pt2); see ``sciml.solvers.exports.program.export``."""
+        """Write a program that runs without sciml (.pt2, .onnx); see ``sciml.solvers.exports.program.export``."""
         return export(self, path)
 
     def save(self, path: Any) -> None:

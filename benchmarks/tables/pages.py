@@ -10,10 +10,10 @@ from benchmarks.tables import (
     derivatives,
     files,
     finetune,
-    gauss_newton,
     geometry,
     kans,
     laws,
+    optimisers,
     peers,
     tangent_kernel,
     trust,
@@ -24,6 +24,6 @@ PAGES = tuple(
     module.PAGE
     for module in (
         *(bases, catalogue, conditions, demo, derivatives, files),
-        *(finetune, gauss_newton, geometry, kans, laws, peers, tangent_kernel, trust, windows),
+        *(finetune, geometry, kans, laws, optimisers, peers, tangent_kernel, trust, windows),
     )
 )

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 NEAR = 1e-3  # angle around a removable singularity in which a series is used
 LOG_UNIT = 0.3  # of the logarithm: an input of about one
+# radius over the reach below which the logarithm is constant: a network that is not a factor of something that vanishes
+# there, as a flow's pressure is not, would answer for an input at the tip that no point of its training comes near
+LOG_FLOOR = 1e-4
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ class Logarithm:
     def __call__(self, x: Tensor) -> Tensor:
         square, psi = self.frame.polar(x)
         tiny = torch.finfo(square.dtype).tiny
-        log = square.clamp(min=tiny).log()
+        log = square.clamp(min=LOG_FLOOR**2 if self.divided else tiny).log()
         if not self.divided:
             bend = psi * torch.sin(2 * psi)
             v = -square / 4 - square / math.pi * (0.5 * log * torch.cos(2 * psi) - bend)

@@ -33,8 +33,8 @@ SOLVE = """Solve a problem of the catalogue, or one of your own.
 
   sciml solve NAME --help    the problem's own parameters
 
-NAME is a name from `sciml list`, or FILE.py:CLASS: a subclass of sciml.PDE in a file. The fields of a dataclass are
-its options.
+NAME is a name from `sciml list`, or FILE.py:CLASS: a subclass of sciml.PDE in a file.
+The fields of a dataclass are its options.
 
 examples:
   sciml solve poisson --dim 2 -o poisson.h5 --plot poisson.png
@@ -61,8 +61,9 @@ examples:
 """
 EVAL = """Values of the solution in FILE at points.
 
-POINTS.csv has a first row with the names of the coordinates and a row of numbers a point; other columns are left out.
-The answer has the coordinates and the unknowns. Numbers have all their digits.
+POINTS.csv has a first row with the names of the coordinates and a row of numbers a
+point; other columns are left out. The answer has the coordinates and the unknowns.
+Numbers have all their digits.
 
 examples:
   sciml eval poisson.h5 points.csv -o values.csv
@@ -74,6 +75,7 @@ EXPORT = """Write the solution in FILE for another program, by the ending of OUT
   .nc               a data set on a grid, for xarray (extra export)
   .vtu .vtk .pvd    a mesh with values, for ParaView (extra export); .pvd is a series in time
   .pt2              a program that torch runs without sciml
+  .onnx             a model for runtimes of ONNX (extra onnx)
 
 examples:
   sciml export poisson.h5 poisson.csv --grid 51
@@ -81,8 +83,9 @@ examples:
 """
 COMPARE = """How far A lies from B, as |A - B| / |B| over all points.
 
-A is a solution. B is another one of the same coordinates and unknowns, or a table BASE.csv whose first row names
-them: a reference from another program. Two solutions are compared at 4000 points of A's domain that lie in B's, too.
+A is a solution. B is another one of the same coordinates and unknowns, or a table
+BASE.csv whose first row names them: a reference from another program. Two solutions are
+compared at 4000 points of A's domain that lie in B's, too.
 
 examples:
   sciml compare coarse.h5 fine.h5

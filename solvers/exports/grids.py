@@ -120,8 +120,8 @@ def values_at(solution: Answer, points: np.ndarray) -> np.ndarray:
     return values
 
 
-def needed(module: str, function: str) -> Any:
-    """A module of the extra ``export``.
+def needed(module: str, function: str, extra: str = "export") -> Any:
+    """A module of an extra.
 
     Raises:
         ArgumentError: It is not installed.
@@ -130,5 +130,5 @@ def needed(module: str, function: str) -> Any:
         return import_module(module)
     except ImportError as error:
         raise ArgumentError(
-            f"{function} needs the package {module}, got none installed: pip install 'sciml-kan[export]'."
+            f"{function} needs the package {module}, got none installed: pip install 'sciml-kan[{extra}]'."
         ) from error

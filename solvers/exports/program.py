@@ -18,6 +18,7 @@ from sciml.errors import ArgumentError
 from sciml.kernels.reference import reference_jets
 from sciml.nn.combination import Combination
 from sciml.nn.splines import SplineNetwork
+from sciml.solvers.exports.onnx_model import onnx_model
 from sciml.solvers.exports.table import file_path
 from sciml.solvers.files.atomic import replace_file
 
@@ -30,27 +31,35 @@ AGREE_SINGLE = 1e-4
 
 
 def export(solution: Answer, path: str | os.PathLike) -> Path:
-    """Write the solution, conditions and all, as a ``torch.export`` program ``x (n, d) -> u (n, m)``.
+    """Write the solution, conditions and all, as a program ``x (n, d) -> u (n, m)`` that runs without sciml.
 
-    ``torch.export.load(path).module()`` runs it where there is torch and no sciml; AOTInductor compiles it for C++. It is
-    compared with the solution at other points than it was recorded at before it is written.
+    ``torch.export.load("u.pt2").module()`` runs where there is torch; AOTInductor compiles it for C++. ``"u.onnx"`` runs
+    where there is a runtime of ONNX, which many languages have. Either is compared with the solution at 1000 points before
+    it is written.
 
     Args:
         solution: The solution.
-        path: Where to, in ``.pt2``.
+        path: Where to, in ``.pt2`` or ``.onnx``.
 
     Returns:
         The path.
 
     Raises:
-        ArgumentError: Another suffix, or a network or a condition that is no plain torch function of the points, as one that
-            asks for their values.
+        ArgumentError: Another suffix; a network or a condition that is no plain torch function of the points, as one that
+            asks for their values; for ``.onnx`` an operation that onnxruntime lacks at this precision, or the extra ``onnx``
+            is not installed.
     """
-    target = file_path(path, ".pt2")
-    buffer = io.BytesIO()
+    target = file_path(path, ".pt2", ".onnx")
     with frozen(solution.trial):  # what the program answers is a number: its parameters are not trained
-        torch.export.save(recorded(solution), buffer)
-    replace_file(target, [buffer.getvalue()])
+        program = recorded(solution)
+        if target.suffix == ".onnx":
+            x, expected = checked(solution)
+            data = onnx_model(program, x, expected, allowed(expected))
+        else:
+            buffer = io.BytesIO()
+            torch.export.save(program, buffer)
+            data = buffer.getvalue()
+    replace_file(target, [data])
     return target
 
 
@@ -61,7 +70,8 @@ def recorded(solution: Answer) -> Any:
         ArgumentError: As ``export``.
     """
     like = next(solution.network.parameters())
-    few, many = (_points(solution, n, seed).to(like) for seed, n in enumerate((RECORDED, CHECKED), start=1))
+    few = _points(solution, RECORDED, seed=1).to(like)
+    many, expected = checked(solution)
     wanted = "path needs a solution whose network and conditions are plain torch functions of the points"
     try:
         # torch warns of its own internals
@@ -75,11 +85,21 @@ def recorded(solution: Answer) -> Any:
         raise ArgumentError(
             f"{wanted}, got one that torch cannot record: {type(error).__name__}: {str(error).splitlines()[0]:.200}"
         ) from error
-    expected = solution.values(many)
-    near = AGREE if like.dtype == torch.float64 else AGREE_SINGLE
-    if not bool(((found - expected).abs() <= near * expected.abs().max().clamp(min=1e-300)).all()):
+    if not bool(((found - expected).abs() <= allowed(expected)).all()):
         raise ArgumentError(f"{wanted}, got one of which torch records constants.")
     return program
+
+
+def checked(solution: Answer) -> tuple[Tensor, Tensor]:
+    """Points ``(1000, d)`` at which a program is compared, and the solution's values there."""
+    x = _points(solution, CHECKED, seed=2).to(next(solution.network.parameters()))
+    return x, solution.values(x)
+
+
+def allowed(expected: Tensor) -> float:
+    """How far a program may be off the values."""
+    near = AGREE if expected.dtype == torch.float64 else AGREE_SINGLE
+    return near * max(float(expected.abs().max()), 1e-300)
 
 
 class Evaluated(nn.Module):

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from sciml.jacobian.tangent import TangentKernel
-from sciml.solvers.plots.panels import LINES
+from sciml.solvers.plots.panels import LINES, logarithmic
 from sciml.solvers.plots.plotting import Picture
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def draw_kernel(kernel: TangentKernel, losses: Tensor | None = None) -> Figure:
     if losses is not None:
         run = losses.numpy()
         loss.plot(np.arange(1, len(run)), run[1:], color="#202020", ls="--", label="measured")
-    loss.set(xscale="log", yscale="log", xlabel="steps of gradient descent", ylabel="loss", title="descent")
+    logarithmic(loss)
+    loss.set(xscale="log", xlabel="steps of gradient descent", ylabel="loss", title="descent")
     loss.legend(frameon=False, fontsize=9)
     for ax in (spectrum, share, loss):
         ax.grid(alpha=0.25, lw=0.6)

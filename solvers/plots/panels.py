@@ -98,14 +98,25 @@ def draw_curves(ax: Axes, line: Slice, curves: Sequence[Curve], log: bool) -> No
         style = {"ls": (0, (4, 3)), "lw": 1.2, "zorder": 3} if curve.dashed else {"ls": "-", "lw": 1.8}
         ax.plot(x, layer.values, color=curve.colour, label=label, **style)
     top = max((float(np.nanmax(c.layer.values, initial=0.0)) for c in curves), default=0.0)
-    if log and top > 0:
-        ax.set_yscale("log")
+    if log and logarithmic(ax):
         # an exact condition's zeros are no news
         ax.set_ylim(bottom=max(top * 10 ** -(2 * DECADES), ax.get_ylim()[0]))
     ax.set(xlim=line.limits[0], xlabel=line.labels[0])
     ax.grid(alpha=0.25, lw=0.6)
     if any(curve.label for curve in curves) and len(curves) > 1:
         ax.legend(frameon=False, fontsize=9)
+
+
+def logarithmic(ax: Axes) -> bool:
+    """Make the axis of values logarithmic where its curves span a decade: below that its labels are long, and all alike."""
+    values = np.concatenate(
+        [np.ravel(np.asarray(line.get_ydata(), float)) for line in ax.get_lines()] or [np.zeros(1)]
+    )
+    values = values[np.isfinite(values) & (values > 0)]
+    spans = values.size > 0 and values.max() >= 10 * values.min()
+    if spans:
+        ax.set_yscale("log")
+    return bool(spans)
 
 
 def has_history(history: Sequence[Mapping[str, float]]) -> bool:
@@ -138,7 +149,7 @@ def draw_history(ax: Axes, history: Sequence[Mapping[str, float]]) -> None:
     ax.set(title="history", xlabel="seconds")
     ax.grid(alpha=0.25, lw=0.6)
     if drawn:
-        ax.set_yscale("log")
+        logarithmic(ax)
         ax.legend(frameon=False, fontsize=9)
     else:
         ax.text(0.5, 0.5, "no history", ha="center", va="center", transform=ax.transAxes, color="#606060")

@@ -72,6 +72,13 @@ def test_the_four_programs_are_as_short_as_the_page_says():
     assert counted == [3, 8, 13, 3]
 
 
+def test_code_fits_beside_the_menu():
+    """A page of 1280 pixels shows 110 characters of code beside the menu (docs/static/sciml.css); a wider line is cut."""
+    for page in sorted(DOCS.rglob("*.md")):
+        for block in re.findall(r"^```.*?\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S):
+            assert max(map(len, block.splitlines()), default=0) <= 110, f"{page.stem}: {block}"
+
+
 def test_pictures_are_true_colour_and_small():
     pictures = sorted((DOCS / "images").rglob("*.png"))
     assert pictures

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import tomllib
 
+import pytest
+
 import sciml
 from tests.cases import ROOT
 
@@ -48,3 +50,28 @@ def test_the_recipe_is_of_this_package():
 def test_the_citation_is_of_this_version():
     assert f"\nversion: {sciml.__version__}\n" in CITATION
     assert f"\nlicense: {PROJECT['license']}\n" in CITATION
+
+
+def test_recipe_citation_and_workflow_are_what_their_programs_read():
+    """Keys and kinds of values that conda-build, CFF readers and a hosted runner need; every target exists."""
+    yaml = pytest.importorskip("yaml")
+    recipe, citation = yaml.safe_load(RECIPE), yaml.safe_load(CITATION)
+    assert {"package", "source", "build", "requirements", "test", "about"} == set(recipe)
+    assert recipe["build"]["noarch"] == "python"
+    assert (ROOT / "conda" / recipe["source"]["path"]).resolve() == ROOT
+    assert (ROOT / recipe["about"]["license_file"]).is_file()
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert [set(author) for author in citation["authors"]] == [{"name"}]
+
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))["jobs"]
+    assert {"linux", "macos", "windows", "lowest", "docs"} == set(jobs)
+    commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    asked = {word for c in commands if c.startswith("make ") for word in c.split()[1:] if "=" not in word}
+    assert {"lint", "test", "docs"} <= asked <= targets
+    extras = {
+        extra for c in commands for group in re.findall(r"\[([\w,]+)\]", c) for extra in group.split(",")
+    }
+    assert extras <= set(PROJECT["optional-dependencies"])
+    lowest = jobs["linux"]["strategy"]["matrix"]["python"][0]
+    assert PROJECT["requires-python"] == f">={lowest}"

@@ -11,7 +11,8 @@ from sciml.solvers.cli.commands.saved import check_outputs, read_solution
 from sciml.solvers.cli.output import Told
 
 MESHES = (".vtu", ".vtk", ".pvd")
-ENDINGS = (".csv", ".nc", *MESHES, ".pt2")
+PROGRAMS = (".pt2", ".onnx")
+ENDINGS = (".csv", ".nc", *MESHES, *PROGRAMS)
 
 
 def run(options: argparse.Namespace) -> Told:
@@ -22,7 +23,7 @@ def run(options: argparse.Namespace) -> Told:
     check_outputs(path)
     solution = read_solution(options.file, options.problem)
     grid = _grid(options, tuple(map(str, solution.problem.domain.names)))
-    if ending == ".pt2":
+    if ending in PROGRAMS:
         if grid is not None:
             raise ArgumentError(f"--grid and --at do not go with a program, got {path!r}.")
         solution.export(path)

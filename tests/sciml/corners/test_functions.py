@@ -52,6 +52,16 @@ def test_mixed_powers_have_a_slope_of_zero_on_the_second_side():
     assert float(source.value.detach()[1]) == pytest.approx(0.4**0.5)
 
 
+def test_an_input_at_the_tip_is_none_that_a_network_never_saw():
+    """A pressure has no factor that vanishes at a corner: its network answers for what stands here."""
+    right = frame(math.pi / 2)
+    f, tip = Logarithm(right, divided=True), torch.tensor([AT], dtype=torch.float64)
+    near = f(points(math.pi / 2, least=1e-3))
+    assert float(f(tip)) < 2 * float(near.abs().max())
+    x = torch.tensor([[0.5 + 1e-9, 0.5]], dtype=torch.float64)
+    assert torch.isfinite(AutogradSource(f, torch.cat([tip, x])).second(((0, 0),))).all()
+
+
 def test_logarithm_solves_poisson_at_a_right_angle():
     f = Logarithm(frame(math.pi / 2), divided=False)
     x = points(math.pi / 2)

@@ -18,6 +18,7 @@ from sciml import adapters, nn, pdes
 from sciml.ansatz import Trial
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.problem import Reference
+from sciml.solvers.plots.panels import logarithmic
 from sciml.solvers.plots.plotting import FIELDS, plot
 from sciml.solvers.plots.slices import Slice, choose_slices
 from sciml.solvers.report import Report
@@ -483,3 +484,11 @@ def test_many_equal_coordinates_are_named_by_their_ends():
         Slice(problem, (1, 2), fixed | {5: 0.25}).label
         == "t = 0.5, x3 = 0, x4 = 0, x5 = 0.25, x6 = … = x10 = 0"
     )
+
+
+@pytest.mark.parametrize("top, scale", [(1.02, "linear"), (30.0, "log")])
+def test_a_residual_within_a_decade_has_no_logarithmic_axis(top, scale):
+    """Its labels would be 9.8×10⁻¹, 10⁰ and 1.02×10⁰."""
+    axes = Figure().add_subplot()
+    axes.plot([0, 1, 2], [0.0, 0.97, top])  # the zero of an exact condition has no place on such an axis
+    assert logarithmic(axes) is (scale == "log") and axes.get_yscale() == scale
