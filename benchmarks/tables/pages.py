@@ -15,6 +15,7 @@ from benchmarks.tables import (
     kans,
     laws,
     peers,
+    solving,
     tangent_kernel,
     trust,
     windows,
@@ -24,6 +25,6 @@ PAGES = tuple(
     module.PAGE
     for module in (
         *(bases, catalogue, conditions, demo, derivatives, files),
-        *(finetune, gauss_newton, geometry, kans, laws, peers, tangent_kernel, trust, windows),
+        *(finetune, gauss_newton, geometry, kans, laws, peers, solving, tangent_kernel, trust, windows),
     )
 )
