@@ -1,7 +1,8 @@
 """The same spline on more knots: exact, everywhere.
 
-References: W. Boehm, Inserting new knots into B-spline curves, Computer-Aided Design 12 (1980); C. de Boor, A Practical
-Guide to Splines (2001), chapter XI.
+References: E. Cohen, T. Lyche, R. Riesenfeld, Discrete B-splines and subdivision techniques in computer-aided geometric
+design and computer graphics, Computer Graphics and Image Processing 14 (1980); C. de Boor, A Practical Guide to Splines
+(2001), chapter XI.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ def insert_knots(coef: Tensor, knots: Tensor, new_knots: Tensor, degree: int) ->
     """
     check_knots(knots, degree)
     check_knots(new_knots, degree)
-    # on the CPU: the solution takes one small step a knot
     old, new = (t.detach().double().cpu().expand(coef.shape[0], -1).contiguous() for t in (knots, new_knots))
     if coef.dim() != 3 or old.shape[1] - degree - 1 != coef.shape[1]:
         raise ArgumentError(
@@ -42,31 +42,55 @@ def insert_knots(coef: Tensor, knots: Tensor, new_knots: Tensor, degree: int) ->
     for name, t in (("knots", old), ("new_knots", new)):
         if not bool((t.diff(dim=1) >= 0).all() and t.isfinite().all()):
             raise ArgumentError(f"{name} needs to be finite and non-decreasing along its last axis.")
-    at, c = old, coef.detach().double().cpu()
-    for x in _added(old, new).T:
-        at, c = _insert(at, c, x[:, None].contiguous(), degree)
-    return c.to(coef).contiguous()
+    _check_held(old, new)
+    return _discrete(coef.detach().double().cpu(), old, new, degree).to(coef).contiguous()
 
 
-def _added(old: Tensor, new: Tensor) -> Tensor:
-    """The knots ``(i, M - m)`` that ``new`` has beyond those of ``old``."""
+def _check_held(old: Tensor, new: Tensor) -> None:
+    """Refuse ``new`` that lacks a knot of ``old``.
+
+    Raises:
+        ArgumentError: Says so.
+    """
     place = torch.arange(new.shape[1]) - torch.searchsorted(new, new)  # its number among its equals
     known = torch.searchsorted(old, new, right=True) - torch.searchsorted(old, new)
     more = place >= known
     if bool((more.sum(1) != new.shape[1] - old.shape[1]).any()):
         raise ArgumentError("new_knots needs to hold every knot of knots, as often as it occurs there.")
-    return new[more].reshape(new.shape[0], -1)
 
 
-def _insert(knots: Tensor, coef: Tensor, x: Tensor, degree: int) -> tuple[Tensor, Tensor]:
-    """One more knot ``x (i, 1)`` in every set ``knots (i, m + degree + 1)``."""
-    m = coef.shape[1]
-    cell = torch.searchsorted(knots, x, right=True) - 1  # -1 before the first knot
-    j = torch.arange(m + 1)
-    near = (j > cell - degree) & (j <= cell)
-    width = torch.where(near, knots[:, degree : degree + m + 1] - knots[:, : m + 1], 1)
-    share = torch.where(near, (x - knots[:, : m + 1]) / width, (j <= cell).double())[..., None]
-    zero = torch.zeros_like(coef[:, :1])
-    # where a share is 0 or 1 the other coefficient does not exist, and counts as zero
-    coef = share * torch.cat([coef, zero], 1) + (1 - share) * torch.cat([zero, coef], 1)
-    return torch.cat([knots, x], 1).sort(dim=1).values, coef
+def _discrete(coef: Tensor, old: Tensor, new: Tensor, degree: int) -> Tensor:
+    """The new coefficients ``(i, M, o)`` as averages of the old ones, their shares by the recurrence of discrete B-splines.
+
+    Share ``r`` of a new coefficient is what an old spline of order ``r`` holds of the new one. The recurrence is Cox and de
+    Boor's with the new knot ``new[j + r]`` in the place of the point. Every share and both factors of every share that is
+    not zero lie in [0, 1], so that nothing cancels; what has to be zero is so by a difference of equal knots.
+    """
+    m, M = coef.shape[1], new.shape[1] - degree - 1
+    first, last = old[:, :1], old[:, -1:]
+    steps = torch.arange(1, degree + 1, dtype=old.dtype) * (last - first).clamp(min=1.0)
+    padded = torch.cat(
+        [first - steps.flip(1), old, last + steps], 1
+    )  # of splines whose coefficients are zero
+    start = new[:, :M].contiguous()
+    cell = (torch.searchsorted(old, start, right=True) - 1).clamp(0, old.shape[1] - 2)
+    shares = [torch.ones_like(start)]  # of the old splines cell - r .. cell
+    for r in range(1, degree + 1):
+        x = new[:, r : r + M]
+        following = [torch.zeros_like(x) for _ in range(r + 1)]
+        for a, share in enumerate(shares):
+            low = padded.gather(1, cell + (degree + a - r + 1))
+            high = padded.gather(1, cell + (degree + a + 1))
+            width = torch.where(high > low, high - low, 1.0)
+            following[a] += (high - x) / width * share
+            following[a + 1] += (x - low) / width * share
+        shares = following
+    # where a spline begins before the first old knot or ends behind the last one, it is zero in part, and so in all
+    inside = (start >= first) & (new[:, degree + 1 :] <= last) & (start < last)
+    found = coef.new_zeros(coef.shape[0], M, coef.shape[2])
+    for a, share in enumerate(shares):
+        index = cell + (a - degree)
+        held = torch.where(inside & (index >= 0) & (index < m), share, 0.0)
+        picked = torch.take_along_dim(coef, index.clamp(0, m - 1)[..., None], 1)
+        found.addcmul_(held[..., None], picked)
+    return found

@@ -15,6 +15,7 @@ from benchmarks.tables import (
     laws,
     optimisers,
     peers,
+    solving,
     tangent_kernel,
     trust,
     windows,
@@ -24,6 +25,6 @@ PAGES = tuple(
     module.PAGE
     for module in (
         *(bases, catalogue, conditions, demo, derivatives, files),
-        *(finetune, geometry, kans, laws, optimisers, peers, tangent_kernel, trust, windows),
+        *(finetune, geometry, kans, laws, optimisers, peers, solving, tangent_kernel, trust, windows),
     )
 )

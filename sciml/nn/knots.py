@@ -5,6 +5,7 @@ A set of knots is a vector ``(K,)``, float64, non-decreasing: ``degree`` cells, 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 import torch
@@ -23,14 +24,15 @@ def split_cells(knots: Tensor, degree: int, grid: int) -> Tensor:
     number of cells there are.
     """
     inner = grid_of(knots, degree)
-    full = (inner.diff() > 0).nonzero()[:, 0].tolist()
-    pieces = grid - (inner.shape[0] - 1 - len(full))
-    more = []
-    for n, cell in enumerate(full):
-        count = pieces * (n + 1) // len(full) - pieces * n // len(full)
-        left, right = inner[cell], inner[cell + 1]
-        more.append(left + (right - left) * torch.arange(1, count, dtype=knots.dtype) / count)
-    return torch.cat([knots, *more]).sort().values
+    width = inner.diff()
+    full = (width > 0).nonzero()[:, 0]
+    pieces = grid - (width.shape[0] - full.shape[0])
+    n = torch.arange(full.shape[0] + 1)
+    count = (pieces * n // full.shape[0]).diff()  # of each cell that is not empty
+    cell = torch.arange(full.shape[0]).repeat_interleave(count - 1)
+    place = torch.arange(cell.shape[0]) - ((count - 1).cumsum(0) - (count - 1))[cell] + 1
+    more = inner[full][cell] + width[full][cell] * place / count[cell]
+    return torch.cat([knots, more]).sort().values
 
 
 def raise_multiplicity(knots: Tensor, places: Sequence[float], multiplicity: int, rounding: float) -> Tensor:
@@ -38,14 +40,16 @@ def raise_multiplicity(knots: Tensor, places: Sequence[float], multiplicity: int
 
     A knot within ``rounding`` of a place counts as that place.
     """
-    more: list[Tensor] = []
+    known = knots.tolist()
     for place in places:
-        known = torch.cat([knots, *more])
-        gap = (known - place).abs()
-        nearest = known[gap.argmin()] if float(gap.min()) <= rounding else known.new_tensor(place)
-        missing = max(multiplicity - int((known == nearest).sum()), 0)
-        more.append(nearest.expand(missing))
-    return torch.cat([knots, *more]).sort().values
+        n = bisect_left(known, place)
+        beside = known[max(n - 1, 0) : n + 1]
+        nearest = min(beside, key=lambda knot: abs(knot - place))
+        if abs(nearest - place) > rounding:
+            nearest = place
+        n = bisect_left(known, nearest)
+        known[n:n] = [nearest] * max(multiplicity - (bisect_right(known, nearest) - n), 0)
+    return knots.new_tensor(known)
 
 
 def reach(knots: Tensor, degree: int, lower: float, upper: float) -> Tensor:

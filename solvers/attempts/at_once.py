@@ -38,6 +38,7 @@ from sciml.solvers.training.settings import (
     make_run,
     method_for,
     report_of,
+    selection_system,
     training_system,
 )
 from sciml.solvers.windowed import windowed_attempt
@@ -194,10 +195,11 @@ class AtOnce:
         with few_threads(parameters, torch_too=True):
             system = training_system(settings, trial, notes, measure=True, coefficients=coefficients)
             held_out = held_out_system(settings, system)
+            selection = selection_system(held_out, system.points.count, settings.seed)
             if self.group is not None:
                 system = share(system, self.group)
             method = method_for(self.optimizer, settings, system, parameters)
-            run = make_run(settings, system, held_out, method, parameters, interruption)
+            run = make_run(settings, system, held_out, method, parameters, interruption, selection)
             run.attempt, run.adaptive = variant.words, not variant.even
             if self.group is None and not self.kept_on_disk and not system.points.measured:
                 run.growth = growth_of(settings, run, self.knots)

@@ -51,7 +51,7 @@ def redraw(run: Run) -> None:
         if points.measured and keeps_weights(before, points.weights, run.counters.draws):
             points.weights = before
         else:
-            run.held_out.points.weights = dict(points.weights)
+            run.share_weights()
             run.count(best=math.inf, mark=math.inf)  # losses under other weights do not compare
     assert run.iteration is not None
     run.iteration.refresh()

@@ -61,6 +61,7 @@ class Run:
     Args:
         problem: What is solved.
         system, held_out: On the points to train on, and on points that training never sees.
+        selection: On many more of these, by which the state to keep is chosen; ``held_out`` unless given.
         method: Makes the steps.
         limits: When to stop.
         seed: Of the points.
@@ -71,7 +72,7 @@ class Run:
 
     Attributes:
         iteration: The method on its way; None before the first step.
-        best_theta: The parameters of the lowest held-out loss; None before the first look.
+        best_theta: The parameters of the lowest loss on the points of ``selection``; None before the first look.
         counters: What the decisions depend on.
         scale: Residual of the trial function without a network; residuals are reported relative to it.
         solved: Whether rounding is all that the conditions leave of the equation.
@@ -95,11 +96,13 @@ class Run:
         seed: int,
         *,
         max_points: int,
+        selection: System | None = None,
         callbacks: Sequence[Callback] = (),
         metrics: Mapping[str, Metric] | None = None,
         interruption: Interruption | None = None,
     ):
         self.problem, self.system, self.held_out = problem, system, held_out
+        self.selection = held_out if selection is None else selection
         self.method, self.limits, self.seed = method, limits, seed
         self.asked = limits.max_time
         self.max_points, self.callbacks, self.metrics = max_points, list(callbacks), metrics or {}
@@ -120,7 +123,7 @@ class Run:
         self.growth: Growth | None = None
         if fit:  # measurements of any size: what there is to be solved is known in the weights of the run
             self.system.balance(self._first)
-            self.held_out.points.weights = dict(self.system.points.weights)
+            self.share_weights()
         self.scale, self.silent, self.solved = residual_scale(held_out, self._first)
         self.system.load(self._first)
         # the answer of a problem with open coefficients is that of a coefficient which is not known yet
@@ -145,6 +148,11 @@ class Run:
         self.iteration = iterate(self.method, self.system, theta, state)
         return self.iteration
 
+    def share_weights(self) -> None:
+        """Weigh the terms that are only looked at as those that are trained."""
+        for looked_at in (self.held_out, self.selection):
+            looked_at.points.weights = dict(self.system.points.weights)
+
     def count(self, **changes: Any) -> None:
         """Change counters by their names."""
         self.counters = replace(self.counters, **changes)
@@ -162,7 +170,7 @@ class Run:
                 return outcome
             if self.iteration is None:
                 self.system.balance(self.theta)
-                self.held_out.points.weights = dict(self.system.points.weights)
+                self.share_weights()
                 self.begin(self.theta)
             assert self.iteration is not None
             outcome = self._steps(self.iteration, progress)
@@ -231,9 +239,11 @@ class Run:
             return self._look(progress)
         return None
 
-    def _measure(self, progress: Any) -> tuple[float, bool]:
-        """Measure on held-out points, note, tell callbacks; the held-out loss, and whether a callback said stop."""
+    def _measure(self, progress: Any) -> tuple[float, float, bool]:
+        """Measure, note, tell callbacks; the losses on ``held_out`` and ``selection``, and whether a callback said stop."""
         held = self.held_out.value(self.theta)
+        # a few hundred points miss a front: states that are wrong there look best on them
+        chosen = held if self.selection is self.held_out else self.selection.value(self.theta)
         self.system.load(self.theta)
         state = self.method_state
         row = {
@@ -253,25 +263,25 @@ class Run:
             self.history[-1] = row
         else:
             self.history.append(row)
-        if held < self.counters.best:
-            self.count(best=held)
+        if chosen < self.counters.best:
+            self.count(best=chosen)
             self.best_theta = self.theta.clone()
         if progress is not None:
             progress(row, self.relative(held))
         step, seconds, loss = self.counters.step, row["seconds"], row["loss"]
         numbers = {name: value for name, value in row.items() if name not in ("step", "seconds")}
         event = Event(step, seconds, loss, held, error, self.system.trial, self.attempt, numbers)
-        return held, tell(self.callbacks, event)
+        return held, chosen, tell(self.callbacks, event)
 
     def _look(self, progress: Any) -> str | None:
         """Measure, and decide about points and the end."""
-        held, stop = self._measure(progress)
+        held, chosen, stop = self._measure(progress)
         if stop:
             return "interrupted"
         if self.limits.accuracy is not None:
             if self._accurate(held, self.limits.accuracy):
                 return "converged"
-        elif self.relative(held) <= self.limits.tol:
+        elif self.relative(max(held, chosen)) <= self.limits.tol:
             return "converged"
         if held < PROGRESS * self.counters.mark:
             self.count(mark=held, quiet_looks=0, rescued=False)
@@ -327,11 +337,12 @@ class Run:
         self._start = time.perf_counter()
         self.count(step=1)
         self.begin(theta)
-        held, _ = self._measure(None)
+        held, chosen, _ = self._measure(None)
         self.seconds_before += time.perf_counter() - self._start
         if not math.isfinite(held):
             return "diverged"
-        return "converged" if self.solved or self.relative(held) <= self.limits.tol else "stalled"
+        within = self.relative(max(held, chosen)) <= self.limits.tol
+        return "converged" if self.solved or within else "stalled"
 
     def _final(self, outcome: str) -> Tensor:
         if self.best_theta is not None and (outcome == "diverged" or self.counters.best < math.inf):

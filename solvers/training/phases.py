@@ -18,7 +18,14 @@ from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.least_squares import CLOSED_FORM, is_linear, linear_solve
 from sciml.solvers.training.loop import Run
 from sciml.solvers.training.residual_system import ResidualSystem
-from sciml.solvers.training.settings import Settings, carry_out, make_run, method_for, report_of
+from sciml.solvers.training.settings import (
+    Settings,
+    carry_out,
+    make_run,
+    method_for,
+    report_of,
+    selection_system,
+)
 
 CUT_AT = 0.5  # share of the limits before a single cut: at full rank the search sees what each component does
 LONG = 1.0  # seconds of training from which the error is estimated at the end
@@ -55,6 +62,7 @@ class Phases:
     ):
         self.settings, self.inner, self.outer = settings, inner, outer
         self.base, self.optimizer, self.interruption = base, optimizer, interruption
+        self.selection = selection_system(outer, inner.points.count, settings.seed)
         self.history: list[dict[str, float]] = []
         self.stats: Report | None = None
         self.stopped = False
@@ -138,8 +146,10 @@ class Phases:
         method = method_for("gn-arc" if auto else self.optimizer, settings, self.inner, adapter.size)
         factors = ScaledFactors(adapter) if isinstance(method, optim.TorchMethod) else adapter
         system, held_out = (AdaptedSystem(part, factors, self.base) for part in (self.inner, self.outer))
+        alike = self.selection is self.outer
+        selection = held_out if alike else AdaptedSystem(self.selection, factors, self.base)
         theta = factors.vector()
-        run = make_run(settings, system, held_out, method, adapter.size, self.interruption)
+        run = make_run(settings, system, held_out, method, adapter.size, self.interruption, selection)
         before = self.stats
         if before is not None:
             run.counters = replace(run.counters, step=before.steps or 0, draws=self._draws)

@@ -149,7 +149,7 @@ def take_up(
         expected.check_values(config, arrays)
         _put(run, config, arrays)
         here, saved = run.held_out.value(run.theta), float(config["held_out"])
-        best = math.inf if run.best_theta is None else run.held_out.value(run.best_theta)
+        best = math.inf if run.best_theta is None else run.selection.value(run.best_theta)
     except Exception as error:  # problem and network have been evaluated before, so it is the state
         raise refusal(path, f"its state cannot be used: {reason(error)}") from None
     _check_scale(run, name, *fresh)
@@ -205,6 +205,7 @@ def _put(run: Run, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> 
     for weights, saved in ((points.weights, "weights"), (held_out.weights, "held_out_weights")):
         for name in weights:
             weights[name] = real(name, config[saved][name])
+    run.selection.points.weights = dict(held_out.weights)
     reals = dict(zip(REALS, arrays["reals"].tolist(), strict=True))
     run.counters = Counters(**config["counters"], best=reals["best"], mark=reals["mark"])
     if "estimates" in arrays:

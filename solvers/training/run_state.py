@@ -86,7 +86,7 @@ class Counters:
         since_redraw: Steps taken since the last draw.
         quiet_looks: Looks in a row without progress.
         rescued: Whether new points were tried since the last progress.
-        best: Lowest held-out loss under the present weights.
+        best: Lowest loss under the present weights, on the points by which the state to keep is chosen.
         mark: Held-out loss that counts as progress to fall below.
     """
 

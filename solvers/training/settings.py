@@ -42,6 +42,12 @@ MOST = 10_000_000  # points: more do not fit into memory with their derivatives
 ESTIMATE_LAST = 1.0  # seconds that the estimate at the end always may take
 HELD_OUT = 500  # points that training never sees
 HELD_OUT_SEED = 104_729  # added to the seed, so that they differ from the training points
+SELECTION, SELECTION_TIMES = (
+    4000,
+    4,
+)  # points by which the state to keep is chosen, and times those of training at most
+SELECTION_DIM = 3  # coordinates up to which so many points are close enough to find a front
+SELECTION_SEED = 179_424_673
 
 
 @dataclass(frozen=True)
@@ -167,6 +173,23 @@ def held_out_system(settings: Settings, system: ResidualSystem) -> ResidualSyste
     return system.elsewhere(HELD_OUT, HELD_OUT // 4, settings.seed + HELD_OUT_SEED)
 
 
+def selection_system(held_out: ResidualSystem, points: int, seed: int) -> ResidualSystem:
+    """The equations on the points by which the state to keep is chosen: once drawn they stay.
+
+    Between two draws of training points a state may become wrong in a front where 500 points have none of theirs. Looks
+    take at most 2 % of the steps between them (1.4 % for Burgers, 0.8 % for Poisson, one core).
+
+    Args:
+        held_out: On points that training never sees; returned where these have to do.
+        points: Training points at the start.
+        seed: Of the run.
+    """
+    count = min(SELECTION, SELECTION_TIMES * points)
+    if held_out.points.problem.domain.dim > SELECTION_DIM or count <= held_out.points.count:
+        return held_out
+    return held_out.elsewhere(count, count // 4, seed + SELECTION_SEED)
+
+
 def method_for(
     optimizer: Any, settings: Settings, system: ResidualSystem, parameters: int
 ) -> optim.StepMethod:
@@ -184,6 +207,7 @@ def make_run(
     method: optim.StepMethod,
     parameters: int,
     interruption: Interruption | None = None,
+    selection: System | None = None,
 ) -> Run:
     """A run that has not started yet."""
     count = system.points.count
@@ -195,6 +219,7 @@ def make_run(
         settings.limits,
         settings.seed,
         max_points=count if settings.points else max(count, _most(settings.problem, system, parameters)),
+        selection=selection,
         callbacks=settings.callbacks,
         metrics=settings.metrics,
         interruption=interruption,

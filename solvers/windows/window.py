@@ -25,6 +25,7 @@ from sciml.solvers.training.settings import (
     held_out_system,
     make_run,
     method_for,
+    selection_system,
     training_system,
 )
 from sciml.solvers.windows.head import STEPS, WIDTH, head_network, solve_head
@@ -195,7 +196,8 @@ def _train(
     # by the whole time, so that the method does not depend on what the clock has left
     method = method_for(request.optimizer, request.settings, system, parameters)
     own = replace(settings, points=request.settings.points)
-    run = make_run(own, system, held_out, method, parameters, request.interruption)
+    selection = selection_system(held_out, system.points.count, settings.seed)
+    run = make_run(own, system, held_out, method, parameters, request.interruption, selection)
     scale = max(run.scale, state.scale) if trial.span.origin is None else run.scale
     run.limits.tol = request.tol * scale / run.scale
     run.look_every = min(run.look_every, LOOK)

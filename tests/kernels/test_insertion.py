@@ -119,3 +119,19 @@ def test_what_is_no_superset_is_refused():
             insert_knots(coef, knots, new, 3)
     with pytest.raises(ArgumentError, match=r"coef needs shape \(i, 4, o\)"):
         insert_knots(torch.zeros(1, 5, 1), knots, knots, 3)
+
+
+def test_new_coefficients_are_averages_of_old_ones_however_uneven_the_knots_are():
+    rng = np.random.default_rng(3)
+    degree, old = 5, np.sort(10.0 ** rng.uniform(-9, 0, 24))
+    new = np.sort(np.concatenate([old, old[:-1] + np.diff(old) / 3, 10.0 ** rng.uniform(-8, -1, 300)]))
+    coef = torch.from_numpy(rng.choice([-1.0, 1.0], (1, len(old) - degree - 1, 2)))
+    ones = torch.ones_like(coef)
+    knots, more = torch.from_numpy(old), torch.from_numpy(new)
+    found = insert_knots(torch.cat([coef, ones], -1), knots, more, degree)
+    assert float(found.abs().max()) <= 1.0 + 1e-14
+    within = (more[: found.shape[1]] >= knots[degree]) & (more[degree + 1 :] <= knots[-degree - 1])
+    assert int(within.sum()) > 100  # where old splines add up to 1, the new coefficients of 1 are 1
+    torch.testing.assert_close(
+        found[0, within, 2:], torch.ones(int(within.sum()), 2).double(), rtol=0, atol=1e-14
+    )
