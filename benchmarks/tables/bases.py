@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.tables.page import Page, number, records, table
 
-PROBLEMS = ("Poisson k=1", "Poisson k=4", "Helmholtz")
+PROBLEMS = ("Poisson k=1", "Poisson k=4", "Helmholtz", "Wave")
 
 
 def families() -> str:

@@ -131,7 +131,7 @@ class TangentKernel:
         Raises:
             ArgumentError: Steps below 0, or a rate that is no positive number.
         """
-        r = self._after(integer("steps", steps, least=0), rate)
+        r = self.after(self.residual, integer("steps", steps, least=0), rate)
         return {name: 0.5 * float(r[rows] @ r[rows]) for name, rows in self.parts.items()}
 
     def unreached(self, steps: int, rate: float | None = None) -> float:
@@ -163,6 +163,23 @@ class TangentKernel:
         fewest = math.ceil(high)
         return fewest - 1 if left(fewest - 1) <= tol else fewest
 
+    def after(self, residual: Tensor, steps: int, rate: float | None = None) -> Tensor:
+        """``(I - rate H)^steps residual``, ``(M,)``: what so many steps make of a residual of the same rows."""
+        # an exponent of floating point, so that any number of steps goes; whole numbers keep the sign right
+        left = self._factors(rate).pow(float(steps)) * (self._spectrum[1].T @ residual.double())
+        return self._spectrum[1] @ left
+
+    def gathered(self, residual: Tensor, steps: int, rate: float | None = None) -> Tensor:
+        """``rate * sum_{s < steps} (I - rate H)^s residual``, ``(M,)``: the parameters move by ``-Jᵀ`` times it."""
+        values, vectors = self._spectrum
+        factors = self._factors(rate)
+        eta = self.rate if rate is None else rate
+        # a geometric sum; in directions that rounding hides every step is the same
+        sums = torch.where(
+            values > 0, (1.0 - factors.pow(float(steps))) / values.clamp(min=1e-300), eta * steps
+        )
+        return vectors @ (sums * (vectors.T @ residual.double()))
+
     def drift(self, later: TangentKernel) -> float:
         """``|H' - H| / |H|`` in the Frobenius norm, with ``H'`` the kernel of the same rows at other parameters.
 
@@ -182,8 +199,3 @@ class TangentKernel:
     def _factors(self, rate: float | None) -> Tensor:
         eta = self.rate if rate is None else positive("rate", rate)
         return 1.0 - min(eta, 1e300) * self.eigenvalues
-
-    def _after(self, steps: int, rate: float | None) -> Tensor:
-        # an exponent of floating point, so that any number of steps goes; whole numbers keep the sign right
-        left = self._factors(rate).pow(float(steps)) * self._amplitudes
-        return self._spectrum[1] @ left

@@ -27,8 +27,10 @@ Chosen = list[list[tuple[int, str]]]  # for each layer, the inputs with the fami
 class SKAN(JetNetwork):
     """A KAN whose inputs pass through several families of functions until it is told which to keep.
 
-    ``sciml.solve`` trains all of them for a third of its time, keeps one for each input of each layer by the second-order
-    score of SubLoRA (``sciml.rank``), and trains those: a network of the size of a ``KAN``. ``chosen`` tells which.
+    ``sciml.solve`` trains each family alone, and all of them together, of which it keeps one for each input of each layer by
+    the second-order score of SubLoRA (``sciml.rank``). The two with the smallest residuals after a third of the steps run
+    on, and the better of these is kept: a network of the size of a ``KAN``. ``chosen`` tells which. All trainings share the
+    time of the solve.
 
     Args:
         widths: Layer widths, input and output included.
@@ -128,6 +130,17 @@ class SKAN(JetNetwork):
             layer.coef = with_parameter(layer.coef, layer.coef.detach()[rows].clone())
         self.selected = True
         return self
+
+    def alone(self, basis: str) -> SKAN:
+        """A new network of one of the families, at a start of its own.
+
+        Raises:
+            ArgumentError: A family that this one does not have.
+        """
+        one_of("basis", basis, self.bases)
+        config = self.config() | {"chosen": [[(i, basis) for i in range(n)] for n in self.widths[:-1]]}
+        del config["kind"]
+        return SKAN(**config).to(next(self.parameters()))
 
     def config(self) -> dict[str, Any]:
         """Plain data that rebuilds the architecture."""

@@ -1,11 +1,13 @@
-"""The three phases of an S-KAN: all families are trained, those that help are kept, and these are trained."""
+"""The selection of an S-KAN: each family alone and all of them together are trained for a while, and the best goes on."""
 
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -16,14 +18,86 @@ from sciml.rank import SecondOrder, gauss_newton
 from sciml.solvers.solution import Solution
 from sciml.solvers.training.settings import Settings, training_system
 
-FULL = 1 / 3  # of the time and the steps, for all families together
+FIRST = 1 / 3  # of a candidate's steps, after which all but two are given up
+LAST = 2  # candidates that run on
 
 # (network, seconds, steps) to its solution
 Train = Callable[[SKAN, float, int | None], Solution]
 
 
+@dataclass
+class Candidate:
+    """What may be kept.
+
+    Attributes:
+        name: For the note.
+        solution: After its trainings.
+        steps, rejected: Of all its trainings.
+    """
+
+    name: str
+    solution: Solution | None = None
+    steps: int = 0
+    rejected: int = 0
+
+    @property
+    def trained(self) -> Solution:
+        """The solution, once there is one."""
+        assert self.solution is not None
+        return self.solution
+
+    @property
+    def residual(self) -> float:
+        """On held-out points, relative; inf where it is not finite or the training has diverged."""
+        stats = self.trained.stats
+        found = stats.residual if stats.outcome != "diverged" else None
+        return found if found is not None and math.isfinite(found) else math.inf
+
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing to be decided any more."""
+        return self.trained.stats.outcome in ("converged", "interrupted")
+
+
+class Race:
+    """Trainings of candidates; the seconds and steps of all are added up.
+
+    Args:
+        settings: Of the whole solve. Its steps are those of a candidate, and its time is shared by all.
+        train: See ``solve_selecting``.
+        families: As many candidates, besides that of a family for each input.
+    """
+
+    def __init__(self, settings: Settings, train: Train, families: int):
+        limits = settings.limits
+        later = (1 - FIRST) / FIRST  # times the first part
+        self.seconds = limits.max_time / (families + 1 + LAST * later)
+        self.length = None if limits.max_steps is None else max(1, round(FIRST * limits.max_steps))
+        self.train = train
+        self.spent, self.steps = 0.0, 0
+
+    def run(self, candidate: Candidate, network: SKAN, share: float = 1.0) -> Candidate:
+        """Train a candidate's network for a share of its first part."""
+        steps = None if self.length is None else max(1, int(share * self.length))
+        return self.further(candidate, network, share * self.seconds, steps)
+
+    def further(self, candidate: Candidate, network: SKAN, seconds: float, steps: int | None) -> Candidate:
+        """Train it for seconds and steps."""
+        candidate.solution = self.train(network, seconds, steps)
+        stats = candidate.trained.stats
+        self.spent += stats.seconds or 0.0
+        self.steps += stats.steps or 0
+        candidate.steps += stats.steps or 0
+        candidate.rejected += stats.rejected or 0
+        return candidate
+
+
 def solve_selecting(settings: Settings, model: SKAN, train: Train) -> Solution:
     """The solution of a network with the families that it has kept; the model stays as it is.
+
+    The candidates are every family alone, from its own start, and a family for each input, by ``helpful`` among all of them
+    trained together. Each runs a third of the steps. The two with the smallest residuals on held-out points run on to the
+    end, and the better of these is kept. The time is shared by all trainings; the steps are those of each.
 
     Args:
         settings: Of the whole solve.
@@ -32,25 +106,52 @@ def solve_selecting(settings: Settings, model: SKAN, train: Train) -> Solution:
     """
     began = time.perf_counter()
     limits = settings.limits
-    part = settings.shortened(FULL)
-    first = train(copy.deepcopy(model), part.limits.max_time, part.max_steps)
-    if first.stats.outcome in ("diverged", "interrupted"):
-        first.stats.notes.append("No families were selected, since the training of all of them ended early.")
-        return first
-    network = first.network
+    race = Race(settings, train, len(model.bases))
+    entered: list[Candidate] = []
+    for candidate in _entrants(settings, model, race):
+        entered.append(candidate)
+        if candidate.done:
+            return _told(candidate, _results(entered), race)
+    last = sorted(entered, key=lambda c: c.residual)[:LAST]
+    for k, candidate in enumerate(last):
+        steps = None if limits.max_steps is None else max(1, limits.max_steps - candidate.steps)
+        left = max(limits.max_time - (time.perf_counter() - began), race.seconds) / (len(last) - k)
+        race.further(candidate, _network(candidate.trained), left, steps)
+        if candidate.done:
+            return _told(candidate, _results(entered), race)
+    return _told(min(last, key=lambda c: c.residual), _results(entered), race)
+
+
+def _entrants(settings: Settings, model: SKAN, race: Race) -> Iterator[Candidate]:
+    for name in model.bases:
+        yield race.run(Candidate(name), model.alone(name))
+    each = race.run(Candidate("a family for each input"), copy.deepcopy(model), 0.5)
+    together = each.trained
+    if together.stats.outcome in ("diverged", "interrupted"):
+        each.name = "all families together"
+        yield each
+        return
+    network = _network(together)
+    network.keep(helpful(settings, together.trial.like(together.trial.problem, network)))
+    yield race.run(each, network, 0.5)
+
+
+def _network(solution: Solution) -> SKAN:
+    network = solution.network
     assert isinstance(network, SKAN)
-    network = copy.deepcopy(network)
-    before = network.slots
-    network.keep(helpful(settings, first.trial.like(first.trial.problem, network)))
-    steps = None if limits.max_steps is None else max(1, limits.max_steps - (first.stats.steps or 0))
-    left = max(limits.max_time - (time.perf_counter() - began), FULL * limits.max_time)
-    second = train(network, left, steps)
-    stats = second.stats
-    stats.notes.append(f"{network.slots} of {before} pairs of an input and a family were kept.")
-    stats.seconds = (first.stats.seconds or 0.0) + (stats.seconds or 0.0)
-    stats.steps = (first.stats.steps or 0) + (stats.steps or 0)
-    stats.rejected = (first.stats.rejected or 0) + (stats.rejected or 0)
-    return second
+    return copy.deepcopy(network)
+
+
+def _results(entered: list[Candidate]) -> str:
+    return ", ".join(f"{c.name} {c.residual:.1e}" for c in sorted(entered, key=lambda c: c.residual))
+
+
+def _told(chosen: Candidate, words: str, race: Race) -> Solution:
+    stats = chosen.trained.stats
+    stats.notes.append(f"Kept was {chosen.name}; relative residuals when that was decided: {words}.")
+    stats.notes.append(f"All candidates together took {race.steps} steps.")
+    stats.seconds, stats.steps, stats.rejected = race.spent, chosen.steps, chosen.rejected
+    return chosen.trained
 
 
 def helpful(settings: Settings, trial: Trial) -> Tensor:

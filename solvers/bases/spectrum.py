@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from sciml.ansatz import Trial
+from sciml.ansatz import Ansatz, Trial
 from sciml.arguments import positive
 from sciml.coefficients import with_coefficients
+from sciml.corners.functions import CornerInputs, no_corners
 from sciml.derivatives import AutogradSource, recording_gradients
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.nn import MLP, from_config
@@ -82,15 +83,22 @@ def match_spectrum(
     networks = [build(value) for value in values]
     with recording_gradients():
         # how conditions are held is the same for all networks, and takes as long to find out as a residual
-        ansatz = Trial(live, networks[0]).ansatz
+        ansatz = Ansatz(live)
         wanted = _rows(live, ansatz.offset, x)
         spectrum = _spectrum(wanted, window)
         distances = {}
         for value, network in zip(values, networks, strict=True):
-            image = _rows(live, Trial(live, network, ansatz), x) - wanted
+            image = _rows(live, Trial(live, network, ansatz, corners=_corners(live, network)), x) - wanted
             distances[value] = _distance(_spectrum(image, window), spectrum)
     choice = min(values, key=lambda value: distances[value])
     return Match(networks[values.index(choice)], choice, distances)
+
+
+def _corners(problem: PDE, network: nn.Module) -> CornerInputs | None:
+    """None for those of the problem; no functions where the network has no inputs for any: to find them takes a while."""
+    widths = getattr(network, "widths", None)
+    plain = isinstance(widths, Sequence) and widths[0] == problem.plain_inputs
+    return no_corners(problem) if plain else None
 
 
 def _scaled(model: MLP) -> Callable[[float], nn.Module]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,7 +13,8 @@ import sciml
 from sciml import nn
 from sciml.ansatz import Trial
 from sciml.errors import ArgumentError
-from sciml.solvers.bases.selection import helpful
+from sciml.solvers.bases.selection import helpful, solve_selecting
+from sciml.solvers.solution import Solution
 from sciml.solvers.training.settings import Settings
 
 
@@ -32,10 +35,74 @@ def test_the_family_that_the_solution_belongs_to_is_kept(tmp_path):
     assert solution.network.chosen == [[(0, "fourier")]]
     x = torch.linspace(-1, 1, 33, dtype=torch.float64)[:, None]
     assert (solution(x) - torch.sin(3 * math.pi * x)).abs().max() < 1e-6
-    assert any("1 of 2 pairs" in note for note in solution.stats.notes)
+    assert any(note.startswith("Kept was fourier; relative residuals") for note in solution.stats.notes)
     solution.save(tmp_path / "fit.h5")
     again = sciml.load(tmp_path / "fit.h5", problem=Fit())
     assert torch.equal(again(x), solution(x)) and again.network.chosen == [[(0, "fourier")]]
+
+
+def selecting(residuals, **given):
+    """A selection whose trainings are made up: the names of those that were trained, and the answer."""
+    base = sciml.solve(Fit(), nn.KAN([1, 1]), max_steps=1, points=20, progress=False)
+    trained = []
+
+    def train(network, seconds, steps):
+        names = {name for layer in network.chosen for _, name in layer}
+        name = names.pop() if len(names) == 1 else "together"
+        if len(trained) == 4:  # what was kept of all families: for one input, one of them
+            name = "each"
+        trained.append((name, steps))
+        network = copy.deepcopy(network)
+        network.selected = True
+        solution = Solution(Fit(), base.trial.like(Fit(), network), [], replace(base.stats, notes=[]))
+        solution.stats.residual = residuals[name].pop(0)
+        solution.stats.outcome = given.get("outcomes", {}).get(name, "max_steps")
+        solution.stats.steps, solution.stats.rejected, solution.stats.seconds = steps, 1, 0.5
+        return solution
+
+    model = nn.SKAN([1, 1], ("bspline", "chebyshev", "fourier"))
+    return trained, solve_selecting(Settings(Fit(), points=20, max_steps=120), model, train)
+
+
+def test_the_best_two_run_on_and_the_better_one_is_kept():
+    residuals = {"bspline": [0.3], "chebyshev": [0.2, 0.2], "fourier": [0.21, 0.1]}
+    trained, found = selecting(residuals | {"together": [0.1], "each": [0.4]})
+    names = ["bspline", "chebyshev", "fourier", "together", "each", "chebyshev", "fourier"]
+    assert [name for name, _ in trained] == names
+    assert found.network.chosen == [[(0, "fourier")]]
+    assert "fourier 1.0e-01, chebyshev 2.0e-01, bspline 3.0e-01" in found.stats.notes[0]
+    assert [steps for _, steps in trained] == [40, 40, 40, 20, 20, 80, 80]
+    assert found.stats.steps == 120
+    assert found.stats.rejected == 2
+    assert "took 320 steps" in found.stats.notes[1]
+    assert found.stats.seconds == 3.5
+
+
+def test_a_family_that_diverges_is_not_kept_and_one_that_converges_ends_the_race():
+    def values():
+        return {
+            "bspline": [1e-9],
+            "chebyshev": [math.nan] * 2,
+            "fourier": [0.5] * 2,
+            "together": [1.0],
+            "each": [2.0] * 2,
+        }
+
+    trained, found = selecting(values(), outcomes={"bspline": "diverged"})
+    assert trained[-2][0] == "fourier"
+    assert found.network.chosen == [[(0, "fourier")]]
+    trained, found = selecting(values(), outcomes={"chebyshev": "converged"})
+    assert [name for name, _ in trained] == ["bspline", "chebyshev"]
+    assert found.network.chosen == [[(0, "chebyshev")]]
+
+
+def test_a_network_alone_has_one_family_and_its_own_start():
+    model = nn.SKAN([2, 3, 1], seed=4)
+    one = model.alone("fourier")
+    assert one.chosen == [[(i, "fourier") for i in range(n)] for n in (2, 3)]
+    assert one.selected and not model.selected
+    with pytest.raises(ArgumentError, match="basis needs"):
+        model.alone("wavelet")
 
 
 def test_every_input_keeps_one_family():

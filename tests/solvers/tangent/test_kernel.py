@@ -72,6 +72,36 @@ def test_a_wide_kan_descends_as_predicted_and_a_narrow_one_does_not(problem, wid
     assert narrow[1].drift > 10 * wide[1].drift
 
 
+@pytest.mark.parametrize("problem, widths, degree", [(Fit(), [2, 16, 1], 3), (Line(), [1, 8, 8, 1], 5)])
+def test_narrow_and_deep_networks_are_foretold_by_kernels_along_the_way(problem, widths, degree):
+    kernel = sciml.tangent_kernel(problem, nn.KAN(widths, grid=4, degree=degree, base=False), points=40)
+    rate = (1.0 if len(widths) == 3 else 0.05) * kernel.rate
+    before = kernel.matrix.clone()
+    ahead = kernel.follow(200, rate)
+    descent = kernel.descend(200, rate)
+    assert ahead.complete
+    assert ahead.looks < 100
+    assert torch.equal(kernel._system.theta, kernel._theta)
+    assert torch.allclose(kernel._at(kernel._theta).matrix, before)
+    assert torch.allclose(ahead.losses, descent.losses[ahead.steps], rtol=0.05)
+    frozen = sum(kernel.predict(200, rate).values())
+    assert abs(frozen / float(descent.losses[-1]) - 1.0) > 0.1
+    assert ahead.drift == pytest.approx(descent.drift, rel=0.05)
+    assert ahead.theta.shape == kernel._theta.shape
+
+
+def test_a_follow_that_makes_no_sense_is_refused():
+    kernel = sciml.tangent_kernel(Line(), nn.KAN([1, 3, 1], degree=4), points=10)
+    for call, words in (
+        (lambda: kernel.follow(0), "steps needs"),
+        (lambda: kernel.follow(5, 0.0), "rate needs a number above 0"),
+        (lambda: kernel.follow(5, tol=-1.0), "tol needs a number above 0"),
+        (lambda: kernel.follow(5, looks=1), "looks needs"),
+    ):
+        with pytest.raises(ArgumentError, match=words):
+            call()
+
+
 def test_above_the_bound_the_loss_of_a_wide_network_grows():
     kernel = sciml.tangent_kernel(Fit(), nn.KAN([2, 512, 1], grid=4, degree=3, base=False), points=40)
     losses = kernel.descend(30, 2.5 * kernel.rate).losses
