@@ -188,9 +188,9 @@ def _told(problem: PDE, trial: Trial, found: Correction, weak: Sequence[Weak]) -
 
 
 def _above(problem: PDE, trial: Trial, found: Correction, error: float) -> bool:
-    """Whether what a correction finds is more than an error already: other functions find the rest besides."""
+    """Whether what a correction finds is more than an error already, without what it is amplified by for the rest."""
     value = _judge(problem, trial, found, None, 0.0, 0.0).value
-    return value is not None and value > error
+    return value is not None and value * math.sqrt(1.0 - min(found.drop, LAST) ** 2) > error
 
 
 def level_work(problem: PDE, features: int, points: int) -> float:
