@@ -168,6 +168,7 @@ class FamilyRun:
             ):
                 self.result.solutions[name] = greedy.answer(name)
                 bar.update()
+        self.result.solutions.update(greedy.instead())
 
     def serial(self, names: list[str], bar: Any) -> None:
         """Train members one after the other."""

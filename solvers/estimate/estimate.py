@@ -48,6 +48,7 @@ PATIENCE = 2.0  # times the seconds given, where more than DOUBTFUL is left
 ENOUGH = 0.3  # of the residual left: the estimate is right within some per cent
 BLIND = 0.995  # of the residual left: nothing is known
 EXACT = 1e3  # roundings up to which a residual is nothing but them
+CLEARLY = 3.0  # times an error that was asked about: more functions do not bring the estimate below it
 LAST = 0.9999  # of such a residual a correction leaves at most this, as far as the estimate goes
 FEW, BLIND_FEW = 200, 0.6  # the same for fewer features, which may miss what matters and take what does not
 TEST_POINTS = 2000
@@ -68,6 +69,7 @@ class ErrorEstimate:
             guess from a small part.
         features, points: Size of the least-squares problem.
         seconds, work: What it took, and what it was counted as.
+        complete: Whether more seconds would not have changed it.
         correction: Maps points ``(n, d)`` of the network's dtype to what the solution should be moved by, ``(n, m)``.
     """
 
@@ -80,6 +82,7 @@ class ErrorEstimate:
     seconds: float
     work: float
     correction: Callable[[Tensor], Tensor] = field(repr=False, compare=False)
+    complete: bool = False
 
     def __str__(self) -> str:
         return "unknown" if self.value is None else f"{self.value:.1e}"
@@ -93,6 +96,7 @@ def estimate_error(
     seconds: float = 3.0,
     work: float = math.inf,
     seed: int = 0,
+    asked: float | None = None,
 ) -> ErrorEstimate:
     """Estimate the relative L2 error of a trained trial function.
 
@@ -106,6 +110,8 @@ def estimate_error(
         work: The same as counted work (``level_work``), which does not depend on the clock; an evolution of which more than
             ``DOUBTFUL`` is left takes the next level nevertheless.
         seed: Of features and points.
+        asked: An error to compare with, where nothing else is of interest: no other level is entered once the estimate is
+            ``CLEARLY`` above it.
 
     Returns:
         The estimate; its ``value`` is None where the correction finds nothing, and where the problem may have other
@@ -124,7 +130,7 @@ def estimate_error(
         best: Correction | None = None
         waves: Tensor | None = None
         weak: list[Weak] = []
-        done = 0.0
+        done, complete = 0.0, False
         for k, (count, points) in enumerate(levels):
             start = time.thread_time()
             few = count if own is not None else min(count, MOST // problem.outputs)
@@ -137,7 +143,10 @@ def estimate_error(
             done += cost
             if best.drop <= ENOUGH:
                 weak.append(_weak(problem, trial, found))
-            if k + 1 == len(levels) or _told(problem, trial, found, weak):
+            complete = k + 1 == len(levels) or _told(problem, trial, found, weak)
+            if complete:
+                break
+            if asked is not None and _above(problem, trial, best, CLEARLY * asked):
                 break
             more, many = levels[k + 1]
             following = level_work(problem, min(more, MOST // problem.outputs), many)
@@ -155,7 +164,8 @@ def estimate_error(
         free = undetermined(problem) or last._replace(falls=last.falls or moves).why()
         if best.drop > _blind(best.features) and _exact(problem, trial, terms, like):
             best = replace(best, exact=True)
-        return _judge(problem, trial, best, free, time.thread_time() - began, done)
+        judged = _judge(problem, trial, best, free, time.thread_time() - began, done)
+        return replace(judged, complete=complete)
 
 
 def _weak(problem: PDE, trial: Trial, found: Correction) -> Weak:
@@ -176,6 +186,12 @@ def _told(problem: PDE, trial: Trial, found: Correction, weak: Sequence[Weak]) -
         return False
     noise = found.drop * found.size / found.points**0.5 * weak[-1].gain
     return noise <= NOISE * (_judge(problem, trial, found, None, 0.0, 0.0).value or 0.0)
+
+
+def _above(problem: PDE, trial: Trial, found: Correction, error: float) -> bool:
+    """Whether what a correction finds is more than an error already, without what it is amplified by for the rest."""
+    value = _judge(problem, trial, found, None, 0.0, 0.0).value
+    return value is not None and value * math.sqrt(1.0 - min(found.drop, LAST) ** 2) > error
 
 
 def level_work(problem: PDE, features: int, points: int) -> float:

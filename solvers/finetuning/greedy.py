@@ -23,9 +23,11 @@ from sciml.solvers.finetuning.snapshots import MOST, SnapshotSpace, usable
 from sciml.solvers.finetuning.span import Spanned, solve_span
 from sciml.solvers.training.settings import ESTIMATE_LAST, Settings
 
-LOOKED_AT = 60  # members among which the next one to solve is chosen, until all are looked at
-CALIBRATED = 3  # members whose error is estimated, to scale the weighted residuals of all
-SHARPER = 0.3  # of the goal: the accuracy that members are solved to
+LOOKED_AT = 40  # members among which the next one to solve is chosen, until all are looked at
+CALIBRATED = 2  # members whose error is estimated, to scale the weighted residuals of all
+SHARPER = (
+    0.7  # of the goal: the accuracy of a member, and of a span's place among members; their squares add up
+)
 SETTLED = 1.0  # times the goal: a weighted residual above it is an error above it
 
 
@@ -78,6 +80,20 @@ class Greedy:
         tuned.stats.seconds = self._seconds[name]
         return tuned
 
+    def instead(self) -> dict[str, AdaptedAnswer]:
+        """Spans in the place of members that were solved to an error that nobody knows, where theirs is known and good."""
+        found = {}
+        for name, member in self.solved.items():
+            if member.stats.error_estimate is None and name in self.members:
+                try:
+                    self.spans[name], self._seconds[name] = self.span(self.members[name]), 0.0
+                except SciMLError:
+                    continue
+                answer = self.answer(name)
+                if answer.stats.outcome == "converged":
+                    found[name] = answer
+        return found
+
     def spanned(self, name: str, problem: PDE, found: Spanned) -> AdaptedAnswer:
         """A span as an answer, with its estimate."""
         stats = spanned_report(self.base, self.settings, found, (), None)
@@ -97,11 +113,12 @@ class Greedy:
         ]
         return math.hypot(self.factor * found.indicator, *parts)
 
-    def span(self, problem: PDE) -> Spanned:
-        """A problem in the span of what is solved."""
+    def span(self, problem: PDE, near: Spanned | None = None) -> Spanned:
+        """A problem in the span of what is solved; ``near``: that of a member beside, or of itself in fewer snapshots."""
         space = self._updated()
+        start = None if near is None else near.adapter.coefficients.detach()
         with recording_gradients():
-            return solve_span(space, problem, None, self.settings.points, self.settings.seed)
+            return solve_span(space, problem, None, self.settings.points, self.settings.seed, start)
 
     # ---- inside
 
@@ -124,14 +141,16 @@ class Greedy:
         return self._space
 
     def _look(self, names: Sequence[str]) -> None:
-        """Span some members anew."""
+        """Span some members anew, each from its own weights of before, or from those of the member before it."""
+        before: dict[str, Spanned] = {}
         if names and (not self.spans or len(self._updated().names) != self._count):
-            self.spans, self._seconds, self.factor = {}, {}, None
+            before, self.spans, self._seconds, self.factor = self.spans, {}, {}, None
         self._count = len(self._updated().names)
+        near: Spanned | None = None
         for name in names:
             began = time.perf_counter()
             try:
-                self.spans[name] = self.span(self.members[name])
+                near = self.spans[name] = self.span(self.members[name], before.get(name, near))
             except SciMLError as error:
                 self.failures[name] = error
             self._seconds[name] = time.perf_counter() - began
@@ -147,7 +166,7 @@ class Greedy:
         for name in order:
             estimate = self.estimate(self.spans[name])
             # solving the member again does not help where its snapshots are what errs
-            if estimate is None or self.factor * self.spans[name].indicator > self.goal:  # type: ignore[operator]
+            if estimate is None or self.factor * self.spans[name].indicator > SHARPER * self.goal:  # type: ignore[operator]
                 bad.append(name)
         return bad
 

@@ -31,7 +31,7 @@ from sciml.solvers.training.settings import ESTIMATE_LAST, Settings
 GOAL, LEAST_GOAL = 1e-6, 1e-8  # where the base does not know its own error; and at least
 SLACK = 2.0  # times the base's own error that a member may have, where nobody asked for an accuracy
 LOW_RANK_STEPS = 40
-SMALL = 0.5  # of a KAN's numbers: a tensor adapter with more is left out, as it takes longer than everything
+SMALL = 0.5  # of a network's numbers: an adapter with more is left out, as it takes longer than everything
 RANK = 8
 LOTRA_RANKS = (4, 4, 4)
 OPTIMIZER = "gauss-newton in a span"
@@ -119,7 +119,7 @@ def spanned_report(
     trial = base.trial.like(settings.problem, found.adapter.network(base.network))
     stats.hard = [condition.label for condition in trial.ansatz.hard]
     try:
-        estimate = estimate_error(settings.problem, trial, base.stats.weights, work=ESTIMATE_LAST)
+        estimate = estimate_error(settings.problem, trial, base.stats.weights, work=ESTIMATE_LAST, asked=goal)
     except (SciMLError, ArithmeticError, RuntimeError) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         stats.notes.append(f"the error of the span could not be estimated: {reason}")
@@ -283,16 +283,13 @@ class Road:
 
 
 def low_rank(network: Any) -> LoRA | LoTRA | None:
-    """The low-rank stage of a network; None where it has no fewer unknowns; a KAN's needs clearly fewer."""
-    spline = isinstance(network, SplineNetwork)
-    config: LoRA | LoTRA = LoTRA(r=LOTRA_RANKS) if spline else LoRA(r=RANK)
+    """The low-rank stage of a network; None where it has not clearly fewer unknowns than everything."""
+    config: LoRA | LoTRA = LoTRA(r=LOTRA_RANKS) if isinstance(network, SplineNetwork) else LoRA(r=RANK)
     try:
         size = Adapter(config, network).size
     except ArgumentError:  # a module without a matrix
         return None
-    return (
-        config if size <= (SMALL if spline else 1.0) * sum(p.numel() for p in network.parameters()) else None
-    )
+    return config if size <= SMALL * sum(p.numel() for p in network.parameters()) else None
 
 
 def head_of(base: Answer, problem: PDE) -> Adapter | None:

@@ -41,7 +41,7 @@ class Spanned:
         adapter: The weights.
         indicator: Weighted residual in units of the relative error: proportional to it within a family.
         residual, start, scale: Residual relative to ``scale``, that of the exact conditions alone; of the span, of the base.
-        nearest: Which snapshot has the smallest weighted residual; 0 is the base.
+        nearest: Which snapshot is nearest in its values; 0 is the base.
         steps: Of Gauss-Newton.
         points: Interior points.
         directions: How many of the snapshots' directions were used.
@@ -61,7 +61,12 @@ class Spanned:
 
 
 def solve_span(
-    space: SnapshotSpace, problem: PDE, r: int | None = None, points: int | None = None, seed: int = 0
+    space: SnapshotSpace,
+    problem: PDE,
+    r: int | None = None,
+    points: int | None = None,
+    seed: int = 0,
+    start: Tensor | None = None,
 ) -> Spanned:
     """The member of a span with the smallest weighted residual.
 
@@ -71,6 +76,8 @@ def solve_span(
         r: Directions that are used, strongest first; None for all.
         points: For the equations; 20 for each snapshot, at least 1000, unless given.
         seed: Of the points.
+        start: Weights of the first snapshots, ``(k,)``, to begin with, such as those of a member beside; the best single
+            snapshot unless given.
 
     Raises:
         ArgumentError: Exact conditions on other places than the base's, derivatives that jets cannot give, or a problem that
@@ -78,8 +85,7 @@ def solve_span(
     """
     count = points or min(MOST_POINTS, max(POINTS, PER_SNAPSHOT * len(space.networks)))
     system = SpanSystem(space, problem, r, count, seed)
-    q, steps = system.solve()
-    rows = system.rows(q)
+    q, rows, steps = system.solve(start)
     silent = system.norm(torch.zeros_like(q))
     base = torch.zeros(len(space.networks), dtype=q.dtype)
     base[0] = 1.0
@@ -90,7 +96,7 @@ def solve_span(
         system.norm(q) / scale,
         system.norm_of(base) / scale,
         scale,
-        system.nearest,
+        system.nearest(q),
         steps,
         count,
         len(q),
@@ -122,7 +128,6 @@ class SpanSystem:
 
     Attributes:
         modes: Directions in the weights, ``(n, k)``, of which the functions are orthonormal over the points.
-        nearest: See ``Spanned``; known after ``solve``.
     """
 
     def __init__(self, space: SnapshotSpace, problem: PDE, r: int | None, count: int, seed: int):
@@ -131,7 +136,6 @@ class SpanSystem:
         self.notes = list(trial.ansatz.notes)
         like = space.probes
         terms = build_terms(problem, trial, count, max(40, count // 4))
-        self.nearest = 0
         self._mixes: dict[str, bool] = {}
         self.parts: list[Sampled] = []
         for k, term in enumerate(terms):
@@ -161,34 +165,47 @@ class SpanSystem:
         self._starts = (Vh[:kept] * scale[:, None]).T.to(like)  # a snapshot in the modes, one a row
         self.moving = [part.snapshots @ self.modes for part in self.parts]
 
-    def solve(self) -> tuple[Tensor, int]:
-        """The weights of the modes ``(k,)`` and the steps that they took, from the nearest snapshot on."""
-        best: tuple[float, Tensor] | None = None
-        for k, q in enumerate(self._starts):
-            found = float(self.rows(q).weighted.norm())
-            if math.isfinite(found) and (best is None or found < best[0]):
-                best, self.nearest = (found, q), k
-        if best is None:
-            self._refuse()
-        q, steps = best[1], 0
-        while steps < STEPS:
-            rows = self.rows(q)
-            now = float(rows.weighted.norm())
-            if now == 0.0:
-                break
+    def solve(self, start: Tensor | None = None) -> tuple[Tensor, Rows, int]:
+        """The weights of the modes ``(k,)``, the rows there, and the steps that they took.
+
+        Args:
+            start: Weights of the first snapshots to begin with; the best single snapshot unless given.
+        """
+        q, rows = self._begin(start)
+        steps, now = 0, float(rows.weighted.norm())
+        while steps < STEPS and now > 0.0:
             step = least_squares_step(rows.jacobian * rows.weight[:, None], rows.weighted)
             share = 1.0
             for _ in range(HALVINGS):
-                new = float((rows.weight * self.residual(q + share * step)).norm())
-                if new < now:
+                moved = self.rows(q + share * step)
+                if float((rows.weight * moved.residual).norm()) < now:
                     break
                 share *= 0.5
             else:
                 break
-            q, steps = q + share * step, steps + 1
+            q, rows, steps = q + share * step, moved, steps + 1
+            now = float(rows.weighted.norm())
             if float((share * step).norm()) <= SETTLED * float(q.norm()):
                 break
-        return q, steps
+        return q, rows, steps
+
+    def _begin(self, start: Tensor | None) -> tuple[Tensor, Rows]:
+        """Where to begin, with the rows there: what was given, else the snapshot with the smallest weighted residual."""
+        best: tuple[float, Tensor, Rows] | None = None
+        given = [] if start is None else [self._starts[: len(start)].T @ start.to(self._starts)]
+        for tries in (given, self._starts):
+            for q in tries:
+                rows = self.rows(q)
+                found = float(rows.weighted.norm())
+                if math.isfinite(found) and (best is None or found < best[0]):
+                    best = found, q, rows
+            if best is not None:
+                return best[1:]
+        self._refuse()
+
+    def nearest(self, q: Tensor) -> int:
+        """The snapshot whose values are nearest to those of the weights ``q``; 0 is the base."""
+        return int((self._starts - q).norm(dim=1).argmin())
 
     def indicator(self, rows: Rows, q: Tensor) -> float:
         """The weighted residual per direction, relative to the solution: see ``Spanned``."""

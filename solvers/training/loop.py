@@ -25,6 +25,8 @@ from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.residual_scale import residual_scale, said_of_silence
 from sciml.solvers.training.residual_system import OutOfTime, ResidualSystem
 from sciml.solvers.training.run_state import (
+    ESTIMATE_LEAST,
+    ESTIMATE_SHARE,
     BrokenRun,
     Callback,
     Counters,
@@ -35,6 +37,7 @@ from sciml.solvers.training.run_state import (
     counted_work,
     measured,
     tell,
+    worth_estimating,
 )
 
 System = ResidualSystem | AdaptedSystem
@@ -45,9 +48,6 @@ FIRST_ORDER_LOOK = 100
 STALL_LOOKS = 12  # looks without progress before the end
 FIRST_ORDER_STALL = 50
 FIT_STALL = 4  # the same of a fit to measurements with noise
-ESTIMATE_LOOKS = 5  # after so many looks an error is estimated anew in any case
-ESTIMATE_SHARE = 0.1  # of a run's counted work that estimates may take
-ESTIMATE_LEAST = 0.1  # that one always may
 LATEST = 1.1  # of max_time: a step that is still under way then is given up
 PROGRESS = 0.97  # held-out loss must fall below this share of its best to count as progress
 
@@ -116,6 +116,7 @@ class Run:
         self.best_theta: Tensor | None = None
         self.counters = Counters()
         self.estimates = Estimates()
+        self._told: tuple[Tensor, ErrorEstimate] | None = None
         self.history: list[dict[str, float]] = []
         self.notes: list[str] = []
         self.seconds_before = 0.0
@@ -297,22 +298,30 @@ class Run:
         return None
 
     def _accurate(self, held: float, accuracy: float) -> bool:
-        """Whether the estimated error is small enough; looked at again when the residual has halved, or after a while."""
-        estimates = self.estimates
-        looks = len(self.history)
-        due = held <= 0.25 * estimates.held or looks >= estimates.look + ESTIMATE_LOOKS
-        if not due or estimates.work > ESTIMATE_SHARE * self.work() + ESTIMATE_LEAST:
+        """Whether the estimated error is small enough; looked at where it may be, or after a while."""
+        if not worth_estimating(self.history, self.estimates, accuracy, self.work()):
             return False
-        found = self.estimate()
-        self.estimates = Estimates(held, looks, estimates.work + found.work)
+        found = self.estimate(asked=accuracy)
+        self.estimates = Estimates(held, len(self.history), self.estimates.work + found.work)
         self.history[-1]["estimate"] = math.nan if found.value is None else found.value
+        self._told = self.theta.clone(), found
         return found.value is not None and found.value <= accuracy
 
-    def estimate(self, least: float = ESTIMATE_LEAST, seconds: float = math.inf) -> ErrorEstimate:
+    def told(self, least: float) -> ErrorEstimate | None:
+        """An estimate of the result that as much counted work would not change; None where none was made."""
+        if self._told is None:
+            return None
+        theta, found = self._told
+        spent = found.complete or found.work >= max(least, ESTIMATE_SHARE * self.work())
+        return found if spent and torch.equal(theta, self.result) else None
+
+    def estimate(
+        self, least: float = ESTIMATE_LEAST, seconds: float = math.inf, asked: float | None = None
+    ) -> ErrorEstimate:
         """The error of what the trial function holds, estimated in a tenth of the run's counted work or in ``least``."""
         trial, weights = self.system.trial, self.system.points.weights
         work = max(least, ESTIMATE_SHARE * self.work())
-        return estimate_error(trial.problem, trial, weights, seconds=seconds, work=work)
+        return estimate_error(trial.problem, trial, weights, seconds=seconds, work=work, asked=asked)
 
     def work(self) -> float:
         """Seconds that the steps so far take on a usual core, as counted and not by the clock."""

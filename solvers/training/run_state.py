@@ -61,6 +61,9 @@ class Event:
     numbers: dict[str, float] = field(default_factory=dict)
 
 
+ESTIMATE_LOOKS = 5  # after so many looks an error is estimated anew in any case
+ESTIMATE_SHARE = 0.1  # of a run's counted work that estimates may take
+ESTIMATE_LEAST = 0.1  # that one always may
 STEP_WORK = 0.01  # seconds of a step besides its linear algebra, on a usual core
 Callback = Callable[[Event], Any]
 Metric = Callable[[Any], Any]  # the trial function to a number
@@ -108,6 +111,32 @@ class Estimates:
     held: float = math.inf
     look: int = 0
     work: float = 0.0
+
+
+def worth_estimating(
+    history: Sequence[Mapping[str, float]], before: Estimates, accuracy: float, work: float
+) -> bool:
+    """Whether an estimate at the last look is in proportion to a run, or likely to end it.
+
+    As far as the last one tells, errors fall as residuals do. Where they should have come down to what is asked for, an
+    estimate is worth its seconds whatever those before have taken: a run that goes on without it may take many times as
+    long. One that has failed must have halved, so that there are few of them.
+
+    Args:
+        history: A row a look, with the held-out loss, and with the estimate where one was made.
+        before: When that was.
+        accuracy: What is asked for.
+        work: Of the run's steps, in counted seconds.
+    """
+    held = history[-1]["held_out"]
+    waited = len(history) >= before.look + ESTIMATE_LOOKS or held <= 0.25 * before.held
+    if waited and before.work <= ESTIMATE_SHARE * work + ESTIMATE_LEAST:
+        return True
+    told = [row["estimate"] for row in history if math.isfinite(row.get("estimate", math.nan))]
+    if not told:
+        return False
+    expected = told[-1] * math.sqrt(held / max(before.held, 1e-300))
+    return expected <= min(accuracy, 0.5 * told[-1])
 
 
 def measured(metrics: Mapping[str, Metric], trial: Any) -> dict[str, float]:

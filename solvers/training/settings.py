@@ -29,10 +29,10 @@ from sciml.solvers.training.defaults import (
 )
 from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.least_squares import CLOSED_FORM
-from sciml.solvers.training.loop import ESTIMATE_SHARE, Run, System
+from sciml.solvers.training.loop import Run, System
 from sciml.solvers.training.progress import ProgressBar
 from sciml.solvers.training.residual_system import ResidualSystem
-from sciml.solvers.training.run_state import Callback, Limits, Metric
+from sciml.solvers.training.run_state import ESTIMATE_SHARE, Callback, Limits, Metric
 from sciml.solvers.training.scales import rescale
 from sciml.unknown import Coefficient
 
@@ -301,6 +301,9 @@ def report_of(run: Run, outcome: str, optimizer: Any, parameters: int, *, estima
 
 def _estimated(run: Run) -> ErrorEstimate | None:
     """The error of what a run ended with; None where the problem's own code fails at the correction's points."""
+    told = run.told(ESTIMATE_LAST)
+    if told is not None:
+        return told
     # the clock counts where it has ended the run anyway
     late, share = run.seconds_before >= run.limits.max_time, ESTIMATE_SHARE * run.seconds_before
     least = level_work(run.problem, *LEVELS[0])

@@ -10,6 +10,7 @@ import torch
 import sciml
 from sciml import nn, pdes
 from sciml.adapters import LoRA
+from sciml.solvers.estimate import estimate
 from sciml.solvers.estimate.estimate import estimate_error
 from sciml.solvers.estimate.features import Features
 from sciml.solvers.estimate.linearised import rows_of
@@ -238,3 +239,14 @@ def test_an_estimate_that_fails_is_a_note_and_not_an_error():
     shy = sciml.solve(problem, model, points=50, max_steps=3, callbacks=[trained], progress=False)
     assert shy.outcome == "max_steps" and shy.stats.error_estimate is None
     assert any("the error could not be estimated: RuntimeError: too many" in note for note in shy.stats.notes)
+
+
+def test_an_error_clearly_above_the_one_asked_about_is_not_looked_into_further(monkeypatch):
+    monkeypatch.setattr(estimate, "_told", lambda *_: False)  # as if a correction left too much open
+    problem, trial, _, whole = missed(Poisson, 1e-2, "mlp")
+    full = estimate_error(problem, trial, work=0.5)
+    brief = estimate_error(problem, trial, work=0.5, asked=whole / 10)
+    near = estimate_error(problem, trial, work=0.5, asked=whole)
+    assert brief.work < 0.5 * full.work and not brief.complete
+    assert brief.value == pytest.approx(whole, rel=0.2)
+    assert numbers(near) == numbers(full)

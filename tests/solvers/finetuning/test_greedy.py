@@ -139,3 +139,31 @@ def test_spans_are_not_made_of_members_whose_error_is_not_known(family):
         return Greedy(known.base, MEMBERS, settings, {name: tuned}).span(MEMBERS[name]).adapter.config.members
 
     assert made_of(known) == (name,) and made_of(unknown) == ()
+
+
+def test_a_member_solved_to_an_unknown_error_is_answered_by_a_span_whose_error_is_known(family):
+    """A front may be resolved better than the correction can tell."""
+    found, _ = family
+    greedy = copy.copy(found.greedy)
+    name = found.solved[0]
+    unknown = copy.copy(found.solutions[name])
+    unknown.stats = replace(unknown.stats, error_estimate=None)
+    greedy.solved = dict(greedy.solved)
+    assert greedy.instead() == {}
+    # the one beside it is solved as well, so that a span of others does
+    greedy.members = {**greedy.members, "copy": greedy.members[name]}
+    greedy.solved["copy"] = unknown
+    instead = greedy.instead()
+    assert list(instead) == ["copy"] and isinstance(instead["copy"].adapter, SpanAdapter)
+    assert instead["copy"].stats.error_estimate <= greedy.goal and instead["copy"].error() < 1e-4
+
+
+def test_a_span_begins_where_another_one_ended(family):
+    """With the weights of a member beside, or of fewer snapshots, it comes to the same weights."""
+    found, _ = family
+    greedy, names = found.greedy, list(MEMBERS)
+    plain = greedy.span(MEMBERS[names[7]])
+    near = greedy.span(MEMBERS[names[8]])
+    begun = greedy.span(MEMBERS[names[7]], near)
+    torch.testing.assert_close(begun.adapter.coefficients, plain.adapter.coefficients, rtol=1e-6, atol=1e-8)
+    assert begun.nearest == plain.nearest and begun.steps <= plain.steps

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -11,9 +13,11 @@ import torch
 import sciml
 from sciml import nn, optim, pdes
 from sciml.ansatz import Trial
+from sciml.solvers.estimate.estimate import estimate_error
+from sciml.solvers.training import loop
 from sciml.solvers.training.loop import Run
 from sciml.solvers.training.residual_system import ResidualSystem
-from sciml.solvers.training.run_state import Limits
+from sciml.solvers.training.run_state import Estimates, Limits, worth_estimating
 
 ALONE = "the conditions alone solve the equation: the network's part is zero."
 
@@ -106,6 +110,44 @@ def test_the_clock_does_not_decide_when_an_error_is_estimated(monkeypatch):
     rows = [[{k: v for k, v in row.items() if k != "seconds"} for row in s.history] for s in (usual, late)]
     assert rows[0] == rows[1] and len(estimates(late)) > 1
     assert (late.outcome, late.stats.error_estimate) == (usual.outcome, usual.stats.error_estimate)
+
+
+def row(step, held, estimate=None):
+    return {"step": step, "held_out": held} | ({} if estimate is None else {"estimate": estimate})
+
+
+def test_an_error_is_estimated_again_where_the_residual_makes_it_likely_to_do():
+    """However much of the run's time the estimates before have taken."""
+    spent = Estimates(held=1e-2, look=1, work=10.0)
+    start = row(0, 1e-2, 0.5)
+    due = partial(worth_estimating, before=spent, work=1.0)
+    # an error of 0.5 for a residual of 1e-2 in the square
+    assert due([start, row(10, 1e-6)], accuracy=1e-2)
+    assert not due([start, row(10, 1e-6)], accuracy=4e-3)
+    # one that was close, too, must have halved
+    assert not due([start, row(10, 4e-3)], accuracy=0.4)
+    assert due([start, row(10, 2e-3)], accuracy=0.4)
+    # what is not known tells nothing
+    assert not due([row(0, 1e-2, math.nan), row(10, 1e-6)], accuracy=1.0)
+    assert worth_estimating([row(0, 1e-2, math.nan), row(10, 1e-6)], replace(spent, work=0.1), 1.0, 1.0)
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_an_estimate_that_ended_a_run_is_made_anew_only_where_more_work_would_change_it(
+    complete, monkeypatch
+):
+    made = []
+
+    def counted(*args, **options):
+        made.append(options.get("asked"))
+        return replace(estimate_error(*args, **options), complete=complete, work=0.0)
+
+    monkeypatch.setattr(loop, "estimate_error", counted)
+    model = nn.MLP([2, 6, 1], "sine", seed=1)
+    solution = sciml.solve(pdes.Poisson(2), model, accuracy=5e-2, tol=0.0, progress=False)
+    assert solution.outcome == "converged" and made[:2] == [5e-2, 5e-2]
+    assert made.count(None) == (0 if complete else 1)
+    assert estimates(solution)[-1] == pytest.approx(solution.stats.error_estimate, rel=0.3)
 
 
 def test_fine_tuning_ends_by_accuracy():
