@@ -113,7 +113,9 @@ def _cavity(lid: float, bar: float, floor: float) -> Case:
     )
 
 
-def _against(problem: type[Channel], finite_elements: Callable[[], Any], aside: float) -> Callable[[Trial], float]:
+def _against(
+    problem: type[Channel], finite_elements: Callable[[], Any], aside: float
+) -> Callable[[Trial], float]:
     """Relative L2 error of the velocity; ``aside`` from the boundary, where straight triangles leave the domain."""
     x = problem.domain.sample(4000, seed=987_654)
     x = x[problem.domain._depth(x) > aside]
@@ -128,7 +130,13 @@ def _against(problem: type[Channel], finite_elements: Callable[[], Any], aside: 
 
 
 CASES = (
-    Case("cylinder, share of the inflow lost", Cylinder, lambda: _lost(Cylinder()), ((1e-3, 120.0),), reference="conservation"),
+    Case(
+        "cylinder, share of the inflow lost",
+        Cylinder,
+        lambda: _lost(Cylinder()),
+        ((1e-3, 120.0),),
+        reference="conservation",
+    ),
     Case(
         "cylinder, drag",
         Cylinder,
@@ -147,7 +155,11 @@ CASES = (
         floor=3e-4,
     ),
     Case(
-        "back-step, share of the inflow lost", BackStep, lambda: _lost(BackStep()), ((2e-2, 120.0),), reference="conservation"
+        "back-step, share of the inflow lost",
+        BackStep,
+        lambda: _lost(BackStep()),
+        ((2e-2, 120.0),),
+        reference="conservation",
     ),
     Case(
         "two discs, velocity",
@@ -158,7 +170,13 @@ CASES = (
         reference="finite elements of Taylor and Hood",
         floor=1e-3,
     ),
-    Case("two discs, share of the inflow lost", Discs, lambda: _lost(Discs()), ((2e-2, 120.0),), reference="conservation"),
+    Case(
+        "two discs, share of the inflow lost",
+        Discs,
+        lambda: _lost(Discs()),
+        ((2e-2, 120.0),),
+        reference="conservation",
+    ),
     _cavity(4.0, 1e-3, 1e-6),
     _cavity(16.0, 1e-3, 1e-6),
     _cavity(32.0, 2e-2, 2e-5),

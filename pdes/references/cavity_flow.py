@@ -103,7 +103,11 @@ def cavity_flow(lid: float, nu: float, modes: int) -> CavityFlow:
 
     def stepped(c: NDArray, speed: float) -> NDArray:
         """A step of Newton's method."""
-        psi_x, psi_y, lap = psi(c, 1, 0, speed), psi(c, 0, 1, speed), psi(c, 2, 0, speed) + psi(c, 0, 2, speed)
+        psi_x, psi_y, lap = (
+            psi(c, 1, 0, speed),
+            psi(c, 0, 1, speed),
+            psi(c, 2, 0, speed) + psi(c, 0, 2, speed),
+        )
         residual = (
             nu * (test(lap, 2, 0) + test(lap, 0, 2)) + test(lap * psi_y, 1, 0) - test(lap * psi_x, 0, 1)
         )

@@ -88,10 +88,12 @@ def _fan(problem: PDE, unknown: int, corner: Corner, one: float, two: float) -> 
 
 
 def nearest(domain: Domain, x: Tensor) -> int:
+    """The piece of the boundary that a point ``(2,)`` lies on."""
     return int(torch.stack([piece.gap(x) for piece in domain._pieces]).argmin())
 
 
 def straight(piece: Piece) -> bool:
+    """Whether a piece of the boundary of a plane domain is a part of a line."""
     if piece.cube != 1:
         return False
     x, _ = piece.place(torch.linspace(0.1, 0.9, 5, dtype=torch.float64)[:, None])

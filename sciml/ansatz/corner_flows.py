@@ -63,8 +63,8 @@ def corner_flows(problem: PDE, conditions: Sequence[BaseCondition]) -> dict[int,
     more = f" and {len(flows) - SHOWN} more" if len(flows) > SHOWN else ""
     names = ", ".join(problem.unknowns[i] for i in (*velocity.unknowns, pressure))
     note = (
-        f"the velocities of the sides do not fit each other at {where}{more}: the trial function of {names} carries the slow "
-        "flow there (corners=False: not)."
+        f"the velocities of the sides do not fit each other at {where}{more}: the trial function of {names} carries the "
+        "slow flow there (corners=False: not)."
     )
     parts = tuple(map(straight, domain._pieces))
     return {
@@ -110,12 +110,18 @@ def _viscosity(problem: PDE, unknowns: tuple[int, ...], pressure: int, flow: Cor
     frame = flow.frame
     t = (torch.arange(ALONG, dtype=torch.float64) + 0.5) / ALONG * frame.angle - frame.angle / 2
     turn = torch.tensor([frame.along, frame.across], dtype=torch.float64)
-    x = torch.tensor(frame.at, dtype=torch.float64) + NEAR * frame.reach * torch.stack([t.cos(), t.sin()], 1) @ turn
+    x = (
+        torch.tensor(frame.at, dtype=torch.float64)
+        + NEAR * frame.reach * torch.stack([t.cos(), t.sin()], 1) @ turn
+    )
 
     def left(speed: float, factor: float) -> Tensor:
         def fields(y: Tensor) -> Tensor:
             v = speed * flow.velocity(y)
-            columns = {pressure: factor * flow.pressure(y), **{i: v[:, k : k + 1] for k, i in enumerate(unknowns)}}
+            columns = {
+                pressure: factor * flow.pressure(y),
+                **{i: v[:, k : k + 1] for k, i in enumerate(unknowns)},
+            }
             return torch.cat([columns[i] for i in range(3)], 1)
 
         return _rows(problem, fields, x)
@@ -138,7 +144,9 @@ def _rows(problem: PDE, fields: Callable[[Tensor], Tensor], x: Tensor) -> Tensor
     return torch.cat([term.detach().double().reshape(-1) for term in terms.values()])
 
 
-def _given_there(problem: PDE, pressure: int, conditions: Sequence[BaseCondition], flows: Sequence[CornerFlow]) -> bool:
+def _given_there(
+    problem: PDE, pressure: int, conditions: Sequence[BaseCondition], flows: Sequence[CornerFlow]
+) -> bool:
     """Whether a pressure is prescribed at one of the corners, where it has no bound."""
     tips = torch.tensor([flow.frame.at for flow in flows], dtype=torch.float64)
     near = STEP * problem.domain._size

@@ -18,10 +18,9 @@ SHOWN = 4  # sides named in a note
 def crowded_sides(equation: Equation, stated: list[Statement]) -> list[str]:
     """Notes on sides of two or more coordinates of space where an equation of second order is given several conditions.
 
-    On a line the conditions of both ends are counted together elsewhere; nor does a side of a box count whose opposite side has
-    none, as at the start of a wave. Measurements, and coefficients that are to be found
-    from more than a solution needs, are no reason for a note; nor are systems, one of whose unknowns may be a derivative of
-    another.
+    On a line the conditions of both ends are counted together elsewhere; nor does a side of a box count whose opposite
+    side has none, as at the start of a wave. Measurements, and coefficients that are to be found from more than a solution
+    needs, are no reason for a note; nor are systems, one of whose unknowns may be a derivative of another.
     """
     problem = equation.problem
     if problem.domain.dim < 2 or not problem.domain._pieces or has_unknowns(problem):
@@ -33,7 +32,9 @@ def crowded_sides(equation: Equation, stated: list[Statement]) -> list[str]:
         own = [s for s in stated if s.unknown == block[0] and not isinstance(s.condition, Initial)]
         found: dict[tuple[str, ...], list[str]] = {}
         for i, piece in enumerate(problem.domain._pieces):
-            if isinstance(problem.domain.space, Box) and not any(s.pieces is None or i ^ 1 in s.pieces for s in own):
+            if isinstance(problem.domain.space, Box) and not any(
+                s.pieces is None or i ^ 1 in s.pieces for s in own
+            ):
                 continue
             x = sampled(lambda n, seed, p=piece, i=i: p.sample(n, (seed, i)), ACROSS)
             for labels in sorted(_together(own, i, x)):
@@ -50,9 +51,7 @@ def crowded_sides(equation: Equation, stated: list[Statement]) -> list[str]:
 
 def _together(own: list[Statement], piece: int, x: torch.Tensor) -> set[tuple[str, ...]]:
     """Labels of conditions of different kinds that hold at the same points of a piece."""
-    covers = [
-        torch.full((len(x),), piece in s.pieces) if s.pieces is not None else s.covers(x) for s in own
-    ]
+    covers = [torch.full((len(x),), piece in s.pieces) if s.pieces is not None else s.covers(x) for s in own]
     found = set()
     for k in range(len(x)):
         here = [s for s, cover in zip(own, covers, strict=True) if bool(cover[k])]

@@ -190,7 +190,9 @@ def _left(
         return along(one, 0, y) + along(two, 1, y) - evaluate(one.value, local.x, one.label).to(y)
 
     def fields(y: Tensor) -> Tensor:
-        return torch.cat([values(i, y) for i in range(local.problem.outputs)], 1) + 0.0 * y.sum(1, keepdim=True)
+        return torch.cat([values(i, y) for i in range(local.problem.outputs)], 1) + 0.0 * y.sum(
+            1, keepdim=True
+        )
 
     k = local.unknown if local.problem.outputs > 1 else 0
     left = float(local.of_fields(fields)[0, k].abs())

@@ -159,9 +159,15 @@ class FlowJump:
         k, line = self.component, on_line(self.pieces[piece], x)
         total = torch.zeros_like(x[:, :1])
         for flow in self.flows:
-            there = flow.on_side(flow.sides.index(piece), line) if piece in flow.sides else flow.velocity(line)
+            there = (
+                flow.on_side(flow.sides.index(piece), line) if piece in flow.sides else flow.velocity(line)
+            )
             total = total + there[:, k : k + 1]
         return total
 
     def fits(self, piece: int) -> bool:
-        return self.component < 2 and self.straight[piece] and not any(a == b == piece for a, b in (f.sides for f in self.flows))
+        return (
+            self.component < 2
+            and self.straight[piece]
+            and not any(a == b == piece for a, b in (f.sides for f in self.flows))
+        )

@@ -108,12 +108,12 @@ class Local:
             if i is None:
                 return values
             rise = y[:, i : i + 1] - self.x[:, i : i + 1]
-            return torch.cat([values[:, :other], values[:, other : other + 1] + rise, values[:, other + 1 :]], 1)
+            return torch.cat(
+                [values[:, :other], values[:, other : other + 1] + rise, values[:, other + 1 :]], 1
+            )
 
         base = self.of_fields(lambda y: rising(y, None))
-        return any(
-            bool((self.of_fields(lambda y, i=i: rising(y, i)) - base)[:, k].any()) for i in axes
-        )
+        return any(bool((self.of_fields(lambda y, i=i: rising(y, i)) - base)[:, k].any()) for i in axes)
 
     def size(self) -> float:
         """Size of what the equation is made of besides the unknown's derivatives, over the domain."""

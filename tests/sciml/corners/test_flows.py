@@ -69,7 +69,9 @@ def test_a_flow_that_takes_its_sides_values_and_satisfies_the_equations(degrees)
     flow = corner_flow(local, values, slopes, (0, 2))
     for k in (0, 1):
         x = ends[k] * torch.tensor([[1e-9], [0.2], [0.6]], dtype=torch.float64)
-        expected = torch.tensor(values[k]) + x.norm(dim=1, keepdim=True) / local.reach * torch.tensor(slopes[k])
+        expected = torch.tensor(values[k]) + x.norm(dim=1, keepdim=True) / local.reach * torch.tensor(
+            slopes[k]
+        )
         torch.testing.assert_close(flow.velocity(x), expected.double(), rtol=0, atol=1e-6)
         torch.testing.assert_close(flow.on_side(k, x), expected.double(), rtol=0, atol=1e-6)
     inside = torch.tensor([[0.3, 0.2], [0.1, 0.4], [0.01, 0.003]], dtype=torch.float64) @ ends
@@ -126,7 +128,9 @@ def test_what_is_left_of_the_cavitys_equations_is_bounded():
         return torch.cat(list(problem.residual_terms(u, x).values()), 1).abs().amax(1)
 
     assert float(left(True).max()) < 1.0
-    assert float(left(False)[-1]) > 2.0  # what the lid's speed leaves of the volume does not go away at the corner
+    assert (
+        float(left(False)[-1]) > 2.0
+    )  # what the lid's speed leaves of the volume does not go away at the corner
 
 
 @pytest.mark.parametrize(
@@ -139,7 +143,14 @@ def test_what_is_left_of_the_cavitys_equations_is_bounded():
         stokes([*lid(1.0)[:3], Data(points=[[0.0, 1.0]], values=[0.0], component="p")]),
         stokes(lid(lambda x: (x[:, :1] * (1 - x[:, :1])) ** 2)),
     ],
-    ids=["fits", "no flow", "in time", "pressure on a side", "pressure at the corner", "a lid that starts slowly"],
+    ids=[
+        "fits",
+        "no flow",
+        "in time",
+        "pressure on a side",
+        "pressure at the corner",
+        "a lid that starts slowly",
+    ],
 )
 def test_where_nothing_is_carried(problem):
     assert corner_flows(problem, problem.conditions) is None
