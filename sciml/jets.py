@@ -20,10 +20,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from sciml.along import Along
 from sciml.derivatives import AutogradSource, Pairs, Sum
 from sciml.directions import Directions, Vector, channels, in_order, power
 from sciml.errors import ArgumentError
+from sciml.jacobian.along import Along
 from sciml.kernels.compose import compose, multiply
 from sciml.kernels.orders import ChannelWeights, Weights
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from sciml import arguments
-from sciml.along import Along, along
 from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.jacobian.along import Along, along
 from sciml.unknown import Coefficient, Unknown
 
 Value = float | Callable[[Tensor], Tensor] | Unknown

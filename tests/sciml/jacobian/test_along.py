@@ -8,9 +8,9 @@ import torch
 
 import sciml
 from sciml import Box, Dirichlet, Polygon, pdes
-from sciml.along import Along, along
 from sciml.ansatz import Ansatz, Trial
 from sciml.errors import ArgumentTypeError
+from sciml.jacobian.along import Along, along
 from sciml.jets import DerivativePlan
 
 PLAN = DerivativePlan.from_requests(2, (0, 1), (((0, 0), (1, 1)), ((0, 1),)))
