@@ -23,7 +23,7 @@ from torch import Tensor
 from sciml.derivatives import AutogradSource, Pairs, Sum
 from sciml.directions import Directions, Vector, channels, in_order, power
 from sciml.errors import ArgumentError
-from sciml.jacobian.forward import pushforward
+from sciml.jacobian.along import Along
 from sciml.kernels.compose import compose, multiply
 from sciml.kernels.orders import ChannelWeights, Weights
 
@@ -107,7 +107,7 @@ class DerivativePlan:
         return torch.cat([a0 * b0, rest[:, :D], rest[:, D:] + cross], dim=1)
 
     def pushed(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        """As ``jet_of``, by forward mode: for functions with many outputs, each row of which has its own point.
+        """As ``jet_of``, by forward mode: for functions with many outputs that are made of the operations of ``Along``.
 
         Above second order it is ``jet_of``.
         """
@@ -119,16 +119,11 @@ class DerivativePlan:
             return function(x)[:, None].detach()
         points, along = x.repeat(D, 1), self.directions.to(x).repeat_interleave(n, 0)
 
-        def slope(y: Tensor) -> tuple[Tensor, Tensor]:
-            return pushforward(function, (y,), (along,))
-
-        sums: list[Tensor] = []
-        if len(self.weights):
-            (value, first), (_, second) = pushforward(slope, (points,), (along,))
-            sums = [torch.einsum("sk,knm->snm", self.weights.to(x), second.unflatten(0, (D, n)))]
-        else:
-            value, first = slope(points)
-        return torch.cat([value[None, :n], first.unflatten(0, (D, n)), *sums]).movedim(0, 1).detach()
+        moved = function(Along.line(points, along))  # type: ignore[arg-type]
+        assert isinstance(moved, Along)
+        value, first, second = moved.v, moved.d.unflatten(0, (D, n)), moved.dd.unflatten(0, (D, n))
+        sums = [torch.einsum("sk,knm->snm", self.weights.to(x), second)] if len(self.weights) else []
+        return torch.cat([value[None, :n], first, *sums]).movedim(0, 1).detach()
 
     @torch.enable_grad()
     def jet_of(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

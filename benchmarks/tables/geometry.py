@@ -37,7 +37,7 @@ def cases() -> str:
         bar = r["bars"][-1]
         asked = f"{bar['error']:.0e} in {bar['seconds']:.0f} s"
         error, estimate = number(r["error"]), number(r["estimate"])
-        error = f"**{error}**" if r["error"] <= bar["error"] and r["cpu_s"] <= bar["seconds"] else error
+        error = f"**{error}**" if r["error"] <= bar["error"] and bar["met"] else error
         without = number(off[case]["error"]) if case in off else ""
         rows.append([case, asked, error, estimate, f"{r['cpu_s']:.0f}", r["seeds"], without, r["reference"]])
     return table(head, rows)

@@ -22,7 +22,7 @@ from sciml.pdes.references.cavity_flow import cavity_flow
 
 NU = 0.05  # of the channels: Reynolds number 20 by the height
 CAVITY = 0.01
-MODES = 48
+MODES = 40
 GRID = 48
 LOST = "largest share of the inflow that is lost"
 

@@ -62,7 +62,7 @@ def angle_jump(problem: PDE, unknown: int, conditions: Sequence[BaseCondition]) 
         f"values of {problem.unknowns[unknown]} that differ meet at {where}{more}: the trial function carries the angle "
         "there (corners=False: not)."
     )
-    return AngleJump(tuple(fans), domain._pieces, tuple(map(_straight, domain._pieces)), note)
+    return AngleJump(tuple(fans), domain._pieces, tuple(map(straight, domain._pieces)), note)
 
 
 def _fan(problem: PDE, unknown: int, corner: Corner, one: float, two: float) -> Fan | str:
@@ -83,15 +83,17 @@ def _fan(problem: PDE, unknown: int, corner: Corner, one: float, two: float) -> 
         frames.append(frame_of(domain, corner, matrix))
     if frames[0] != frames[1]:
         return "the diffusion depends on the solution"
-    pieces = [_piece(domain, x) for x in corner.on_sides(STEP * domain._size)]
+    pieces = [nearest(domain, x) for x in corner.on_sides(STEP * domain._size)]
     return Fan(frames[0], two - one, *pieces)
 
 
-def _piece(domain: Domain, x: Tensor) -> int:
+def nearest(domain: Domain, x: Tensor) -> int:
+    """The piece of the boundary that a point ``(2,)`` lies on."""
     return int(torch.stack([piece.gap(x) for piece in domain._pieces]).argmin())
 
 
-def _straight(piece: Piece) -> bool:
+def straight(piece: Piece) -> bool:
+    """Whether a piece of the boundary of a plane domain is a part of a line."""
     if piece.cube != 1:
         return False
     x, _ = piece.place(torch.linspace(0.1, 0.9, 5, dtype=torch.float64)[:, None])

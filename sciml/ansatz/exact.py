@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sciml.ansatz.angle_jumps import angle_jump
 from sciml.ansatz.blend import Part, Reduced, Side
+from sciml.ansatz.corner_flows import corner_flows
 from sciml.ansatz.corners import corners
 from sciml.ansatz.faults import Fault, first_fault
 from sciml.ansatz.start_jumps import StartJumps
@@ -138,6 +139,12 @@ class Ansatz:
         return True
 
     def _carry_jumps(self, conditions: Sequence[BaseCondition]) -> None:
+        flow = corner_flows(self.problem, conditions)
+        if flow is not None:
+            for i, one in flow.items():
+                self._parts[i].jump = one
+            self.notes.append(next(iter(flow.values())).note)
+            return
         for i, part in enumerate(self._parts):
             for find in (
                 StartJumps(self.problem, i, conditions).find,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sciml.ansatz.exact import Ansatz
 from sciml.conditions.interface import kinks
 from sciml.corners.functions import CornerInputs, no_corners
-from sciml.errors import ArgumentError
+from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.jets import DerivativePlan
 from sciml.nn.base import JetNetwork, Record
 from sciml.nn.inputs import InputMap
@@ -116,10 +116,22 @@ class Trial(nn.Module):
             return seed, nothing, nothing
         # nested autograd keeps a graph for each pair of coordinates at each point
         parts = x.split(max(1, GRAPHS // x.shape[1] ** 2)) if len(x) else (x,)
-        offset, factor = (
-            torch.cat([plan.jet_of(f, part) for part in parts]) for f in (self.ansatz.offset, self.factor)
-        )
+        offset = torch.cat([self._offset_jet(part, plan) for part in parts])
+        factor = torch.cat([plan.jet_of(self.factor, part) for part in parts])
         return seed, offset, factor
+
+    def _offset_jet(self, x: Tensor, plan: DerivativePlan) -> Tensor:
+        """The jet of ``A``: where it carries flows or jumps at corners, of many operations, not by nested autograd."""
+        if self.ansatz.carries and self.problem.domain.time_axis is None:
+            try:
+                return plan.pushed(self.ansatz.offset, x)
+            except (
+                ArgumentTypeError,
+                AttributeError,
+                TypeError,
+            ):  # values of conditions that are made of other operations
+                pass
+        return plan.jet_of(self.ansatz.offset, x)
 
     def seen_jets(self, x: Tensor, plan: DerivativePlan) -> Tensor:
         """The jets of what the network sees at ``x (n, d)``: ``(n, C, problem.inputs)``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sciml.checks.constants import free_constants, unbalanced
+from sciml.checks.crowded import crowded_sides
 from sciml.checks.definition import check_definition
 from sciml.checks.effect import idle_parameters
 from sciml.checks.equation import Equation
@@ -62,6 +63,7 @@ def examine(problem: PDE) -> tuple[Equation, list[Statement], list[str]]:
         with recording_gradients():
             notes += bare_starts(equation, stated)
             notes += bare_sides(equation, stated)
+            notes += crowded_sides(equation, stated)
             notes += free_constants(equation, stated)
             notes += unbalanced(equation, stated)
             notes += jumps(equation)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sciml import arguments
 from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.jacobian.along import Along, along
 from sciml.unknown import Coefficient, Unknown
 
 Value = float | Callable[[Tensor], Tensor] | Unknown
@@ -36,6 +37,8 @@ def evaluate(value: Value, x: Tensor, what: str) -> Tensor:
         return value.at(x)
     if not callable(value):
         return torch.full_like(x[:, :1], float(value))
+    if isinstance(x, Along):
+        return along(value, x)
     out = _as_tensor(_call(value, x, what), x, what)
     if out.ndim == 1 and out.shape[0] == x.shape[0]:
         out = out[:, None]

@@ -130,9 +130,13 @@ def _of_unknown(
         if all(kinds) and power > 1:
             yield what, Quotient(frame, power)
     if all(kinds) and abs(power - 2) < WHOLE and domain.time_axis is None:
-        one, two = (next(c for c in side if isinstance(c, Dirichlet)) for side in sides)
-        if _left(local, corner, one, two, axes, float(matrix.abs().max())):
-            divided = all(c.hard is not False and domain.boundary(c.on).has_distance for c in (one, two))
+        held = _held(problem, corner)
+        free = [j for j in range(problem.outputs) if j not in held]
+        # the slope of an unknown that is free there, such as a pressure, takes what is left
+        if not any(local.has_slope_of(j, axes) for j in free) and _left(
+            local, corner, held, axes, float(matrix.abs().max())
+        ):
+            divided = all(c.hard is not False and domain.boundary(c.on).has_distance for c in held[unknown])
             yield (
                 "r^2 log r of a source that does not fit the corner",
                 Logarithm(_narrow(domain.space, frame), divided),
@@ -147,26 +151,51 @@ def _narrow(space: Domain, frame: Frame) -> Frame:
     return ended(frame, frame.reach * float(far.min().sqrt())) if len(far) else frame
 
 
+def _held(problem: PDE, corner: Corner) -> dict[int, tuple[Dirichlet, Dirichlet]]:
+    """The values on both sides of a corner, of each unknown that has such."""
+    found = {}
+    for i in range(problem.outputs):
+        sides = [
+            [c for c in conditions_at(problem, i, x) if isinstance(c, Dirichlet)]
+            for x in corner.on_sides(STEP * problem.domain.space._size)
+        ]
+        if all(sides):
+            found[i] = sides[0][0], sides[1][0]
+    return found
+
+
 def _left(
-    local: Local, corner: Corner, one: Dirichlet, two: Dirichlet, axes: tuple[int, ...], leading: float
+    local: Local,
+    corner: Corner,
+    held: dict[int, tuple[Dirichlet, Dirichlet]],
+    axes: tuple[int, ...],
+    leading: float,
 ) -> bool:
     """Whether values that take those of both sides leave something of the equation at a corner.
 
-    Where the two do not agree there, the trial function carries the angle between them, and the rest agrees.
+    Where the two do not agree there, the trial function carries the angle between them, and the rest agrees. An unknown
+    without values on both sides is the constant zero.
     """
     sides = torch.tensor([corner.first, corner.second], dtype=torch.float64)
     inverse, start = torch.linalg.inv(sides), torch.tensor(corner.at, dtype=torch.float64)
-    ends = [evaluate(c.value, local.x, c.label) for c in (one, two)]
 
     def along(c: Dirichlet, k: int, y: Tensor) -> Tensor:
         d = y[:, list(axes)] - start.to(y)
         return evaluate(c.value, start.to(y) + (d @ inverse.to(y))[:, k : k + 1] * sides[k].to(y), c.label)
 
-    def values(y: Tensor) -> Tensor:
-        return along(one, 0, y) + along(two, 1, y) - ends[0].to(y)
+    def values(i: int, y: Tensor) -> Tensor:
+        if i not in held:
+            return torch.zeros_like(y[:, :1])
+        one, two = held[i]
+        return along(one, 0, y) + along(two, 1, y) - evaluate(one.value, local.x, one.label).to(y)
+
+    def fields(y: Tensor) -> Tensor:
+        return torch.cat([values(i, y) for i in range(local.problem.outputs)], 1) + 0.0 * y.sum(
+            1, keepdim=True
+        )
 
     k = local.unknown if local.problem.outputs > 1 else 0
-    left = float(local.residual(values)[0, k].abs())
+    left = float(local.of_fields(fields)[0, k].abs())
     space = local.problem.domain.space
-    height = float(values(space.sample(64)).detach().abs().max())
+    height = float(values(local.unknown, space.sample(64)).detach().abs().max())
     return math.isfinite(left) and left > FEWEST * max(local.size(), leading * height / space._size**2)

@@ -64,14 +64,14 @@ def frame_of(space: Domain, corner: Corner, matrix: Tensor) -> Frame:
         turn = float(first[0] * second[1] - first[1] * second[0])
         angle = math.atan2(turn, float(first @ second)) % (2 * math.pi) or 2 * math.pi
     half = math.atan2(float(first[1]), float(first[0])) + angle / 2
-    turned = (
-        torch.tensor([[math.cos(half), math.sin(half)], [-math.sin(half), math.cos(half)]]).to(root) @ root
-    )
+    c, s = math.cos(half), math.sin(half)
+    turned = torch.tensor([[c, s], [-s, c]], dtype=torch.float64) @ root
     along, across = ((float(row[0]), float(row[1])) for row in turned)
     ends = torch.tensor(
-        [[a, b] for a in (space._low[0], space._high[0]) for b in (space._low[1], space._high[1])]
+        [[a, b] for a in (space._low[0], space._high[0]) for b in (space._low[1], space._high[1])],
+        dtype=torch.float64,
     )
-    reach = float(((ends - torch.tensor(corner.at)).to(root) @ root.T).norm(dim=1).max())
+    reach = float(((ends - torch.tensor(corner.at, dtype=torch.float64)) @ root.T).norm(dim=1).max())
     frame = Frame(corner.at, along, across, angle, reach)
     if angle > 2 * math.pi - 1e-6:
         return frame

@@ -159,7 +159,7 @@ class AngleJump:
 
     def on(self, piece: int, x: Tensor) -> Tensor:
         total = torch.zeros_like(x[:, :1])
-        line = self._projected(piece, x)
+        line = on_line(self.pieces[piece], x)
         for fan in self.fans:
             if piece == fan.second:
                 total = total + fan.at_second(line)
@@ -170,12 +170,12 @@ class AngleJump:
     def fits(self, piece: int) -> bool:
         return self.straight[piece] and not any(fan.first == fan.second == piece for fan in self.fans)
 
-    def _projected(self, piece: int, x: Tensor) -> Tensor:
-        """The points' feet on the straight line of a piece."""
-        found = self.pieces[piece]
-        on, _ = found.place(torch.full((1, found.cube), 0.5, dtype=torch.float64))
-        normal = found.normal(on).to(x)
-        return x - ((x - on.to(x)) * normal).sum(1, keepdim=True) * normal
+
+def on_line(piece: Piece, x: Tensor) -> Tensor:
+    """The points' feet on the straight line of a piece, ``(n, 2) -> (n, 2)``."""
+    on, _ = piece.place(torch.full((1, piece.cube), 0.5, dtype=torch.float64))
+    normal = piece.normal(on).to(x)
+    return x - ((x - on.to(x)) * normal).sum(1, keepdim=True) * normal
 
 
 def at_values(x: Tensor, held: dict[int, float]) -> Tensor:

@@ -99,6 +99,22 @@ class Local:
                 return False
         return True
 
+    def has_slope_of(self, other: int, axes: tuple[int, ...]) -> bool:
+        """Whether the unknown's equation has the slope of another unknown in it."""
+        k = self.unknown if self.problem.outputs > 1 else 0
+
+        def rising(y: Tensor, i: int | None) -> Tensor:
+            values = self.values.to(y).expand(len(y), -1) + 0.0 * y.sum(1, keepdim=True)
+            if i is None:
+                return values
+            rise = y[:, i : i + 1] - self.x[:, i : i + 1]
+            return torch.cat(
+                [values[:, :other], values[:, other : other + 1] + rise, values[:, other + 1 :]], 1
+            )
+
+        base = self.of_fields(lambda y: rising(y, None))
+        return any(bool((self.of_fields(lambda y, i=i: rising(y, i)) - base)[:, k].any()) for i in axes)
+
     def size(self) -> float:
         """Size of what the equation is made of besides the unknown's derivatives, over the domain."""
         x = self.problem.domain.sample(SIZES, seed=0)

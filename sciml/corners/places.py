@@ -101,8 +101,9 @@ def _corner(space: Domain, at: Tensor) -> Corner | None:
     if angle < FLAT or angle > 2 * math.pi - FLAT:
         angle = 2 * math.pi
     half = torch.tensor(
-        [[math.cos(angle / 2), -math.sin(angle / 2)], [math.sin(angle / 2), math.cos(angle / 2)]]
-    ).to(first)
+        [[math.cos(angle / 2), -math.sin(angle / 2)], [math.sin(angle / 2), math.cos(angle / 2)]],
+        dtype=torch.float64,
+    )
     if float(space._depth(at + step * (half @ first))) <= 0:
         return None
     point, one, two = ((float(v[0]), float(v[1])) for v in (at, first, second))

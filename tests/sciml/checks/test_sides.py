@@ -363,3 +363,41 @@ def test_unknowns_and_equations_are_counted():
     assert any("1 equation(s) for 2 unknowns" in n for n in found)
     with pytest.raises(ArgumentError, match="term 'second' does not depend on the unknown"):
         stated(SQUARE, [Dirichlet(0.0)], lambda u, x: {"first": poisson(u, x), "second": x[:, :1]}).validate()
+
+
+@pytest.mark.parametrize(
+    ("space", "held", "equation", "named"),
+    [
+        (SQUARE, [Dirichlet(0.0), Neumann(1.0, on="x=0")], poisson, ["dirichlet and neumann:x=0", "at x=0,"]),
+        (
+            SQUARE,
+            [
+                Dirichlet(0.0, on=["x=0", "x=1", "y=0"]),
+                Robin(1.0, 1.0, 0.0, on="y=1"),
+                Neumann(0.0, on="y=1"),
+            ],
+            poisson,
+            ["robin:y=1 and neumann:y=1", "at y=1,"],
+        ),
+        (
+            TRIANGLE,
+            [Dirichlet(0.0), Neumann(1.0, on="edge1")],
+            poisson,
+            ["dirichlet and neumann:edge1", "at edge1,"],
+        ),
+        (
+            SQUARE,
+            [Dirichlet(0.0), Neumann(1.0, on=lambda x: x[:, 0] + x[:, 1] < 0.5)],
+            poisson,
+            ["x=0, y=0,"],
+        ),
+        (SQUARE, [Dirichlet(0.0, on=["x=0", "x=1"]), Neumann(0.0, on=["y=0", "y=1"])], poisson, None),
+        (SQUARE, [Dirichlet(0.0), Neumann(0.0)], lambda u, x: u.biharmonic() - 1.0, None),
+        (SQUARE, [Dirichlet(0.0, on="x=0"), Dirichlet(0.0, on="x=0")], poisson, None),
+    ],
+    ids=["value and slope", "robin", "triangle", "mask", "one each", "plate", "twice the same"],
+)
+def test_several_conditions_at_one_place(space, held, equation, named):
+    found = [n for n in notes(space, held, equation) if "hold together" in n]
+    assert len(found) == (named is not None)
+    assert all(part in found[0] for part in named or [])

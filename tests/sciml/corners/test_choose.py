@@ -204,3 +204,32 @@ def test_a_copy_of_a_problem_looks_again():
 def test_quotients_stand_for_convex_corners_alone():
     problem = stated(Polygon([(0, 0), (1, 0), (0.2, 0.9)]), [Dirichlet(0.0)])
     assert all(f.frame.angle < math.pi for f in problem.corner_inputs.functions if isinstance(f, Quotient))
+
+
+class Coupled(sciml.PDE):
+    """Two unknowns on a square: v is given on all sides, and the equation of u has v or the slope of v in it."""
+
+    domain = SQUARE
+    unknowns = ("u", "v")
+
+    def __init__(self, equation, given=True):
+        self.equation = equation
+        self.conditions = [Dirichlet(0.0, component="u")]
+        self.conditions += [Dirichlet(1.0, component="v")] if given else [Neumann(0.0, component="v")]
+
+    def residual(self, u, x):
+        return self.equation(u, x), -u["v"].laplacian() + u["v"].value - 1.0
+
+
+def test_what_other_unknowns_do_at_a_corner_counts():
+    """A source that the given v cancels asks for nothing; one that a free v's slope may cancel does not, either."""
+    cancels = Coupled(lambda u, x: -u["u"].laplacian() + u["v"].value - 1.0)
+    stays = Coupled(lambda u, x: -u["u"].laplacian() + u["v"].value)
+    pressed = Coupled(lambda u, x: -u["u"].laplacian() + u["v"].d("x") - 1.0, given=False)
+    valued = Coupled(lambda u, x: -u["u"].laplacian() + u["v"].value - 1.0, given=False)
+    assert kinds(cancels) == [] and kinds(pressed) == []
+    assert kinds(stays) == ["Logarithm"] * 4 and kinds(valued) == ["Logarithm"] * 4
+
+
+def test_a_smooth_flow_sees_no_corners():
+    assert sciml.pdes.build("kovasznay").corner_inputs.count == 0
