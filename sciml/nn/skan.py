@@ -138,7 +138,8 @@ class SKAN(JetNetwork):
             ArgumentError: A family that this one does not have.
         """
         one_of("basis", basis, self.bases)
-        config = self.config() | {"chosen": [[(i, basis) for i in range(n)] for n in self.widths[:-1]]}
+        config: dict[str, Any] = self.config()
+        config["chosen"] = [[(i, basis) for i in range(n)] for n in self.widths[:-1]]
         del config["kind"]
         return SKAN(**config).to(next(self.parameters()))
 
