@@ -28,27 +28,28 @@ def solve(mesh: Any, nu: float, inlet: Callable, wall: Callable, profile: Callab
     Returns:
         ``(n, 2) -> (n, 2)``, and the number of unknowns.
     """
-    from skfem import Basis, BilinearForm, ElementTriP1, ElementTriP2, ElementVector, LinearForm
-    from skfem.helpers import ddot, div, dot, grad, mul
+    from skfem import Basis, BilinearForm, ElementTriP1, ElementTriP2, ElementVector, LinearForm, helpers
+
+    of: Any = helpers  # whose results are optional to type checkers
 
     velocity = Basis(mesh, ElementVector(ElementTriP2()), intorder=6)
     pressure = velocity.with_element(ElementTriP1())
 
     @BilinearForm
     def viscous(u: Any, v: Any, w: Any) -> Any:
-        return nu * ddot(grad(u), grad(v))
+        return nu * of.ddot(of.grad(u), of.grad(v))
 
     @BilinearForm
     def mass(u: Any, q: Any, w: Any) -> Any:
-        return -div(u) * q
+        return -of.div(u) * q
 
     @BilinearForm
     def carried(u: Any, v: Any, w: Any) -> Any:
-        return dot(mul(grad(u), w["w"]) + mul(grad(w["w"]), u), v)
+        return of.dot(of.mul(of.grad(u), w["w"]) + of.mul(of.grad(w["w"]), u), v)
 
     @LinearForm
     def carrying(v: Any, w: Any) -> Any:
-        return dot(mul(grad(w["w"]), w["w"]), v)
+        return of.dot(of.mul(of.grad(w["w"]), w["w"]), v)
 
     stiff, constraint = viscous.assemble(velocity), mass.assemble(velocity, pressure)
     x = velocity.doflocs
