@@ -282,7 +282,7 @@ class Run:
         if self.limits.accuracy is not None:
             if self._accurate(held, self.limits.accuracy):
                 return "converged"
-        elif self.relative(max(held, chosen)) <= self.limits.tol:
+        elif self.relative(_worse(held, chosen)) <= self.limits.tol:
             return "converged"
         if held < PROGRESS * self.counters.mark:
             self.count(mark=held, quiet_looks=0, rescued=False)
@@ -350,7 +350,7 @@ class Run:
         self.seconds_before += time.perf_counter() - self._start
         if not math.isfinite(held):
             return "diverged"
-        within = self.relative(max(held, chosen)) <= self.limits.tol
+        within = self.relative(_worse(held, chosen)) <= self.limits.tol
         return "converged" if self.solved or within else "stalled"
 
     def _final(self, outcome: str) -> Tensor:
@@ -368,3 +368,8 @@ class Run:
     def _solved_by_conditions(self) -> Tensor | None:
         """Parameters of a zero network, where nothing is left for one to solve."""
         return self.system.silent_theta() if self.solved or self.silent <= self.limits.tol else None
+
+
+def _worse(held: float, chosen: float) -> float:
+    """The larger of two losses, infinite where one of them is no number."""
+    return max(held, chosen) if math.isfinite(held + chosen) else math.inf

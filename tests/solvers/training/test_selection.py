@@ -53,6 +53,13 @@ def test_a_run_converges_where_the_selection_agrees_and_not_before():
     assert run.run() == "converged" and len(told.seen) == 2
 
 
+def test_a_residual_that_is_no_number_somewhere_on_the_selection_does_not_converge():
+    run, _ = run_of([float("nan")], tol=1e-2)
+    assert run.run() != "converged"
+    run, _ = run_of([0.0], tol=1e-2)
+    assert run.run() == "converged"
+
+
 def test_the_selection_is_large_where_points_find_a_front_and_stays_what_it_was():
     problem = pdes.Burgers()
     system = ResidualSystem(problem, Trial(problem, nn.MLP([2, 6, 1], "tanh", seed=1)), 40, 10)
