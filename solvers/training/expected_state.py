@@ -78,6 +78,8 @@ class ExpectedState:
             raise ValueError("its history has no steps or no held-out losses")
         if not isinstance(config["held_out"], str) or math.isnan(float(config["held_out"])):
             raise ValueError(f"held_out needs a number as text, got {config['held_out']!r:.80}")
+        if config.get("selection") is not None:  # version 0.1.0 had none
+            _whole("selection", config["selection"], 1, MAX_POINT_CHANNELS)
         if not set(config["allow_nan"]) <= {"reals", "estimates", *history}:
             raise ValueError("its parameters are allowed not to be finite")
         theta = ((self.run.theta.numel(),), self.dtype)

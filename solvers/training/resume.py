@@ -34,7 +34,7 @@ from sciml.solvers.training.expected_state import (
     identity,
     real,
 )
-from sciml.solvers.training.loop import Run
+from sciml.solvers.training.loop import Run, System
 from sciml.solvers.training.run_state import Counters, Estimates, Event
 
 # A residual at the saved parameters that differs relatively by more than SAME, and by more than ROUNDING of
@@ -103,6 +103,7 @@ def capture(run: Run, seconds: float) -> tuple[dict[str, Any], dict[str, np.ndar
         "method": {name: _json_number(value) for name, value in numbers.items()},
         "history": columns,
         "held_out": str(run.history[-1]["held_out"]),
+        "selection": run.selection.points.count,
         "allow_nan": sorted(
             name for name, a in arrays.items() if a.dtype.kind == "f" and not np.isfinite(a).all()
         ),
@@ -149,14 +150,27 @@ def take_up(
         expected.check_values(config, arrays)
         _put(run, config, arrays)
         here, saved = run.held_out.value(run.theta), float(config["held_out"])
-        best = math.inf if run.best_theta is None else run.selection.value(run.best_theta)
+        chosen = math.inf if run.best_theta is None else run.selection.value(run.best_theta)
+        by = _chosen_by(run, config)
+        best = chosen if by is None or run.best_theta is None else by.value(run.best_theta)
     except Exception as error:  # problem and network have been evaluated before, so it is the state
         raise refusal(path, f"its state cannot be used: {reason(error)}") from None
     _check_scale(run, name, *fresh)
     check_loss(name, "", saved, here, run.scale)
     if run.counters.best < math.inf:
-        check_loss(name, "best ", run.counters.best, best, run.scale)
+        if by is not None:
+            check_loss(name, "best ", run.counters.best, best, run.scale)
+        if by is not run.selection:
+            run.count(best=chosen)
     run.system.load(run.theta)
+
+
+def _chosen_by(run: Run, config: Mapping[str, Any]) -> System | None:
+    """The points by which the saved state was chosen: those of this run, the held-out ones, or None for others."""
+    count = config.get("selection")
+    if count is None:  # written before there were others
+        return run.held_out
+    return run.selection if count == run.selection.points.count else None
 
 
 def check_loss(name: str, which: str, saved: float, here: float, scale: float) -> None:

@@ -209,7 +209,7 @@ def _train(
     ]
     for row in history:
         row.pop("error", None)
-    residual = run.relative(run.counters.best) * run.scale
+    residual = run.relative(held_out.value(run.result)) * run.scale
     effort = run.counters.step / CAP
     return Reached(
         trial, residual, run.scale, run.counters.step, run.counters.rejected, effort, history, outcome,
