@@ -1,4 +1,4 @@
-"""The tables of docs/solving.md: which state is kept, and threads."""
+"""The table of docs/solving.md: which state is kept."""
 
 from __future__ import annotations
 

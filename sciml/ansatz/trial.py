@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import torch
 from torch import Tensor, nn
@@ -123,14 +124,9 @@ class Trial(nn.Module):
     def _offset_jet(self, x: Tensor, plan: DerivativePlan) -> Tensor:
         """The jet of ``A``: where it carries flows or jumps at corners, of many operations, not by nested autograd."""
         if self.ansatz.carries and self.problem.domain.time_axis is None:
-            try:
+            # values of conditions may be made of other operations
+            with suppress(ArgumentTypeError, AttributeError, TypeError):
                 return plan.pushed(self.ansatz.offset, x)
-            except (
-                ArgumentTypeError,
-                AttributeError,
-                TypeError,
-            ):  # values of conditions that are made of other operations
-                pass
         return plan.jet_of(self.ansatz.offset, x)
 
     def seen_jets(self, x: Tensor, plan: DerivativePlan) -> Tensor:

@@ -25,9 +25,8 @@ from sciml.solvers.training.settings import ESTIMATE_LAST, Settings
 
 LOOKED_AT = 40  # members among which the next one to solve is chosen, until all are looked at
 CALIBRATED = 2  # members whose error is estimated, to scale the weighted residuals of all
-SHARPER = (
-    0.7  # of the goal: the accuracy of a member, and of a span's place among members; their squares add up
-)
+# of the goal: the accuracy of a member, and of a span's place among members; their squares add up
+SHARPER = 0.7
 SETTLED = 1.0  # times the goal: a weighted residual above it is an error above it
 
 

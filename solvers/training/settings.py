@@ -42,10 +42,8 @@ MOST = 10_000_000  # points: more do not fit into memory with their derivatives
 ESTIMATE_LAST = 1.0  # seconds that the estimate at the end always may take
 HELD_OUT = 500  # points that training never sees
 HELD_OUT_SEED = 104_729  # added to the seed, so that they differ from the training points
-SELECTION, SELECTION_TIMES = (
-    4000,
-    4,
-)  # points by which the state to keep is chosen, and times those of training at most
+SELECTION = 4000  # points by which the state to keep is chosen, at most
+SELECTION_TIMES = 4  # the same in times the points of training
 SELECTION_DIM = 3  # coordinates up to which so many points are close enough to find a front
 SELECTION_SEED = 179_424_673
 

@@ -70,8 +70,15 @@ def lid(value):
         lambda x: 4 * x[:, :1] * (1 - x[:, :1]),
         lambda x: torch.tanh(x[:, :1]),
         lambda x: np.tanh(x[:, :1]),
+        lambda x: (1 + x[:, 0]).reshape(-1, 1),
+        lambda x: x[:, :1].clone().add_(1.0),
+        lambda x: (1 + x[:, :1]) ** x.new_tensor([1.5]),
+        lambda x: 1 + x.unbind(1)[0][:, None] ** 2,
     ],
-    ids=["number", "polynomial", "another operation", "an array"],
+    ids=[
+        *("number", "polynomial", "another operation", "an array"),
+        *("another shape", "in place", "a power of a tensor", "columns"),
+    ],
 )
 def test_exact_conditions_with_a_flow_in_them(value):
     problem = lid(value)
