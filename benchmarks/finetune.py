@@ -17,6 +17,7 @@ import os
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -140,21 +141,22 @@ class Watch:
 
     Args:
         budget: CPU-seconds.
+        marks: Relative errors, the largest first; the last one ends the run.
     """
 
-    def __init__(self, budget: float):
-        self.began, self.budget = time.process_time(), budget
+    def __init__(self, budget: float, marks: Sequence[float] = MARKS):
+        self.began, self.budget, self.marks = time.process_time(), budget, marks
         self.best, self.since = math.inf, 0.0
         self.reached: dict[str, tuple[float, int]] = {}
 
     def __call__(self, event: Any) -> bool:
         used = time.process_time() - self.began
-        for mark in MARKS:
+        for mark in self.marks:
             if event.error <= mark:
                 self.reached.setdefault(f"{mark:.0e}", (round(used, 3), event.step))
         if event.error < 0.9 * self.best:
             self.best, self.since = event.error, used
-        return used > self.budget or used - self.since > IDLE * self.budget or event.error <= MARKS[-1]
+        return used > self.budget or used - self.since > IDLE * self.budget or event.error <= self.marks[-1]
 
 
 def bytes_of(save: Any) -> int:

@@ -125,6 +125,11 @@ def with_coefficients(problem: P) -> tuple[P, list[Coefficient]]:
     return live, coefficients
 
 
+def has_coefficients(problem: PDE) -> bool:
+    """Whether numbers of a problem are trained, or were."""
+    return any(name in vars(problem) for name in ("_coefficients", "_open", "_plain"))
+
+
 def conditions_at_guess(problem: PDE, conditions: list[BaseCondition]) -> list[BaseCondition]:
     """The conditions without numbers that are trained: those that hold by construction do not follow them anyway."""
     plain: PDE | None = vars(problem).get("_plain")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -16,7 +17,7 @@ from sciml.ansatz.faults import Fault, first_fault
 from sciml.ansatz.start_jumps import StartJumps
 from sciml.ansatz.values import check_values
 from sciml.checks.probe import highest_order
-from sciml.coefficients import conditions_at_guess, open_conditions
+from sciml.coefficients import conditions_at_guess, has_coefficients, open_conditions
 from sciml.conditions import BaseCondition, Data, Dirichlet, Initial, Neumann, Periodic
 from sciml.domains import Boundary
 from sciml.errors import ArgumentError
@@ -160,8 +161,27 @@ class Ansatz:
                     self.notes.append(found.note)
 
     def like(self, problem: PDE) -> Ansatz:
-        """That of another problem, made in the same way."""
-        return Ansatz(problem, self.penalties, self.jumps)
+        """That of another problem, made in the same way; where its conditions are the same, without building them anew."""
+        stated = list(problem.conditions)
+        if not self._fits(problem, stated):
+            return Ansatz(problem, self.penalties, self.jumps)
+        twin = copy.copy(self)
+        twin.problem, twin.stated, twin.notes = problem, stated, list(self.notes)
+        own = {id(mine): its for mine, its in zip(self.stated, stated, strict=True)}
+        twin.hard, twin.soft = ([own[id(c)] for c in some] for some in (self.hard, self.soft))
+        return twin
+
+    def _fits(self, problem: PDE, stated: list[BaseCondition]) -> bool:
+        """Whether a problem asks for the same functions: same places and values, nothing that follows from its equation."""
+        return (
+            stated == self.stated
+            and problem.domain == self.problem.domain
+            and problem.unknowns == self.problem.unknowns
+            and not (has_coefficients(problem) or has_coefficients(self.problem))
+            and not (self.carries or self._left)
+            and not (self.jumps and corner_flows(problem, stated) is not None)
+            and all(part.order == max(2, highest_order(problem)) for part in self._parts)
+        )
 
     @property
     def carries(self) -> bool:

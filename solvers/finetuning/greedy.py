@@ -132,9 +132,13 @@ class Greedy:
         if self._space is None:
             self._space = SnapshotSpace(self.base, {})
         # a span tells no error of what it is made of where that is not known
-        known = {name: m for name, m in self.solved.items() if m.stats.error_estimate is not None}
-        for name, member in usable(self.base, known).items():
-            if name not in self._names and len(self._names) < MOST:
+        known = {
+            name: m
+            for name, m in self.solved.items()
+            if name not in self._names and m.stats.error_estimate is not None
+        }
+        for name, member in (usable(self.base, known) if known else {}).items():
+            if len(self._names) < MOST:
                 self._space.add(name, member)
                 self._names.append(name)
         return self._space

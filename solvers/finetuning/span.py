@@ -27,6 +27,7 @@ from sciml.solvers.training.residual_system import ResidualSystem
 POINTS, PER_SNAPSHOT, MOST_POINTS = 1000, 20, 4000  # of the equations
 STEPS, HALVINGS = 30, 8
 SETTLED = 1e-9  # of the weights: a smaller step is the last
+NOTHING = 1e-3  # of the residual: a step that can take away less than its square is the last
 SMALLEST = 1e-9  # singular value of a direction that is used, relative to the largest
 FLOOR = 0.1  # of the mean size of a row: no row counts more than ten times the mean
 CANCELLED = 0.1  # of what cancels in a row: an equation that all snapshots satisfy has rows of nothing but their errors
@@ -183,9 +184,10 @@ class SpanSystem:
                 share *= 0.5
             else:
                 break
+            gain = float((rows.jacobian @ step * rows.weight).norm())
             q, rows, steps = q + share * step, moved, steps + 1
-            now = float(rows.weighted.norm())
-            if float((share * step).norm()) <= SETTLED * float(q.norm()):
+            left, now = now, float(rows.weighted.norm())
+            if float((share * step).norm()) <= SETTLED * float(q.norm()) or gain <= NOTHING * left:
                 break
         return q, rows, steps
 
