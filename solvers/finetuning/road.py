@@ -30,6 +30,7 @@ from sciml.solvers.training.settings import ESTIMATE_LAST, Settings
 
 GOAL, LEAST_GOAL = 1e-6, 1e-8  # where the base does not know its own error; and at least
 SLACK = 2.0  # times the base's own error that a member may have, where nobody asked for an accuracy
+FAR = 10.0  # times the goal: a span with such a weighted residual, which is about the error, is none
 LOW_RANK_STEPS = 40
 SMALL = 0.5  # of a network's numbers: an adapter with more is left out, as it takes longer than everything
 RANK = 8
@@ -173,6 +174,7 @@ class Road:
         self.stages: list[Stage] = []
         self.history: list[dict[str, float]] = []
         self._near: Adapter | None = None
+        self._far: Spanned | None = None
 
     def answer(self, name: str) -> AdaptedAnswer:
         """Go the road; the answer is the stage with the smallest estimated error."""
@@ -181,6 +183,8 @@ class Road:
             self._span(usable_members)
         if not self._arrived:
             self._trained()
+        if self._far is not None and self.stages[-1].stats.outcome != "converged":
+            self.stages[0] = self._judged(self._far, self.stages[0])
         best = min(self.stages, key=lambda stage: stage.rank)
         last = self.stages[-1].stats
         stats = best.stats
@@ -221,7 +225,12 @@ class Road:
         except SciMLError as error:
             self.notes.append(f"no span was tried: {error}")
             return
-        stats = spanned_report(self.base, self.settings, found, self.notes, self.goal)
+        # where it is clearly off, an estimate would take longer than to say so, and is made where nothing else arrives
+        far = self.goal is not None and found.indicator > FAR * self.goal
+        self._far = found if far else None
+        stats = spanned_report(self.base, self.settings, found, self.notes, None if far else self.goal)
+        if far:
+            stats.outcome = "stalled"
         if found.nearest > 0:
             near = members[list(members)[found.nearest - 1]].adapter
             assert isinstance(near, Adapter)
@@ -230,6 +239,13 @@ class Road:
         self.stages.append(
             Stage(label, found.adapter, stats, time.perf_counter() - started, stats.error_estimate)
         )
+
+    def _judged(self, found: Spanned, stage: Stage) -> Stage:
+        """The stage of a span with its error."""
+        began = time.perf_counter()
+        stats = spanned_report(self.base, self.settings, found, self.notes, self.goal)
+        seconds = stage.seconds + time.perf_counter() - began
+        return replace(stage, stats=stats, seconds=seconds, estimate=stats.error_estimate)
 
     def _trained(self) -> None:
         """The stages that train parameters."""
@@ -265,7 +281,7 @@ class Road:
     def _stage(self, label: str, phases: Phases, adapter: Adapter, steps: int | None) -> None:
         started, before = time.perf_counter(), len(phases.history)
         done = phases.stats.steps or 0 if phases.stats else 0
-        stats = phases.stage(adapter, steps)
+        stats = phases.stage(adapter, steps, judged=bool(self.stages))
         own = replace(stats, steps=(stats.steps or 0) - done, notes=list(stats.notes))
         if own.outcome == "max_steps" and steps is not None:
             own.outcome = "stalled"  # a stage's own number of steps is no limit of the user's

@@ -18,6 +18,7 @@ from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.least_squares import CLOSED_FORM, is_linear, linear_solve
 from sciml.solvers.training.loop import Run
 from sciml.solvers.training.residual_system import ResidualSystem
+from sciml.solvers.training.run_state import Estimates
 from sciml.solvers.training.settings import (
     Settings,
     carry_out,
@@ -74,13 +75,16 @@ class Phases:
         """Train until a share of the limits is used up; at the end the factors are the best of this run."""
         self._run(adapter, self.settings.shortened(until), last=until >= 1.0)
 
-    def stage(self, adapter: Adapter, steps: int | None = None) -> Report:
-        """Train another adapter, for so many steps at most and within the limits of all runs; how it ended."""
+    def stage(self, adapter: Adapter, steps: int | None = None, judged: bool = False) -> Report:
+        """Train another adapter, for so many steps at most and within the limits of all runs; how it ended.
+
+        ``judged``: whether where it starts is known to be no answer, so that its error is not estimated before a step.
+        """
         done, limits = self._report.steps or 0, self.settings.limits
         most = limits.max_steps if steps is None else min(done + steps, limits.max_steps or done + steps)
         self._state = None  # a damping of other numbers
         self._aged = True
-        self._run(adapter, replace(self.settings, max_steps=most))
+        self._run(adapter, replace(self.settings, max_steps=most), judged=judged)
         return self._report
 
     def cut(self, adapter: Adapter) -> Adapter:
@@ -141,7 +145,7 @@ class Phases:
         self._report.outcome = "interrupted"
         self._report.notes.append(why)
 
-    def _run(self, adapter: Adapter, settings: Settings, last: bool = True) -> None:
+    def _run(self, adapter: Adapter, settings: Settings, last: bool = True, judged: bool = False) -> None:
         auto = isinstance(self.optimizer, str) and self.optimizer == "auto"
         method = method_for("gn-arc" if auto else self.optimizer, settings, self.inner, adapter.size)
         factors = ScaledFactors(adapter) if isinstance(method, optim.TorchMethod) else adapter
@@ -155,7 +159,10 @@ class Phases:
             run.counters = replace(run.counters, step=before.steps or 0, draws=self._draws)
         if before is not None or self._aged:
             run.seconds_before = time.perf_counter() - self._began
-        start = run.relative(held_out.value(theta)) if before is None else before.start
+        held = held_out.value(theta)
+        start = run.relative(held) if before is None else before.start
+        if judged:
+            run.estimates = Estimates(held, look=1)
         if isinstance(method, GaussNewtonMethod) and self._state is not None:
             # its damping has been found already
             run.begin(theta, method.refresh(system, theta, self._state))

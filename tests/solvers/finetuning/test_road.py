@@ -86,11 +86,12 @@ def test_a_span_that_does_is_the_answer(host):
     )
 
 
-def test_a_span_that_does_not_do_is_told_by_its_estimate_and_the_road_arrives(host):
+def test_a_span_that_is_clearly_off_is_not_judged_and_the_road_arrives(host):
     """Outside the range of the members; the nearest of them is where training starts, and not the base."""
     tuned = host.finetune(Burgers(0.5), accuracy=1e-4, max_steps=100, **QUICK)
     lines = tuned.report["stages"]
-    assert lines[0].startswith("span of 3") and "stalled" in lines[0]
+    assert lines[0].startswith("span of 3") and "stalled, error not estimated" in lines[0]  # so far off it is
+    assert "estimate" not in tuned.history[0]  # the nearest member's error is larger still
     assert lines[1].startswith("full") and lines[1].endswith("(kept)")
     assert tuned.outcome == "converged" and tuned.error() < 2e-4
     start = host["m0"].adapter
@@ -102,6 +103,7 @@ def test_a_later_stage_that_is_worse_by_the_estimate_is_not_kept(host):
     """After few steps from the nearest member the residual is smaller than that of the span, and the error larger."""
     tuned = host.finetune(Burgers(0.17), accuracy=1e-9, optimizer="adam", max_steps=5, **QUICK)
     assert len(tuned.report["stages"]) == 2 and tuned.report["stages"][0].endswith("(kept)")
+    assert tuned.stats.error_estimate < 1e-2  # as nothing arrived, the span was judged after all
     assert tuned.config.kind == "span" and tuned.outcome == "max_steps"
     assert any("aimed at an estimated error of 1.0e-09" in note for note in tuned.stats.notes)
 
