@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from sciml.checks.determined.sides import ACROSS, measurements
 from sciml.checks.equation import Equation
 from sciml.checks.probe import sampled
-from sciml.checks.sides import ACROSS, measurements
 from sciml.checks.values import Statement
 from sciml.coefficients import has_unknowns
 from sciml.conditions import Initial

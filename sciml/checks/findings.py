@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sciml.checks.constants import free_constants, unbalanced
 from sciml.checks.crowded import crowded_sides
 from sciml.checks.definition import check_definition
+from sciml.checks.determined.constants import free_constants, unbalanced
+from sciml.checks.determined.sides import MISSING, bare_sides, check_determined, check_terms_use_unknowns
 from sciml.checks.effect import idle_parameters
 from sciml.checks.equation import Equation
 from sciml.checks.jumps import jumps
 from sciml.checks.measured import measured_against
 from sciml.checks.numerics.growth import growing_waves
 from sciml.checks.numerics.resolution import unseen
-from sciml.checks.sides import MISSING, bare_sides, check_determined, check_terms_use_unknowns
 from sciml.checks.starts import bare_starts
 from sciml.checks.trainable import check_attributes
 from sciml.checks.values import Statement, check_values, statements

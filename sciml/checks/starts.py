@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sciml.checks.determined.sides import ENOUGH_DATA, MISSING, measurements
 from sciml.checks.equation import Equation
-from sciml.checks.sides import ENOUGH_DATA, MISSING, measurements
 from sciml.checks.values import Statement
 from sciml.conditions import Initial, Periodic
 

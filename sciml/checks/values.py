@@ -67,6 +67,11 @@ class Statement:
         alpha, beta, value = (self._evaluate(key, x) for key in ("alpha", "beta", "value"))
         return alpha[:, 0].detach(), beta[:, 0].detach(), value[:, 0].detach()
 
+    def coefficients(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """alpha and beta at points, ``(n,)`` each."""
+        alpha, beta = (self._evaluate(key, x) for key in ("alpha", "beta"))
+        return alpha[:, 0].detach().double(), beta[:, 0].detach().double()
+
     def sees_values(self) -> bool:
         """Whether a constant added to the unknown is noticed."""
         alpha = self.parts["alpha"]

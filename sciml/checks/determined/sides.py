@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from sciml.checks.determined.counts import Counts
 from sciml.checks.equation import Equation
 from sciml.checks.probe import sampled
 from sciml.checks.values import Statement, ends
-from sciml.conditions import Condition, Data, Dirichlet, Initial, Interface, Neumann, Periodic, Robin
+from sciml.conditions import Condition, Data, Initial, Interface, Periodic
 from sciml.conditions.places import INSIDE
 from sciml.domains import Box
 from sciml.errors import ArgumentError
@@ -73,21 +74,22 @@ def check_terms_use_unknowns(equation: Equation) -> None:
 
 def bare_sides(equation: Equation, stated: list[Statement]) -> list[str]:
     """Notes on sides without a condition."""
-    notes: list[str] = []
+    counts_of = Counts(equation, stated)
+    notes = list(counts_of.notes)
     for block in equation.blocks:
         if measurements(equation, block) >= ENOUGH_DATA:
             continue
         if isinstance(_space(equation.problem), Box):
-            notes += _box(equation, block, stated)
+            notes += _box(equation, block, counts_of)
         else:
-            notes += _shape(equation, block, stated)
+            notes += _shape(equation, block, stated, counts_of)
     return notes
 
 
 # ---- sides of a box: along each axis the two ends together
 
 
-def _box(equation: Equation, block: list[int], stated: list[Statement]) -> list[str]:
+def _box(equation: Equation, block: list[int], counts_of: Counts) -> list[str]:
     problem, notes = equation.problem, []
     bare: dict[int, list[tuple[str, float, float]]] = {j: [] for j in block}
     for axis in problem.domain.space_axes:
@@ -95,7 +97,7 @@ def _box(equation: Equation, block: list[int], stated: list[Statement]) -> list[
             continue
         orders = {j: equation.order(j, axis) for j in block}
         low, high = ends(problem, axis, ACROSS)
-        counts = {j: (_count(equation, stated, j, low), _count(equation, stated, j, high)) for j in block}
+        counts = {j: (counts_of.at(j, low), counts_of.at(j, high)) for j in block}
         notes += _short(equation, axis, orders, counts, bare)
         if len(block) == 1 and orders[block[0]] == 1:
             notes += _enters(equation, block[0], axis, counts[block[0]], (low, high))
@@ -192,7 +194,7 @@ def _slope(equation: Equation, x: Tensor, j: int, axis: int, seed: int) -> Tenso
 # ---- sides of any other shape: point by point
 
 
-def _shape(equation: Equation, block: list[int], stated: list[Statement]) -> list[str]:
+def _shape(equation: Equation, block: list[int], stated: list[Statement], counts_of: Counts) -> list[str]:
     problem = equation.problem
     domain = problem.domain
     if not domain._pieces:
@@ -209,7 +211,7 @@ def _shape(equation: Equation, block: list[int], stated: list[Statement]) -> lis
     for i, piece in enumerate(domain._pieces):
         x = _points_on(equation, i, stated)
         free = ~_on_periodic_ends(problem, x)
-        counts = {j: _count(equation, stated, j, x, i) for j in block}
+        counts = {j: counts_of.at(j, x, i) for j in block}
         have = torch.stack(list(counts.values())).sum(0)
         any_at_all |= bool((have > 0).any())
         for j, order in orders.items():
@@ -250,21 +252,6 @@ def _no_condition(problem: PDE, j: int, sides: list[tuple[str, float, float]]) -
         f"no condition on {problem.unknowns[j]} at {', '.join(names[:6])}{more} ({100 * whole:.0f} % of the boundary): "
         f"{MISSING}"
     )
-
-
-def _count(
-    equation: Equation, stated: list[Statement], j: int, x: Tensor, piece: int | None = None
-) -> Tensor:
-    """How many conditions on an unknown hold at points, of one piece of the boundary if it is given: ``(n,)``."""
-    total = torch.zeros(len(x), dtype=torch.long)
-    for s in stated:
-        if s.unknown == j and isinstance(s.condition, (Dirichlet, Neumann, Robin)):
-            known = piece is not None and s.pieces is not None
-            total += int(piece in s.pieces) if known else s.covers(x).long()  # type: ignore[operator]
-    for other in equation.others:
-        if other.on_boundary and other.counts[j]:
-            total += other.counts[j] * other.place.covers(x).long()
-    return total
 
 
 def _is_periodic(problem: PDE, axis: int) -> bool:
