@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sciml.ansatz.values import size_of
+from sciml.ansatz.values import noise_of, size_of
 from sciml.checks.probe import highest_order
 from sciml.conditions import BaseCondition, Dirichlet, evaluate
 from sciml.corners.frames import conditions_at, frame_of, parts_of, shown
@@ -38,6 +38,7 @@ def angle_jump(problem: PDE, unknown: int, conditions: Sequence[BaseCondition]) 
     if not domain._has_inside or not any(one.value != own[0].value for one in own) or problem.periodic_axes:
         return None
     size = size_of([evaluate(c.value, domain.boundary(c.on).sample(64), c.label) for c in own])
+    size = max(size, noise_of(own, domain) / JUMPS)  # what is smaller than that is no jump
     fans: list[Fan] = []
     for corner in corners_of(domain, parts_of(problem))[0]:
         sides = [

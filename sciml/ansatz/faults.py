@@ -17,8 +17,9 @@ from sciml.ansatz.blend import Part, Reduced, Side, moved
 from sciml.ansatz.corners import corners, growing
 from sciml.ansatz.lines import TOLERANCE, fault, lines_through, place
 from sciml.ansatz.poles import pole
-from sciml.ansatz.values import first_instant, regular, size_of
+from sciml.ansatz.values import first_instant, noise_of, regular, size_of
 from sciml.conditions import BaseCondition, evaluate
+from sciml.conditions.base import ROUNDINGS
 from sciml.derivatives import AutogradSource
 from sciml.domains.vertices import TOUCH
 
@@ -144,10 +145,12 @@ def _edges(part: Part) -> Fault | None:
     if part.uniform:
         return None
     clashes: list[tuple[Side, Side, float, Tensor]] = []
+    domain = part.domain
     for one, two, x in _meetings(part):
         a, b = one.value(x), two.value(x)
         size = size_of([a, b, one.value(one.boundary.sample(SAMPLE)), two.value(two.boundary.sample(SAMPLE))])
-        jump = (a - b).abs()[:, 0] / size
+        noise = noise_of([one.condition, two.condition], domain)
+        jump = ((a - b).abs()[:, 0] - noise) / size
         if float(jump.max()) > COMPATIBLE:
             clashes.append((one, two, float(jump.max()), x[int(jump.argmax())]))
     if not clashes:
@@ -266,7 +269,10 @@ def _start(part: Part) -> Fault | None:
     u0 = evaluate(part.initial.value, x, part.initial.label)
     h = part.boundary_value(x).detach()
     size = size_of([h, u0, evaluate(part.initial.value, inside, part.initial.label)])
-    jump = float((h - u0).abs().max()) / size
+    noise = noise_of([part.initial, *(side.condition for side in part.sides)], domain)
+    if part.jump is not None:  # carried values are differences of what is as large
+        noise += ROUNDINGS * float(part.jump(domain.sample(SAMPLE, seed=0)).detach().abs().max())
+    jump = (float((h - u0).abs().max()) - noise) / size
     if jump > COMPATIBLE:
         softened = [c for c in (part.initial, part.velocity) if c is not None]
         return Fault(softened, f"it differs from the boundary values by {jump:.1e} relative where they meet")
@@ -276,7 +282,9 @@ def _start(part: Part) -> Fault | None:
     slope = part.start_slope(start, still).detach()
     v0 = evaluate(part.velocity.value, x, part.velocity.label)
     size = size_of([slope, v0, evaluate(part.velocity.value, inside, part.velocity.label)])
-    jump = float((slope - v0).abs().max()) / size
+    assert domain.time_axis is not None
+    span = domain._high[domain.time_axis] - domain._low[domain.time_axis]
+    jump = (float((slope - v0).abs().max()) - noise_of([part.velocity], domain) - noise / span) / size
     if jump > COMPATIBLE:
         return Fault(
             [part.velocity],

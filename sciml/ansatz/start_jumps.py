@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from sciml.ansatz.lines import fault, lines_through, place
-from sciml.ansatz.values import size_of
+from sciml.ansatz.values import noise_of, size_of
 from sciml.checks.probe import highest_order
 from sciml.conditions import BaseCondition, Dirichlet, Initial, Neumann, Robin, evaluate
+from sciml.conditions.base import ROUNDINGS
 from sciml.corners.evolution import Evolution, evolution, rate_in_time
 from sciml.corners.jumps import Rise, StartJump, at_values
 from sciml.corners.operator import Local
@@ -115,7 +116,8 @@ class StartJumps:
         for c in self.sides:
             if isinstance(c, Dirichlet):
                 values.append(evaluate(c.value, self.domain.boundary(c.on).sample(64), c.label))
-        return size_of(values)
+        noise = noise_of([self.initial, *self.sides], self.domain)  # type: ignore[list-item]
+        return max(size_of(values), noise / JUMPS)  # what is smaller than that is no jump
 
     def _steps(self, piece: int, c: Dirichlet) -> bool:
         found = self._height(c)(self._points(piece)).detach()
@@ -249,6 +251,11 @@ class StartJumps:
         if row >= len(equations):
             return None
         left, rate = float(equations[row]), rate_in_time(local)
+        # the same all along the start: what is left at a corner where the data fit is what these numbers are rounded by
+        along = at_values(self.domain.sample(ALONG, seed=0), first)
+        usual = local.of_fields(fields, along)[:, row].abs()
+        if abs(left) <= ROUNDINGS * float(usual[torch.isfinite(usual)].sum()) / ALONG:
+            left = 0.0
         if not step and rate != 0 and not self._counts(given + left / rate, self._duration):
             return None  # too little to be carried, whatever the equation is like; which takes longer to see
         found = evolution(local)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from sciml.ansatz.lines import place
-from sciml.conditions import BaseCondition, Dirichlet, Initial, Neumann, Robin, evaluate
+from sciml.conditions import BaseCondition, Dirichlet, Initial, Neumann, Robin, evaluate, rounding
 from sciml.domains import Boundary, Domain, PointCloud
 from sciml.domains.sampling import Sobol
 from sciml.errors import ArgumentError
@@ -79,6 +80,12 @@ def check_values(problem: PDE, condition: BaseCondition) -> None:
 def size_of(values: list[Tensor]) -> float:
     """The largest absolute value, above zero."""
     return max(1e-300, *(float(v.detach().abs().max()) for v in values))
+
+
+def noise_of(conditions: Iterable[BaseCondition], domain: Domain) -> float:
+    """What the values of conditions may be off by rounding, together."""
+    x = domain.sample(SOME, seed=0)
+    return sum(rounding(c.value, x, c.label) for c in conditions)  # type: ignore[attr-defined]
 
 
 def first_instant(domain: Domain, x: Tensor) -> Tensor:

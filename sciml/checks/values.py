@@ -13,7 +13,17 @@ from torch import Tensor
 
 from sciml.checks.probe import call, sampled
 from sciml.checks.trainable import check_terms
-from sciml.conditions import BaseCondition, Dirichlet, Initial, Neumann, Periodic, Robin, Value, evaluate
+from sciml.conditions import (
+    BaseCondition,
+    Dirichlet,
+    Initial,
+    Neumann,
+    Periodic,
+    Robin,
+    Value,
+    evaluate,
+    rounding,
+)
 from sciml.domains.boundary import Boundary
 from sciml.domains.pieces import Piece
 from sciml.domains.sampling import Sobol
@@ -71,6 +81,14 @@ class Statement:
         """alpha and beta at points, ``(n,)`` each."""
         alpha, beta = (self._evaluate(key, x) for key in ("alpha", "beta"))
         return alpha[:, 0].detach().double(), beta[:, 0].detach().double()
+
+    def slack(self, problem: PDE) -> float:
+        """What its values may be off by rounding, of a condition whose coefficients have the length one."""
+        found = rounding(self.parts["value"], sampled(problem.domain.sample, ON_PART), self.label)
+        if found == 0.0:
+            return 0.0
+        alpha, beta = self.coefficients(self.points)
+        return found / max(1e-300, float(torch.hypot(alpha, beta).min()))
 
     def sees_values(self) -> bool:
         """Whether a constant added to the unknown is noticed."""
@@ -175,7 +193,7 @@ def _compare(problem: PDE, a: Statement, b: Statement, x: Tensor, y: Tensor, mir
     size = torch.cat([_normed(s.at(s.points))[2] for s in (a, b)]).abs().max()
     off = torch.where(alike, (value - sign * value_b).abs(), torch.zeros_like(value))
     k = int(off.argmax())
-    if float(off[k]) > SAME * float(size):
+    if float(off[k]) > SAME * float(size) + a.slack(problem) + b.slack(problem):
         v, w = float(a.at(x)[2][k]), float(b.at(y)[2][k])
         place = place_of(problem, x[k])
         if mirrored:
@@ -211,7 +229,7 @@ def _corner(problem: PDE, a: Statement, b: Statement) -> list[str]:
     size = torch.cat([s.at(s.points)[2] for s in (a, b)]).abs().max()
     off = torch.nan_to_num((v - w).abs(), nan=torch.inf)
     k = int(off.argmax())
-    if not float(off[k]) > SAME * float(size):
+    if not float(off[k]) > SAME * float(size) + a.slack(problem) + b.slack(problem):
         return []
     return [
         f"{a.label} ({float(v[k]):.6g}) and {b.label} ({float(w[k]):.6g}) differ where their parts meet, at "
@@ -294,7 +312,7 @@ def _seam(problem: PDE, a: Statement, condition: Periodic, low: Tensor, high: Te
     v, w = a.at(low)[2], a.at(high)[2]
     off = (v - w).abs()
     k = int(off.argmax())
-    if not float(off[k]) > SAME * float(a.at(a.points)[2].abs().max()):
+    if not float(off[k]) > SAME * float(a.at(a.points)[2].abs().max()) + a.slack(problem):
         return []
     return [
         f"{a.label} is not periodic in {condition.coordinate}: {float(v[k]):.6g} at {place_of(problem, low[k])} and "

@@ -4,7 +4,7 @@
 be asked for, ``interface`` what holds between two materials.
 """
 
-from sciml.conditions.base import BaseCondition, Value, evaluate
+from sciml.conditions.base import BaseCondition, Value, evaluate, rounding
 from sciml.conditions.data import Data
 from sciml.conditions.general import Condition
 from sciml.conditions.interface import Interface
@@ -22,4 +22,5 @@ __all__ = [
     "Robin",
     "Value",
     "evaluate",
+    "rounding",
 ]

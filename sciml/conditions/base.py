@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from sciml import arguments
-from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.errors import ArgumentError, ArgumentTypeError, SciMLError
 from sciml.jacobian.along import Along, along
 from sciml.unknown import Coefficient, Unknown
+
+ROUNDINGS = 1e-13  # of the size of what a value is computed from
 
 Value = float | Callable[[Tensor], Tensor] | Unknown
 
@@ -50,6 +52,21 @@ def evaluate(value: Value, x: Tensor, what: str) -> Tensor:
             f"got {tuple(out.shape)}."
         )
     return out
+
+
+def rounding(value: Value, x: Tensor, what: str) -> float:
+    """What values of a function may be off by rounding, by their size at points ``x (n, d)`` all over the domain.
+
+    A sine that vanishes at a side is 1e-16 there, and not a number of its own. 0 for a number, and where nothing is known.
+    """
+    if not callable(value):
+        return 0.0
+    try:
+        found = evaluate(value, x, what).detach().double().abs()
+    except SciMLError:  # it need not be defined but on its own place
+        return 0.0
+    finite = found[torch.isfinite(found)]
+    return ROUNDINGS * float(finite.median()) if len(finite) else 0.0
 
 
 def _call(function: Callable[[Any], Any], x: Tensor, what: str) -> Any:
