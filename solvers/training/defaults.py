@@ -16,6 +16,7 @@ MANY = 15  # coordinates that points do not fill any more
 LARGE = 20_000  # parameters; with more, fewer points: a dense step costs points squared times parameters
 FEW_POINTS = 1000
 POINTS_PER_PARAMETER = 4  # collocation points at most, for each trained number
+NUMBERS_PER_ROW = 3  # trained numbers at most for each row of the first points
 MOST_POINTS = 20_000
 QUASI_NEWTON_LIMIT = 3000  # parameters of a dense inverse Hessian
 FLOPS = 3e10  # multiplications and additions a second, one core: for a guess before anything has run
@@ -74,6 +75,8 @@ def default_points(problem: PDE, parameters: int = 0, width: int = 1) -> int:
     """
     evolving = problem.domain.time_axis is not None
     base = 200 if not evolving and problem.domain.dim <= 2 else 1000
+    if parameters <= LARGE:  # far fewer rows than numbers are met by many functions that solve nothing
+        base = max(base, min(FEW_POINTS, parameters // (NUMBERS_PER_ROW * problem.outputs)))
     points = base * max(1, problem.domain.dim // 2)
     points = min(points, FEW_POINTS) if parameters > LARGE else points
     if parameters:  # beyond these the numbers are told already

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 EVERY = 20  # accepted steps between redraws of second-order methods
 FIRST_ORDER_EVERY = 200
 OVERFIT = 4.0  # held-out loss over training loss from which more points are asked for
+GAP = 1.25  # the same where the held-out loss has stopped to fall
 MORE = 1.5  # times as many
 PRIME = 7919  # apart lie the seeds of two draws
 
@@ -25,7 +26,9 @@ def consider_points(run: Run, held: float, loss: float) -> None:
         held, loss: On points that training never sees, and on those that it sees.
     """
     count, second = run.system.points.count, run.method.second_order
-    overfit = held > OVERFIT * max(loss, 1e-300)
+    # what no longer falls between the points, and does on them, tells as much as a wide gap
+    gap = GAP if run.counters.quiet_looks else OVERFIT
+    overfit = held > gap * max(loss, 1e-300)
     if overfit and count < run.max_points:
         run.system.points.resize(min(run.max_points, int(MORE * count) + 1))
         redraw(run)

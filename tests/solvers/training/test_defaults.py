@@ -40,3 +40,14 @@ def test_a_network_of_ninety_thousand_parameters_is_solved_by_gauss_newton():
     solution = sciml.solve(pdes.Poisson(2), model, max_steps=8, progress=False)
     assert "GaussNewton" in solution.stats["optimizer"]
     assert solution.error() < 1e-2
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"), [(501, 200), (1347, 449), (2999, 999), (9000, FEW_POINTS), (LARGE + 1, 200)]
+)
+def test_a_third_as_many_rows_as_numbers_to_begin_with(parameters, expected):
+    assert default_points(pdes.Poisson(2), parameters) == expected
+
+
+def test_an_unknown_has_rows_of_its_own():
+    assert default_points(pdes.LidDriven(), 3 * 1347) == 449  # three rows a point

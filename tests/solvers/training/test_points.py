@@ -202,3 +202,18 @@ def test_a_continued_run_keeps_the_weights(tmp_path, monkeypatch):
     other = sciml.solve(pdes.Poisson(2), model(), max_steps=58, **options)
     assert history(other)[-1]["loss"] != history(unbroken)[-1]["loss"]
     assert undrawn(other) == undrawn(unbroken) and len(undrawn(other)) > 2
+
+
+def test_points_are_added_where_the_held_out_loss_stops_to_fall_above_the_training_loss():
+    """A gap of less than four times may stay for good: what is between the points is never seen."""
+    model = nn.KAN([2, 5, 1], grid=5, seed=0)
+    found = sciml.solve(pdes.Helmholtz(), model, max_steps=90, tol=0.0, max_time=1e4, progress=False).history
+    quiet = 0
+    for k in range(1, len(found) - 1):
+        before, now = min(row["held_out"] for row in found[:k]), found[k]
+        gap = now["held_out"] / now["loss"]
+        more = found[k + 1]["points"] > now["points"]
+        stopped = now["held_out"] >= 0.97 * before
+        quiet += stopped and 1.25 < gap <= 4.0
+        assert more == (gap > 4.0 or (stopped and gap > 1.25))
+    assert quiet
