@@ -9,7 +9,6 @@ from sciml.kernels.channels import Channels
 from sciml.kernels.cpu.fields import BLOCK
 from sciml.kernels.orders import bell_terms
 
-
 NESTED = 32  # terms of a sum in one nested call
 
 
