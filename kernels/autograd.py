@@ -60,8 +60,7 @@ def _second_pullback(
 ) -> Sequence[Tensor]:
     """Gradients of the pullback by ``(g, z, *weights)``.
 
-    Outside of a transform by plain autograd, since the first use of ``torch.func.vjp`` imports torch's compiler, which takes a
-    second.
+    Outside of a transform by plain autograd: the first use of ``torch.func.vjp`` imports torch's compiler, in a second.
     """
     # tensors of a transform that has ended are still wrapped
     wrapped = any(torch._C._functorch.is_functorch_wrapped_tensor(t) for t in (*tensors, *cotangents))
