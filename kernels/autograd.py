@@ -55,6 +55,32 @@ def _pullback(call: Call, W: Tensor) -> Callable[..., tuple[Tensor, ...]]:
     return function
 
 
+def _second_pullback(
+    call: Call, W: Tensor, tensors: Sequence[Tensor], cotangents: Sequence[Tensor]
+) -> Sequence[Tensor]:
+    """Gradients of the pullback by ``(g, z, *weights)``.
+
+    Outside of a transform by plain autograd: the first use of ``torch.func.vjp`` imports torch's compiler, in a second.
+    """
+    # tensors of a transform that has ended are still wrapped
+    wrapped = any(torch._C._functorch.is_functorch_wrapped_tensor(t) for t in (*tensors, *cotangents))
+    if wrapped or torch._C._are_functorch_transforms_active():
+        return torch.func.vjp(_pullback(call, W), *tensors)[1](tuple(cotangents))
+    keep = torch.is_grad_enabled()
+    with torch.enable_grad():
+        # inputs of this computation alone; a view leads on to what a tensor itself comes from
+        own = [t.view_as(t) if keep and t.requires_grad else t.detach().requires_grad_() for t in tensors]
+        g, *inputs = own
+        zeros = {"allow_unused": True, "materialize_grads": True}
+        jets = _by_torch(call, W)(*inputs)
+        pulled = torch.autograd.grad(jets, inputs, g, create_graph=True, **zeros)
+        pairs = [pair for pair in zip(pulled, cotangents, strict=True) if pair[0].requires_grad]
+        if not pairs:
+            return [torch.zeros_like(t) for t in tensors]
+        outputs, given = zip(*pairs, strict=True)
+        return torch.autograd.grad(outputs, own, given, create_graph=keep, **zeros)
+
+
 def _pushforward(function: Callable, primals: Sequence[Tensor], tangents: Sequence[Tensor | None]) -> Any:
     """``J t`` as the transpose of the transpose: reverse mode alone, which nests inside any other mode."""
     given = tuple(torch.zeros_like(p) if t is None else t for p, t in zip(primals, tangents, strict=True))
@@ -147,7 +173,7 @@ class FusedPullback(torch.autograd.Function):
     def backward(ctx: Any, *cotangents: Any):
         g, z, W, *weights = ctx.saved_tensors
         first = cotangents[0] if ctx.wanted else torch.zeros_like(z)
-        grads = torch.func.vjp(_pullback(ctx.call, W), g, z, *weights)[1]((first, *cotangents[1:]))
+        grads = _second_pullback(ctx.call, W, (g, z, *weights), (first, *cotangents[1:]))
         return None, None, None, *grads[:2], None, *grads[2:]
 
     @staticmethod

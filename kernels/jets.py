@@ -25,6 +25,8 @@ from sciml.kernels.taylor import torch_jets
 from sciml.kernels.taylor_table import SplineTable, spline_table, unwrapped
 
 _BITS = {torch.float32: 32, torch.float64: 64}
+# sums over a jet's directions and channels that a kernel holds at a time; more take longer to compile than loops
+SIMD_SUMS, TRITON_SUMS = 128, 64
 
 
 class Fused(NamedTuple):
@@ -128,22 +130,22 @@ def _why_not_cpu(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None) -
     return f"z is on {z.device}, not the CPU" if z.device.type != "cpu" else _why_not_fused(z, layers, W)
 
 
-def _why_not_unrolled(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None) -> str | None:
-    """Why a call cannot run in kernels that have a register for every channel, or None."""
+def _why_not_unrolled(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None, most: int) -> str | None:
+    """Why a call cannot run in kernels that have a register for every channel and ``most`` sums, or None."""
     if reason := _why_not_fused(z, layers, W):
         return reason
     needed = 0
     if W is not None:
         jet = channels_of(W)
         needed = jet.count - 1 + len(jet.curved)
-    if needed > 64:
-        return f"the jet takes {needed} sums, above 64: more than is sensible to unroll"
+    if needed > most:
+        return f"the jet takes {needed} sums, above {most}: more than is sensible to unroll"
     return "layers differ in degree" if len({layer[3] for layer in layers}) > 1 else None
 
 
 def why_not_simd(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None) -> str | None:
     """Why a call cannot run in SIMD kernels, or None."""
-    if reason := _why_not_cpu(z, layers, W) or _why_not_unrolled(z, layers, W):
+    if reason := _why_not_cpu(z, layers, W) or _why_not_unrolled(z, layers, W, SIMD_SUMS):
         return reason
     most = max(
         (coef.shape[0] + 16) * (knots.shape[-1] + 1) * (degree + 1) for coef, _, knots, degree in layers
@@ -157,7 +159,7 @@ def _why_not_triton(z: Tensor, layers: Sequence[LayerWeights], W: Weights | None
     """Why a call cannot run in Triton kernels, or None."""
     if z.device.type != "cuda" and not (z.device.type == "cpu" and interpreted()):
         return f"z is on {z.device}, not on a CUDA device"
-    return _why_not_unrolled(z, layers, W)
+    return _why_not_unrolled(z, layers, W, TRITON_SUMS)
 
 
 def _never(*_: object) -> None:

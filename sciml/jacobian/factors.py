@@ -15,7 +15,7 @@ from torch import Tensor
 from sciml.errors import ArgumentError
 from sciml.jacobian.graph import adjoint, vjp
 from sciml.jacobian.protocols import Linearization
-from sciml.linalg import inner_gram
+from sciml.linalg import inner_gram, outer_gram
 
 ROWS_AT_ONCE = 1024  # rows of a Jacobian that are mapped together
 
@@ -136,8 +136,7 @@ class FactorLinearization:
 
     def gram(self) -> Tensor:
         """``J Jᵀ``, (M, M)."""
-        J = self.dense()
-        return J @ J.mT
+        return outer_gram(self.dense())
 
     def normal(self) -> Tensor:
         """``JᵀJ``, (p, p)."""

@@ -7,16 +7,19 @@ jet ``z`` and cotangent ``g`` of its output jet, row ``n`` of the Jacobian is a 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
+from sciml.jacobian.products import Factors, factors_pay, row_products
 from sciml.jacobian.sums import Sums
-from sciml.linalg import inner_gram
+from sciml.linalg import inner_gram, outer_gram
 from sciml.nn.base import Record
 
 GRAM_BYTES = 256 << 20  # of the Jacobian's columns that exist at a time while J Jᵀ is summed
+KEPT_BYTES = 256 << 20  # largest Jacobian that J Jᵀ leaves behind
 
 
 class Block:
@@ -159,28 +162,55 @@ class TapeLinearization:
 
     @torch.no_grad()
     def gram(self) -> Tensor:
-        """``J Jᵀ``, ``(M, M)``, from the columns of some outputs of one layer at a time: ``GRAM_BYTES`` of them, or
-        those of one output where that is more.
+        """``J Jᵀ``, ``(M, M)``; each layer's share by whatever takes less work, rows or their factors.
+
+        J itself is formed, and kept, where no layer goes without its rows and J has ``KEPT_BYTES`` at most. Else rows exist
+        for some outputs of one layer at a time: ``GRAM_BYTES`` of them, or those of one output where that is more.
         """
+        M, P = self.shape
+        factored = [self._factors_pay(k) for k in range(len(self._blocks[0].parts))]
+        if self._dense is None and not any(factored) and 8 * M * P <= KEPT_BYTES:
+            self.dense()
         if self._dense is not None:
-            return self._dense @ self._dense.T
-        M = self.shape[0]
+            return outer_gram(self._dense)
         total = self.residual.new_zeros(M, M)
-        for k in range(len(self._blocks[0].parts)):
-            parts = [block.parts[k] for block in self._blocks]
-            layer, _, g, _ = parts[0]
-            outputs = g.shape[2]
-            size = M * sum(p.numel() for p in layer.parameters()) * total.element_size()
-            step = max(1, outputs * GRAM_BYTES // size) if layer.by_output else outputs
-            for first in range(0, outputs, step):
-                some = [layer.jacobian(z, g[..., first : first + step], w) for _, z, g, w in parts]
-                rows = torch.cat([b.summed(part) for b, part in zip(self._blocks, some, strict=True)])
-                total.addmm_(rows, rows.T)
+        for k, by_factors in enumerate(factored):
+            self._add_products(k, total) if by_factors else self._add_rows(k, total)
         extra = [block.extra for block in self._blocks if block.extra is not None]
         if extra:
-            rows = torch.cat(extra)
-            total.addmm_(rows, rows.T)
+            total += outer_gram(torch.cat(extra))
         return total
+
+    def _factors_pay(self, k: int) -> bool:
+        """Whether the products of a layer's rows take less work without the rows."""
+        cotangents = [block.parts[k][2] for block in self._blocks]
+        return factors_pay(self._blocks[0].parts[k][0], cotangents, self.shape[0])
+
+    def _add_products(self, k: int, total: Tensor) -> None:
+        """Add one layer's share of ``J Jᵀ`` without its rows."""
+        stops = list(itertools.accumulate(block.rows for block in self._blocks))
+        spans = [slice(stop - block.rows, stop) for stop, block in zip(stops, self._blocks, strict=True)]
+        parts = [block.parts[k] for block in self._blocks]
+        seen = [Factors(layer.functions(z, weights), g) for layer, z, g, weights in parts]
+        for a, (one, down) in enumerate(zip(self._blocks, spans, strict=True)):
+            for b, (other, across) in enumerate(zip(self._blocks[: a + 1], spans, strict=False)):
+                products = other.summed(one.summed(row_products(seen[a], seen[b])).T)
+                total[across, down] += products
+                if b < a:
+                    total[down, across] += products.T
+
+    def _add_rows(self, k: int, total: Tensor) -> None:
+        """Add one layer's share of ``J Jᵀ`` from its rows."""
+        parts = [block.parts[k] for block in self._blocks]
+        layer, _, g, _ = parts[0]
+        outputs = g.shape[2]
+        size = self.shape[0] * sum(p.numel() for p in layer.parameters()) * total.element_size()
+        step = max(1, outputs * GRAM_BYTES // size) if layer.by_output else outputs
+        for first in range(0, outputs, step):
+            some = [layer.jacobian(z, g[..., first : first + step], w) for _, z, g, w in parts]
+            total += outer_gram(
+                torch.cat([b.summed(part) for b, part in zip(self._blocks, some, strict=True)])
+            )
 
     def normal(self) -> Tensor:
         """``JᵀJ``, ``(P, P)``."""

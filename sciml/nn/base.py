@@ -32,11 +32,13 @@ class JetLayer(nn.Module, abc.ABC):
     Attributes:
         by_output: Whether every parameter belongs to one output, so that ``jacobian`` of some outputs' cotangents
             gives the columns of their parameters.
+        shared_functions: Whether every output is a sum of the same ``functions``, each with a parameter of its own.
         any_order: Whether ``jet`` takes a ``ChannelWeights``; without it a derivative above second order of a network with
             this layer comes from autograd.
     """
 
     by_output = False
+    shared_functions = False
     any_order = False
 
     @property
@@ -69,6 +71,13 @@ class JetLayer(nn.Module, abc.ABC):
     def cotangent(self, z: Tensor, cotangent: Tensor, weights: Weights) -> Tensor:
         """The sum ``(P,)`` of the rows of ``jacobian``, without forming them."""
         return self.jacobian(z, cotangent, weights).sum(0)
+
+    def functions(self, z: Tensor, weights: Weights) -> Tensor:
+        """Jets ``(n, C, F)`` of the functions of ``z (n, C, i)`` that each output adds up, in any order.
+
+        A row of ``jacobian`` then has the numbers of ``sum_c functions[:, c] cotangent[:, c]ᵀ``.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no functions that all outputs share.")
 
 
 class JetNetwork(nn.Module, abc.ABC):

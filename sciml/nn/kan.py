@@ -41,6 +41,7 @@ class KANLayer(SplineLayer):
     """
 
     by_output = True
+    shared_functions = True
 
     def __init__(self, coef: Tensor, base: Tensor | None, knots: Tensor, degree: int):
         super().__init__(knots, degree)
@@ -74,6 +75,17 @@ class KANLayer(SplineLayer):
         """The summed rows, as the ordinary backward pass of the layer."""
         grads = kernels.kan_layer_vjp(z, cotangent, z.new_ones(z.shape[0]), self.arguments(), weights)
         return torch.cat([g.reshape(-1) for g in grads if g is not None])
+
+    def functions(self, z: Tensor, weights: Weights) -> Tensor:
+        """The splines of each input in turn, then ``silu`` of each input: rows of one output, a channel at a time."""
+        n, C, i = z.shape
+        shape, base = (i, self.coef.shape[1], 1), self.base is not None
+        found = z.new_empty(C, n, i * (shape[1] + base))
+        for c, out in enumerate(found):
+            channel = z.new_zeros(n, C, 1)
+            channel[:, c] = 1.0
+            kernels.kan_layer_jacobian(z, channel, shape, base, self.knots, self.degree, weights, out=out)
+        return found.transpose(0, 1)
 
     def edges(self, z: Tensor) -> Tensor:
         """Values of the function on every edge at ``z (n, n_in)``: ``(n, n_in, n_out)``."""

@@ -18,6 +18,7 @@ class Linear(JetLayer):
     """
 
     by_output = True
+    shared_functions = True
     any_order = True
 
     def __init__(self, weight: Tensor, bias: Tensor):
@@ -53,3 +54,9 @@ class Linear(JetLayer):
         """One matrix product instead of n outer ones."""
         dW = cotangent.reshape(-1, cotangent.shape[2]).T @ z.reshape(-1, z.shape[2])
         return torch.cat([dW.reshape(-1), cotangent[:, 0].sum(0)])
+
+    def functions(self, z: Tensor, weights: Weights) -> Tensor:
+        """The inputs, and the 1 that the bias multiplies."""
+        one = z.new_zeros(*z.shape[:2], 1)
+        one[:, 0] = 1.0
+        return torch.cat([z, one], dim=2)

@@ -44,6 +44,8 @@ from sciml.solvers.training.settings import (
 from sciml.solvers.windowed import windowed_attempt
 from sciml.solvers.windows.advice import window_advice
 
+LATE = 1.0  # seconds beyond ``max_time`` from which a set-up is noted
+
 
 @dataclass(frozen=True)
 class AtOnce:
@@ -207,6 +209,11 @@ class AtOnce:
             if age > 0:
                 run.seconds_before = age + took
             else:
+                if took > run.limits.max_time + LATE:
+                    run.notes.append(
+                        f"setting up took {took:.1f} s of max_time={run.limits.max_time:g}: kernels, checks and sizes come "
+                        "before the first step."
+                    )
                 run.limits = run.limits.shortened(took)
             if self.resume is not None:
                 restore(run, self.resume)

@@ -13,6 +13,8 @@ from sciml.nn.activation import ACTIVATIONS
 pytestmark = pytest.mark.skipif(machine.missing_simd() is not None, reason=str(machine.missing_simd()))
 SHAPES = {  # of the weights of each order: along one axis, in the plane, sums alone at every order
     "second": ((2, 3),),
+    "many": ((1, 100),),
+    "very many": ((2, 160),),
     "first": ((0, 2),),
     "third": ((0, 2), (1, 1)),
     "biharmonic": ((1, 3), (0, 3), (1, 3)),

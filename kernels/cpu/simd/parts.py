@@ -9,6 +9,8 @@ from sciml.kernels.channels import Channels
 from sciml.kernels.cpu.fields import BLOCK
 from sciml.kernels.orders import bell_terms
 
+NESTED = 32  # terms of a sum in one nested call
+
 
 class Shape(NamedTuple):
     """What a kernel is compiled for: the jet's channels, degree, precision and width of vectors.
@@ -104,7 +106,12 @@ def number(value: float, shape: Shape) -> str:
 
 
 def total(terms: Sequence[tuple[str | None, str]], start: str | None = None) -> str:
-    """Nested fma of ``factor * vector`` terms; a factor of None is one."""
+    """Nested fma of ``factor * vector`` terms; a factor of None is one. Long sums are halved: Python reads 200 nested calls
+    at most, and halves do not wait for each other.
+    """
+    if len(terms) > NESTED:
+        half = len(terms) // 2
+        return f"add({total(terms[:half], start)}, {total(terms[half:])})"
     nested = start
     for factor, vector in terms:
         if nested is None:

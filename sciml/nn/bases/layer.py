@@ -33,6 +33,7 @@ class BasisLayer(JetLayer):
     """
 
     by_output = True
+    shared_functions = True
     any_order = True
     inputs: Tensor
 

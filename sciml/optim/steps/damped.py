@@ -21,13 +21,12 @@ import torch
 from torch import Tensor
 
 from sciml.jacobian.protocols import Linearization
-from sciml.linalg import Cholesky, outer_gram, svd
+from sciml.linalg import Cholesky, svd
 from sciml.optim.steps.cubic.newton import SecularPoint, newton_on_logarithms
 from sciml.optim.steps.cubic.secular import solve_secular
 
 # |sigma |s| - λ| / λ at which the Cholesky search stops: s is exact for a sigma of λ/|s|. At 0.1 Burgers takes more steps
 CUBIC_TOLERANCE = 0.02
-KEPT_BYTES = 256 << 20  # largest Jacobian that the dual form keeps
 
 
 class DampedSystem(Protocol):
@@ -78,12 +77,7 @@ class CholeskySystem:
 
     def __init__(self, lin: Linearization, form: str):
         self._lin, self._dual = lin, form == "dual"
-        if not self._dual:
-            self._gram = lin.normal()
-        elif 8 * lin.shape[0] * lin.shape[1] <= KEPT_BYTES:
-            self._gram = outer_gram(lin.dense())
-        else:
-            self._gram = lin.gram()
+        self._gram = lin.gram() if self._dual else lin.normal()
         self._memory = torch.empty_like(self._gram)
         self._lam = -1.0
         self._factor: Cholesky | None = None

@@ -121,3 +121,27 @@ def test_long_set_up_is_taken_off_the_time():
     for seconds, left in ((0.5, 10.0), (4.0, 7.0), (60.0, 5.0)):
         assert limits.shortened(seconds).max_time == pytest.approx(left)
     assert Limits().shortened(60.0) == Limits()
+
+
+class Slow(sciml.PDE):
+    """A source that takes its time."""
+
+    domain = sciml.Interval(0, 1)
+    conditions = (sciml.Dirichlet(0.0),)
+    wait = 0.5
+
+    def source(self, x):
+        time.sleep(self.wait)
+        return 0.0 * x[:, :1] + 1.0
+
+    def residual(self, u, x):
+        return u.laplacian() + self.source(x)
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.5])
+def test_a_set_up_that_takes_longer_than_the_solve_may_is_noted(wait, monkeypatch):
+    monkeypatch.setattr(Slow, "wait", wait)
+    limit = 0.01 if wait else 1000.0
+    model = sciml.nn.MLP([1, 5, 1])
+    stats = sciml.solve(Slow(), model, max_time=limit, max_steps=1, progress=False).stats
+    assert any("setting up took" in note and "max_time=0.01" in note for note in stats.notes) == (wait > 0)

@@ -103,6 +103,8 @@ def build(problem: PDE, kind: str, dtype: torch.dtype = torch.float64) -> Residu
         model = nn.KAN(widths, grid=3, degree=5, seed=1, dtype=dtype)
     elif kind == "mlp":
         model = nn.MLP(widths, seed=1, dtype=dtype)
+    elif kind == "chebyshev":
+        model = nn.KAN(widths, basis=kind, size=5, seed=1, dtype=dtype)
     else:
         torch.manual_seed(1)
         model = torch.nn.Sequential(
@@ -125,7 +127,7 @@ def rows_by_autograd(system: ResidualSystem, theta: torch.Tensor) -> torch.Tenso
     return torch.stack(rows)
 
 
-@pytest.mark.parametrize("kind", ["mlp", "kan", "plain"])
+@pytest.mark.parametrize("kind", ["mlp", "kan", "chebyshev", "plain"])
 @pytest.mark.parametrize(
     "problem",
     [Mixed(), System(), General(), Third(), Plate(), Mixes()],
@@ -146,9 +148,20 @@ def test_jacobian_and_products(problem, kind, monkeypatch):
     assert torch.allclose(lin.mv(v), expected @ v, rtol=1e-10, atol=1e-10 * float((expected @ v).norm()))
     assert torch.allclose(lin.rmv(w), expected.T @ w, rtol=1e-10, atol=1e-10 * float((expected.T @ w).norm()))
     gram = expected @ expected.T
-    for limit in (tape.GRAM_BYTES, 1):  # 1: one output of a layer at a time
+    kept = tape.KEPT_BYTES
+    monkeypatch.setattr(tape, "KEPT_BYTES", 0)
+    for limit, factors in (
+        (tape.GRAM_BYTES, False),
+        (1, False),
+        (1, True),
+    ):  # 1: one output of a layer at a time
         monkeypatch.setattr(tape, "GRAM_BYTES", limit)
+        monkeypatch.setattr(
+            tape, "factors_pay", lambda layer, *_, factors=factors: factors and layer.shared_functions
+        )
         assert torch.allclose(lin.gram(), gram, rtol=1e-10, atol=1e-10 * float(gram.norm()))
+        assert not jets or lin._dense is None
+    monkeypatch.setattr(tape, "KEPT_BYTES", kept)
     if jets:
         assert torch.allclose(lin.row_norms(), expected.square().sum(1), rtol=1e-10)
         for start, stop in ((0, 1), (len(v) // 3, 2 * len(v) // 3 + 1), (len(v) - 2, len(v)), (0, len(v))):
