@@ -256,7 +256,7 @@ def test_an_input_without_bound_reaches_no_unknown_that_is_free_at_the_corner(se
         conditions = (Dirichlet(0.0, component="u"), *second)
 
         def residual(self, u, x):
-            return u["u"].laplacian() + 1.0, u["w"].laplacian() + torch.cos(math.pi * x[:, :1]) - 0.5
+            return u["u"].laplacian() + 1.0, u["w"].laplacian() + torch.sin(math.pi * x[:, :1])
 
     problem = Two()
     notes = [note for note in problem.corner_inputs.notes if "spoil w there" in note]
