@@ -132,7 +132,9 @@ class JetNetwork(nn.Module, abc.ABC):
         return self._modules.get("multiples")
 
     def without_terms(self) -> JetNetwork:
-        """The same layers without the terms."""
+        """The same layers without the terms; itself where it has none."""
+        if self.terms is None:
+            return self
         bare = copy.copy(self)
         bare._modules = {name: module for name, module in self._modules.items() if name != "multiples"}
         return bare
