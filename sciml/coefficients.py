@@ -79,6 +79,7 @@ def with_values(problem: P, values: Mapping[str, float]) -> P:
     new = _substituted(problem, [(unknown, values[name]) for name, unknown in unknowns.items()])
     object.__setattr__(new, "_open", open_conditions(with_coefficients(problem)[0]))
     object.__setattr__(new, "_corner_inputs", (id(new), problem.corner_inputs))
+    object.__setattr__(new, "_corner_terms", (id(new), problem.corner_terms))
     return new
 
 
@@ -119,6 +120,7 @@ def with_coefficients(problem: P) -> tuple[P, list[Coefficient]]:
     live = _substituted(problem, [(c.unknown, c) for c in coefficients])
     object.__setattr__(live, "_coefficients", coefficients)
     object.__setattr__(live, "_corner_inputs", (id(live), problem.corner_inputs))
+    object.__setattr__(live, "_corner_terms", (id(live), problem.corner_terms))
     object.__setattr__(
         live, "_plain", _substituted(problem, [(c.unknown, c.unknown.guess) for c in coefficients])
     )

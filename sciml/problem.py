@@ -21,6 +21,7 @@ from sciml.checks.findings import refuse
 from sciml.conditions import BaseCondition, Data, Initial, Interface, Periodic
 from sciml.corners.choose import corner_inputs
 from sciml.corners.functions import CornerInputs
+from sciml.corners.terms import CornerTerms, corner_terms
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.expressions import evaluate_residual
 from sciml.expressions.parts import parts_of
@@ -232,12 +233,20 @@ class PDE:
     @property
     def corner_inputs(self) -> CornerInputs:
         """The functions of the domain's corners that a network sees besides the coordinates, see ``sciml.corners``."""
-        # a copy of the problem carries what belongs to another one
-        owner, known = vars(self).get("_corner_inputs", (None, None))
+        return self._own("_corner_inputs", corner_inputs)
+
+    @property
+    def corner_terms(self) -> CornerTerms:
+        """The flows at corners of which a trial function has multiples, see ``sciml.corners.terms``."""
+        return self._own("_corner_terms", corner_terms)
+
+    def _own(self, name: str, find: Callable[[PDE], Any]) -> Any:
+        """What is found once; a copy of the problem carries what belongs to another one."""
+        owner, known = vars(self).get(name, (None, None))
         if owner != id(self):
-            known = corner_inputs(self)
-            object.__setattr__(self, "_corner_inputs", (id(self), known))
-        return known  # type: ignore[return-value]
+            known = find(self)
+            object.__setattr__(self, name, (id(self), known))
+        return known
 
     @property
     def interfaces(self) -> list[Interface]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
 from sciml.ansatz.values import noise_of, size_of
 from sciml.checks.probe import highest_order
@@ -13,13 +12,11 @@ from sciml.conditions import BaseCondition, Dirichlet, evaluate
 from sciml.corners.frames import conditions_at, frame_of, parts_of, shown
 from sciml.corners.jumps import AngleJump, Fan
 from sciml.corners.operator import Local
-from sciml.corners.places import STEP, Corner, corners_of
-from sciml.domains import Domain, PointCloud
-from sciml.domains.pieces import Piece
+from sciml.corners.places import STEP, Corner, corners_of, nearest, straight
+from sciml.domains import PointCloud
 from sciml.problem import PDE
 
 JUMPS = 1e-6  # of the size of the data
-STRAIGHT = 1e-9  # change of a normal along a piece that counts as none
 SHOWN = 4  # corners named in a note
 
 
@@ -86,17 +83,3 @@ def _fan(problem: PDE, unknown: int, corner: Corner, one: float, two: float) -> 
         return "the diffusion depends on the solution"
     pieces = [nearest(domain, x) for x in corner.on_sides(STEP * domain._size)]
     return Fan(frames[0], two - one, *pieces)
-
-
-def nearest(domain: Domain, x: Tensor) -> int:
-    """The piece of the boundary that a point ``(2,)`` lies on."""
-    return int(torch.stack([piece.gap(x) for piece in domain._pieces]).argmin())
-
-
-def straight(piece: Piece) -> bool:
-    """Whether a piece of the boundary of a plane domain is a part of a line."""
-    if piece.cube != 1:
-        return False
-    x, _ = piece.place(torch.linspace(0.1, 0.9, 5, dtype=torch.float64)[:, None])
-    normal = piece.normal(x)
-    return float((normal - normal[0]).abs().max()) < STRAIGHT

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
-from sciml.ansatz.angle_jumps import SHOWN, nearest, straight
+from sciml.ansatz.angle_jumps import SHOWN
 from sciml.ansatz.values import size_of
 from sciml.checks.probe import highest_order
 from sciml.conditions import BaseCondition, Data, Dirichlet, evaluate
 from sciml.conservation.velocity import velocity_of
 from sciml.corners.flows import CornerFlow, FlowJump, corner_flow
 from sciml.corners.frames import conditions_at, frame_of, parts_of, shown
-from sciml.corners.places import STEP, Corner, corners_of
-from sciml.derivatives import AutogradSource, DetachedSource
+from sciml.corners.places import STEP, Corner, corners_of, nearest, straight
+from sciml.corners.viscosity import viscosity_of
 from sciml.domains import PointCloud
 from sciml.problem import PDE
 
 JUMPS = 1e-6  # of the size of the data: velocities that differ, and what the slopes leave of the volume
-NEAR = 1e-4  # of the reach: where the equations are asked
-ALONG = 16  # points there
-BALANCED = 1e-2  # of what viscosity does there: what the pressure may leave
 
 
 def corner_flows(problem: PDE, conditions: Sequence[BaseCondition]) -> dict[int, FlowJump] | None:
@@ -52,7 +48,7 @@ def corner_flows(problem: PDE, conditions: Sequence[BaseCondition]) -> dict[int,
         flow = _at(problem, velocity.unknowns, corner, own, size)
         if flow is None:
             continue
-        viscosity = _viscosity(problem, velocity.unknowns, pressure, flow)
+        viscosity = viscosity_of(problem, velocity.unknowns, pressure, flow)
         if viscosity is None:
             return None
         flows.append(flow)
@@ -103,45 +99,6 @@ def _at(
 def _sides(problem: PDE, corner: Corner, step: float) -> tuple[int, int]:
     one, two = (nearest(problem.domain, x) for x in corner.on_sides(step))
     return one, two
-
-
-def _viscosity(problem: PDE, unknowns: tuple[int, ...], pressure: int, flow: CornerFlow) -> float | None:
-    """The factor of the flow's pressure with which viscosity and pressure cancel; None where none does."""
-    frame = flow.frame
-    t = (torch.arange(ALONG, dtype=torch.float64) + 0.5) / ALONG * frame.angle - frame.angle / 2
-    turn = torch.tensor([frame.along, frame.across], dtype=torch.float64)
-    x = (
-        torch.tensor(frame.at, dtype=torch.float64)
-        + NEAR * frame.reach * torch.stack([t.cos(), t.sin()], 1) @ turn
-    )
-
-    def left(speed: float, factor: float) -> Tensor:
-        def fields(y: Tensor) -> Tensor:
-            v = speed * flow.velocity(y)
-            columns = {
-                pressure: factor * flow.pressure(y),
-                **{i: v[:, k : k + 1] for k, i in enumerate(unknowns)},
-            }
-            return torch.cat([columns[i] for i in range(3)], 1)
-
-        return _rows(problem, fields, x)
-
-    # of small velocities, of which no products count
-    still, tiny = left(0.0, 0.0), 1e-6
-    viscous, pressed = (left(tiny, 0.0) - still) / tiny, left(0.0, 1.0) - still
-    square = float(pressed @ pressed)
-    if not (0 < square < float("inf") and bool(torch.isfinite(viscous).all())):
-        return None
-    factor = -float(pressed @ viscous) / square
-    rest = float((viscous + factor * pressed).norm())
-    return factor if rest <= BALANCED * float(viscous.norm()) else None
-
-
-def _rows(problem: PDE, fields: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    source = DetachedSource(AutogradSource(fields, x))
-    with torch.enable_grad():
-        terms = problem.residual_terms(problem.field(source), x)
-    return torch.cat([term.detach().double().reshape(-1) for term in terms.values()])
 
 
 def _given_there(

@@ -179,7 +179,7 @@ class WindowTrial(Trial):
 
     # ---- derivatives in space pass from window to window as jets
 
-    def frozen_jets(self, x: Tensor, plan: DerivativePlan) -> tuple[Tensor, Tensor, Tensor]:
+    def frozen_jets(self, x: Tensor, plan: DerivativePlan) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """As in ``Trial``; a start in space comes from jets of the windows before."""
         ansatz = self.ansatz
         if not isinstance(ansatz, WindowAnsatz) or ansatz.moves or ansatz._known is not None:
@@ -193,7 +193,7 @@ class WindowTrial(Trial):
         offset = started * start
         if ansatz.sided:
             offset = offset + plan.jet_of(self._sides, x)
-        return seed, offset, plan.jet_of(self.factor, x)
+        return seed, offset, plan.jet_of(self.factor, x), x.new_zeros(0)
 
     def end_jet(self, x: Tensor, plan: DerivativePlan) -> Tensor | None:
         """The jet ``(n, C, m)`` in space of the last instant at ``x (n, d)``; None where there are no jets of it."""

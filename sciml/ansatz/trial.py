@@ -11,10 +11,13 @@ from torch import Tensor, nn
 from sciml.ansatz.exact import Ansatz
 from sciml.conditions.interface import kinks
 from sciml.corners.functions import CornerInputs, no_corners
+from sciml.corners.terms import CornerTerms
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.jets import DerivativePlan
+from sciml.kernels.orders import Weights
 from sciml.nn.base import JetNetwork, Record
 from sciml.nn.inputs import InputMap
+from sciml.nn.linear import Coefficients
 from sciml.problem import PDE
 
 GRAPHS = 2_000_000  # points times pairs of coordinates whose jets are made together
@@ -35,6 +38,7 @@ class Trial(nn.Module):
     Attributes:
         scale: ``(m,)``, or None.
         corners: ``CornerInputs``, or None where the network sees none.
+        terms: ``CornerTerms`` of which the network has multiples, or None.
 
     Raises:
         ArgumentError: The network's widths do not fit the problem.
@@ -60,6 +64,7 @@ class Trial(nn.Module):
         interfaces = problem.interfaces
         self._kinks = kinks(domain, interfaces) if interfaces else None
         self.corners = self._check_widths(reference, problem.corner_inputs if corners is None else corners)
+        self.terms = self._check_terms()
         self.register_buffer("scale", None if scale is None else scale.to(reference), persistent=False)
 
     def like(self, problem: PDE, network: nn.Module) -> Trial:
@@ -70,10 +75,11 @@ class Trial(nn.Module):
     @property
     def corner_notes(self) -> tuple[str, ...]:
         """What a user should know about the functions of corners."""
+        terms = () if self.terms is None else self.terms.notes
         if self.corners is not None:
-            return self.corners.notes
+            return self.corners.notes + terms
         known = self.problem.corner_inputs
-        return known.notes if not known.functions else ()
+        return terms if known.functions else known.notes + terms
 
     @property
     def offers_jets(self) -> bool:
@@ -83,9 +89,16 @@ class Trial(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``u`` at ``x (n, d)``: ``(n, m)``."""
         out = self.network(self.inputs_at(x))
-        if self.ansatz.trivial:
-            return self.scaled(out)
-        return self.ansatz.offset(x) + self.factor(x) * out
+        out = self.scaled(out) if self.ansatz.trivial else self.ansatz.offset(x) + self.factor(x) * out
+        if self.terms is None:
+            return out
+        return out + self._multiples.jet(self.sized_terms(x)[:, None], x.new_zeros(0, 0))[:, 0]
+
+    def sized_terms(self, x: Tensor) -> Tensor:
+        """The functions of which the network has multiples, in units of the velocity: ``(n, k m)``."""
+        assert self.terms is not None
+        values = self.terms(x)
+        return values if self.scale is None else values * self.scale[list(self.terms.velocity)].max()
 
     def inputs_at(self, x: Tensor) -> Tensor:
         """What the network sees at ``x (n, d)``: ``(n, problem.inputs)``."""
@@ -106,20 +119,20 @@ class Trial(nn.Module):
         """What the network's output is multiplied by at ``x (n, d)``: ``B`` times the scale, ``(n, m)``."""
         return self.scaled(self.ansatz.factor(x))
 
-    def frozen_jets(self, x: Tensor, plan: DerivativePlan) -> tuple[Tensor, Tensor, Tensor]:
-        """What does not change while training: the jets of the inputs, of ``A`` and of ``B`` at ``x``.
+    def frozen_jets(self, x: Tensor, plan: DerivativePlan) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What does not change while training: the jets of the inputs, of ``A``, of ``B`` and of the terms at ``x``.
 
         Computed once a set of points.
         """
-        seed = self.seen_jets(x, plan)
+        seed, nothing = self.seen_jets(x, plan), x.new_zeros(0)
+        terms = nothing if self.terms is None else plan.pushed(self.sized_terms, x)
         if self.ansatz.trivial:
-            nothing = x.new_zeros(0)
-            return seed, nothing, nothing
+            return seed, nothing, nothing, terms
         # nested autograd keeps a graph for each pair of coordinates at each point
         parts = x.split(max(1, GRAPHS // x.shape[1] ** 2)) if len(x) else (x,)
         offset = torch.cat([self._offset_jet(part, plan) for part in parts])
         factor = torch.cat([plan.jet_of(self.factor, part) for part in parts])
-        return seed, offset, factor
+        return seed, offset, factor, terms
 
     def _offset_jet(self, x: Tensor, plan: DerivativePlan) -> Tensor:
         """The jet of ``A``: where it carries flows or jumps at corners, of many operations, not by nested autograd."""
@@ -139,17 +152,37 @@ class Trial(nn.Module):
         return seed
 
     def jets(
-        self, frozen: tuple[Tensor, Tensor, Tensor], plan: DerivativePlan, tape: list[Record] | None = None
+        self, frozen: tuple[Tensor, ...], plan: DerivativePlan, tape: list[Record] | None = None
     ) -> Tensor:
         """The jet of ``u``, ``(n, C, m)``, from ``frozen_jets``."""
         assert isinstance(self.network, JetNetwork)
-        return self.around(self.network.jets(frozen[0], plan.weights.to(frozen[0]), tape), frozen, plan)
+        return self.around(self.network.jets(frozen[0], plan.weights.to(frozen[0]), tape), frozen, plan, tape)
 
-    def around(self, out: Tensor, frozen: tuple[Tensor, Tensor, Tensor], plan: DerivativePlan) -> Tensor:
-        """The jet of ``A + B N``, ``(n, C, m)``, from the jet ``out`` of a network's outputs."""
+    def around(
+        self,
+        out: Tensor,
+        frozen: tuple[Tensor, ...],
+        plan: DerivativePlan,
+        tape: list[Record] | None = None,
+    ) -> Tensor:
+        """The jet of ``A + B N`` and the terms, ``(n, C, m)``, from the jet ``out`` of a network's outputs."""
         if self.ansatz.trivial:
-            return self.scaled(out)
-        return frozen[1] + plan.product(frozen[2], out)
+            total = self.scaled(out)
+        else:
+            total = frozen[1] + plan.product(frozen[2], out)
+        if self.terms is None:
+            return total
+        weights: Weights = plan.weights.to(frozen[0])
+        added = self._multiples.jet(frozen[3], weights)
+        if tape is not None:
+            tape.append(Record(self._multiples, frozen[3], added, weights))
+        return total + added
+
+    @property
+    def _multiples(self) -> Coefficients:
+        multiples = getattr(self.network, "terms", None)
+        assert isinstance(multiples, Coefficients)
+        return multiples
 
     def scaled(self, values: Tensor) -> Tensor:
         """Outputs of a network in the units of the unknowns."""
@@ -195,6 +228,16 @@ class Trial(nn.Module):
                 f"model needs {need_out} outputs for {', '.join(self.problem.unknowns)}, got width {got_out}."
             )
         return corners if need_in > plain else None
+
+    def _check_terms(self) -> CornerTerms | None:
+        """The terms of which the network has multiples: all of them, or none."""
+        multiples = getattr(self.network, "terms", None)
+        if multiples is None:
+            return None
+        need, got = self.problem.corner_terms, len(multiples.coefficients)
+        if got != need.count:
+            raise ArgumentError(f"model needs terms={need.count} for the corners of the problem, got {got}.")
+        return need
 
     def _takes(self, width: int, reference: Tensor) -> bool:
         """Whether the network runs on inputs of a width."""

@@ -16,6 +16,7 @@ from sciml.domains.vertices import TOUCH, ends_of, first_of_each
 STEP = 1e-4  # of the size: how far along a side one looks
 ASIDE = 0.1  # of a step: what lies further from a side is not on it
 FLAT = 1e-6  # angle by which sides that go on straight may differ
+STRAIGHT = 1e-9  # change of a normal along a piece that counts as none
 
 
 @dataclass(frozen=True)
@@ -108,3 +109,17 @@ def _corner(space: Domain, at: Tensor) -> Corner | None:
         return None
     point, one, two = ((float(v[0]), float(v[1])) for v in (at, first, second))
     return Corner(point, one, two, angle)
+
+
+def nearest(domain: Domain, x: Tensor) -> int:
+    """The piece of the boundary that a point ``(2,)`` lies on."""
+    return int(torch.stack([piece.gap(x) for piece in domain._pieces]).argmin())
+
+
+def straight(piece: Piece) -> bool:
+    """Whether a piece of the boundary of a plane domain is a part of a line."""
+    if piece.cube != 1:
+        return False
+    x, _ = piece.place(torch.linspace(0.1, 0.9, 5, dtype=torch.float64)[:, None])
+    normal = piece.normal(x)
+    return float((normal - normal[0]).abs().max()) < STRAIGHT

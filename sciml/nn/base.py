@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import copy
 from collections.abc import Iterable
 from typing import Any, NamedTuple, cast
 
@@ -130,6 +131,25 @@ class JetNetwork(nn.Module, abc.ABC):
         """Order of the highest derivative that is continuous whatever the parameters are; None for all."""
         orders = [layer.smooth for layer in cast("Iterable[JetLayer]", self.layers)]
         return min((order for order in orders if order is not None), default=None)
+
+    @property
+    def terms(self) -> Any:
+        """A layer ``Coefficients``: multiples of functions that a trial function adds to what the network makes; or None.
+
+        ``forward`` and ``jets`` go without them.
+        """
+        return self._modules.get("multiples")
+
+    def without_terms(self) -> JetNetwork:
+        """The same layers without the terms; itself where it has none."""
+        if self.terms is None:
+            return self
+        bare = copy.copy(self)
+        bare._modules = {name: module for name, module in self._modules.items() if name != "multiples"}
+        return bare
+
+    def _terms_config(self) -> dict[str, Any]:
+        return {"terms": len(self.terms.coefficients)} if self.terms is not None else {}
 
     @abc.abstractmethod
     def config(self) -> dict[str, Any]:

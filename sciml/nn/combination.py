@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.kernels.orders import Weights
 from sciml.nn.base import JetLayer, JetNetwork, Record
+from sciml.nn.linear import Coefficients
 
 
 class Snapshots(JetLayer):
@@ -45,48 +46,20 @@ class Snapshots(JetLayer):
         return torch.cat([network.jets(z, weights, tape) for network in self.members], 2)
 
 
-class Coefficients(JetLayer):
-    """``y = sum_k c_k y_k``.
-
-    Attributes:
-        coefficients: ``c``, ``(n,)``.
-    """
-
-    any_order = True
-
-    def __init__(self, coefficients: Tensor):
-        super().__init__()
-        self.coefficients = nn.Parameter(coefficients)
-
-    def jet(self, z: Tensor, weights: Weights) -> Tensor:
-        """``(n, C, n m) -> (n, C, m)``."""
-        return torch.einsum("pckm,k->pcm", self._apart(z), self.coefficients)
-
-    def jacobian(self, z: Tensor, cotangent: Tensor, weights: Weights) -> Tensor:
-        """Rows ``(n, K)``."""
-        return torch.einsum("pckm,pcm->pk", self._apart(z), cotangent)
-
-    def tangent(self, z: Tensor, direction: Tensor, weights: Weights) -> Tensor:
-        """The same map with ``direction`` in the place of the coefficients."""
-        return torch.einsum("pckm,k->pcm", self._apart(z), direction)
-
-    def _apart(self, z: Tensor) -> Tensor:
-        return z.unflatten(2, (len(self.coefficients), -1))
-
-
 class Combination(JetNetwork):
     """``N(x) = sum_k c_k N_k(x)``: what ``adapters.Span`` makes of solved members.
 
     Args:
         members: At least one network with jets; all of the same inputs and outputs. They are used as they are.
         coefficients: ``c``, ``(n,)``; ones over ``n`` unless given.
+        terms: As in ``MLP``; unless members have such, whose weighted sum it begins with.
 
     Raises:
         ArgumentError: No member, other widths, or another number of coefficients.
         ArgumentTypeError: A member that offers no jets.
     """
 
-    def __init__(self, members: Sequence[JetNetwork], coefficients: Tensor | None = None):
+    def __init__(self, members: Sequence[JetNetwork], coefficients: Tensor | None = None, terms: int = 0):
         super().__init__()
         members = list(members)
         if not members:
@@ -107,7 +80,13 @@ class Combination(JetNetwork):
             raise ArgumentError(f"coefficients needs shape ({n},), got {tuple(coefficients.shape)}.")
         self.widths = [n_in, n * n_out, n_out]
         own = coefficients.detach().to(like).clone()
-        self.layers = nn.ModuleList([Snapshots(members), Coefficients(own)])
+        given = [k for k, member in enumerate(members) if member.terms is not None]
+        if given or terms:
+            sums = [own[k] * members[k].terms.coefficients.detach().to(like) for k in given]
+            self.multiples = Coefficients(torch.stack(sums).sum(0) if given else like.new_zeros(terms))
+        self.layers = nn.ModuleList(
+            [Snapshots([member.without_terms() for member in members]), Coefficients(own)]
+        )
 
     @property
     def members(self) -> list[JetNetwork]:
@@ -135,4 +114,5 @@ class Combination(JetNetwork):
 
     def config(self) -> dict[str, Any]:
         """Plain data that rebuilds the architecture."""
-        return {"kind": "Combination", "members": [member.config() for member in self.members]}
+        members = [member.config() for member in self.members]
+        return {"kind": "Combination", "members": members, **self._terms_config()}

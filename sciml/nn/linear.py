@@ -1,4 +1,4 @@
-"""The linear layer as a map of jets."""
+"""Linear layers as maps of jets."""
 
 from __future__ import annotations
 
@@ -60,3 +60,31 @@ class Linear(JetLayer):
         one = z.new_zeros(*z.shape[:2], 1)
         one[:, 0] = 1.0
         return torch.cat([z, one], dim=2)
+
+class Coefficients(JetLayer):
+    """``y = sum_k c_k y_k``.
+
+    Attributes:
+        coefficients: ``c``, ``(n,)``.
+    """
+
+    any_order = True
+
+    def __init__(self, coefficients: Tensor):
+        super().__init__()
+        self.coefficients = nn.Parameter(coefficients)
+
+    def jet(self, z: Tensor, weights: Weights) -> Tensor:
+        """``(n, C, n m) -> (n, C, m)``."""
+        return torch.einsum("pckm,k->pcm", self._apart(z), self.coefficients)
+
+    def jacobian(self, z: Tensor, cotangent: Tensor, weights: Weights) -> Tensor:
+        """Rows ``(n, K)``."""
+        return torch.einsum("pckm,pcm->pk", self._apart(z), cotangent)
+
+    def tangent(self, z: Tensor, direction: Tensor, weights: Weights) -> Tensor:
+        """The same map with ``direction`` in the place of the coefficients."""
+        return torch.einsum("pckm,k->pcm", self._apart(z), direction)
+
+    def _apart(self, z: Tensor) -> Tensor:
+        return z.unflatten(2, (len(self.coefficients), -1))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from sciml.arguments import integer, one_of, positive
 from sciml.nn.activation import ACTIVATIONS, Activation, FourierFeatures
 from sciml.nn.base import JetNetwork, generator, layer_widths
-from sciml.nn.linear import Linear
+from sciml.nn.linear import Coefficients, Linear
 
 
 class MLP(JetNetwork):
@@ -24,6 +24,8 @@ class MLP(JetNetwork):
         scale: Factor on the first layer's weights (> 0): about the highest number of half waves that the solution has
             across the domain, when inputs lie in [-1, 1].
         fourier: Number of random Fourier features in front of the first layer; 0 for none.
+        terms: Number of functions of which the trial function has trained multiples beside the network, such as
+            ``problem.corner_terms.count``; 0 for none.
         fourier_scale: Standard deviation of their frequencies, in radians a unit of input.
         seed: Of the initial weights.
         dtype: Floating dtype; ``torch.float64`` suits second-order training.
@@ -32,7 +34,7 @@ class MLP(JetNetwork):
     (Glorot & Bengio 2010).
 
     Raises:
-        ArgumentError: Bad widths, an unknown activation, a scale that is not positive, ``fourier < 0``.
+        ArgumentError: Bad widths, an unknown activation, a scale that is not positive, ``fourier`` or ``terms`` below 0.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class MLP(JetNetwork):
         fourier_scale: float = math.pi,
         seed: int = 0,
         dtype: torch.dtype = torch.float64,
+        terms: int = 0,
     ):
         super().__init__()
         self.widths = layer_widths(widths)
@@ -52,6 +55,9 @@ class MLP(JetNetwork):
         self.scale, self.fourier_scale = positive("scale", scale), positive("fourier_scale", fourier_scale)
         self.fourier, self.seed = integer("fourier", fourier, least=0), integer("seed", seed)
         rng = generator(self.seed)
+        # before the layers: the last of the parameters are those of the last layer
+        if integer("terms", terms, least=0):
+            self.multiples = Coefficients(torch.zeros(terms, dtype=dtype))
 
         def normal(rows: int, columns: int) -> Tensor:
             return torch.randn(rows, columns, generator=rng, dtype=torch.float64)
@@ -83,4 +89,5 @@ class MLP(JetNetwork):
             "fourier": self.fourier,
             "fourier_scale": self.fourier_scale,
             "seed": self.seed,
+            **self._terms_config(),
         }

@@ -148,9 +148,11 @@ class PlainSum(nn.Module):
 
 def plain(network: nn.Module) -> nn.Module:
     """A network without compiled kernels."""
-    if isinstance(network, Combination):
-        return PlainSum(network)
-    return PlainSplines(network) if isinstance(network, SplineNetwork) else network
+    if not isinstance(network, (Combination, SplineNetwork)):
+        return network
+    found: Any = PlainSum(network) if isinstance(network, Combination) else PlainSplines(network)
+    found.terms = network.terms
+    return found
 
 
 @contextmanager

@@ -86,11 +86,16 @@ def _costs(config: Mapping[str, Any]) -> dict[str, int]:
 
 def _combination(config: Mapping[str, Any]) -> Shapes:
     members = _members(config)
-    shapes: Shapes = {"layers.1.coefficients": (len(members),)}
+    shapes: Shapes = {"layers.1.coefficients": (len(members),), **_multiples(config)}
     for k, member in enumerate(members):
         own = SHAPES[member["kind"]](member)
         shapes |= {f"layers.0.networks.{k}.{name}": shape for name, shape in own.items()}
     return shapes
+
+
+def _multiples(config: Mapping[str, Any]) -> Shapes:
+    """Of functions at corners, where there are such."""
+    return {"multiples.coefficients": (_whole(config, "terms"),)} if "terms" in config else {}
 
 
 def _rows(config: Mapping[str, Any], layers: int) -> list[int]:
@@ -158,7 +163,7 @@ def _slim_kan(config: Mapping[str, Any]) -> Shapes:
 
 def _mlp(config: Mapping[str, Any]) -> Shapes:
     widths = _widths(config)
-    features, shapes, at = config["fourier"], {}, 0
+    features, shapes, at = config["fourier"], _multiples(config), 0
     if features != 0 or type(features) is not int:
         shapes["layers.0.frequencies"] = (widths[0], _size(features, "fourier"))
         widths, at = [2 * features, *widths[1:]], 1

@@ -151,7 +151,7 @@ class SnapshotSpace:
         assert term.plan is not None
         term.place(trial, x)
         assert term.frozen is not None
-        seed, offset, factor = term.frozen
+        seed, offset, factor, _ = term.frozen
         kept = self._kept.get(term.label)
         if kept is None or not (
             kept.plan == term.plan and torch.equal(kept.x, x) and torch.equal(kept.factor, factor)
@@ -170,11 +170,13 @@ class SnapshotSpace:
         return Sampled(term, offset, kept.snapshots)
 
     def _jets(self, network: JetNetwork, trial: Trial, term: Term) -> Tensor:
-        """Jets ``(n, C, m)`` of ``B N``."""
+        """Jets ``(n, C, m)`` of ``B N`` and of what the network has multiples of."""
         assert term.plan is not None and term.frozen is not None
-        seed, _, factor = term.frozen
-        out = network.jets(seed, term.plan.weights.to(seed))
-        return trial.scaled(out) if trial.ansatz.trivial else term.plan.product(factor, out)
+        seed, _, factor, terms = term.frozen
+        weights = term.plan.weights.to(seed)
+        out = network.jets(seed, weights)
+        total = trial.scaled(out) if trial.ansatz.trivial else term.plan.product(factor, out)
+        return total if network.terms is None else total + network.terms.jet(terms, weights)
 
 
 def usable(base: Answer, members: Mapping[str, AdaptedAnswer]) -> dict[str, AdaptedAnswer]:

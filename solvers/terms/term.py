@@ -59,7 +59,7 @@ class Term:
     plan: DerivativePlan | None = None
     parts: dict[str, int] = field(default_factory=dict)
     x: Tensor = field(default_factory=lambda: torch.zeros(0))
-    frozen: tuple[Tensor, Tensor, Tensor] | None = None
+    frozen: tuple[Tensor, ...] | None = None
     importance: Tensor | None = None
     data: Data | None = None
     some: Callable[[slice], Callable[[Field, Tensor], Parts]] | None = None

@@ -61,7 +61,8 @@ def default_network(
     inputs = problem.inputs if corners else problem.plain_inputs
     widths = [inputs, *(factor * width for width in hidden), problem.outputs]
     kind = "tanh" if evolving or steepness > 1.0 else "sine"
-    network = MLP(widths, kind, scale=steepness, seed=seed, dtype=dtype)
+    terms = problem.corner_terms.count if corners else 0
+    network = MLP(widths, kind, scale=steepness, seed=seed, dtype=dtype, terms=terms)
     if not additive:
         return network
     each = KAN([inputs, problem.outputs], grid=3, seed=seed, dtype=dtype)

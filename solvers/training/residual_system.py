@@ -315,7 +315,7 @@ class ResidualSystem:
             return
         kind = type(self.problem).__name__
         for term in self.points.terms:
-            exact = dict(zip(("seed", "offset", "factor"), term.frozen or (), strict=False))
+            exact = dict(zip(("seed", "offset", "factor", "terms"), term.frozen or (), strict=False))
             found = {f"source of {kind}": self.problem.source(term.x)} if term is self.points.terms[0] else {}
             for name, jet in exact.items():
                 if jet.ndim == 3:

@@ -228,8 +228,36 @@ def test_what_other_unknowns_do_at_a_corner_counts():
     pressed = Coupled(lambda u, x: -u["u"].laplacian() + u["v"].d("x") - 1.0, given=False)
     valued = Coupled(lambda u, x: -u["u"].laplacian() + u["v"].value - 1.0, given=False)
     assert kinds(cancels) == [] and kinds(pressed) == []
-    assert kinds(stays) == ["Logarithm"] * 4 and kinds(valued) == ["Logarithm"] * 4
+    assert kinds(stays) == ["Logarithm"] * 4
+    # with a source that asks for it, but no place to put it: v is free at the corners
+    assert kinds(valued) == [] and "would spoil v there" in valued.corner_inputs.notes[0]
 
 
 def test_a_smooth_flow_sees_no_corners():
     assert sciml.pdes.build("kovasznay").corner_inputs.count == 0
+
+
+@pytest.mark.parametrize(
+    ("second", "expected"),
+    [
+        ([Dirichlet(0.0, component="w")], ["Logarithm"] * 4),
+        ([Neumann(0.0, component="w")], []),
+        ([Dirichlet(0.0, on=["x=0", "x=1"], component="w")], []),
+        ([Dirichlet(0.0, component="w", hard=False)], []),
+    ],
+    ids=["held", "free", "held on one side", "a penalty"],
+)
+def test_an_input_without_bound_reaches_no_unknown_that_is_free_at_the_corner(second, expected):
+    """Such an unknown was off by 4e-2 of its size at the corner where its error over the square was 6e-5."""
+
+    class Two(sciml.PDE):
+        domain = SQUARE
+        unknowns = ("u", "w")
+        conditions = (Dirichlet(0.0, component="u"), *second)
+
+        def residual(self, u, x):
+            return u["u"].laplacian() + 1.0, u["w"].laplacian() + torch.sin(math.pi * x[:, :1])
+
+    problem = Two()
+    notes = [note for note in problem.corner_inputs.notes if "spoil w there" in note]
+    assert kinds(problem) == expected and len(notes) == (0 if expected else 1)
