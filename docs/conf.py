@@ -21,6 +21,7 @@ extensions = [
     "markdown_docstrings",
     "sphinx.ext.napoleon",
     "mathml",
+    "picture_texts",
     "command_help",
 ]
 exclude_patterns = ["extensions"]

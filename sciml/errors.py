@@ -31,6 +31,6 @@ class FileWriteError(SciMLError, OSError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown word: `` Did you mean poisson?``, or nothing where no word is like it."""
+    """The end of a message about an unknown word, such as "Did you mean poisson?"; empty where no word is like it."""
     close = get_close_matches(word, list(known), n=1)
     return f" Did you mean {close[0]}?" if close else ""

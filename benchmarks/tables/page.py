@@ -10,6 +10,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
+LONGEST = 24  # characters of a cell that is a figure
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def _is_number(cell: Any) -> bool:
-    return str(cell).strip("*")[:1] in set("0123456789–")
+    """A figure, perhaps with its unit or a second one; a sentence may begin with a digit, too."""
+    text = str(cell).strip("*")
+    return text[:1] in set("0123456789–") and len(text) <= LONGEST
 
 
 def number(value: float | None, digits: int = 1) -> str:

@@ -170,7 +170,7 @@ class AdaptedProblem:
         return self.problem.residual(self.variables(theta))
 
     def value(self, theta: Tensor) -> float:
-        """f."""
+        """The loss, ``f``."""
         return self.problem.value(self.variables(theta))
 
     def value_and_grad(self, theta: Tensor) -> tuple[float, Tensor]:

@@ -155,7 +155,7 @@ class Share:
         return self.group.total(self.group.agree(lambda: self._H.mv(v)))
 
     def hessian(self) -> Tensor:
-        """H."""
+        """The Hessian, ``H``."""
         return self.group.total(self.group.agree(lambda: self._H.dense()))
 
     # ---- inside

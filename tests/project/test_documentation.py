@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from benchmarks.tables.page import table
 from tests.cases import ROOT
 
 DOCS = ROOT / "docs"
@@ -66,3 +67,26 @@ def test_maths_is_mathml():
         drawn = convert(formula, display="block")
         assert drawn.startswith("<math")
         assert "\\" not in drawn.replace("\\u", ""), f"{formula} holds a command that MathML has no sign for"
+
+
+def test_a_picture_without_a_text_has_that_of_its_heading():
+    nodes = pytest.importorskip("docutils.nodes")
+    section = nodes.section("", nodes.title(text="The slider"), nodes.container("", nodes.image(uri="a.png")))
+    described = nodes.image(uri="b.png", alt="a plate")
+    extension("picture_texts").describe(
+        None, nodes.container("", section, described, nodes.image(uri="c.png"))
+    )
+    bare = extension("picture_texts").heading(None)
+    assert section[1][0]["alt"] == "Picture: The slider"
+    assert described["alt"] == "a plate"
+    assert bare == "drawn by the code above"
+
+
+@pytest.mark.parametrize("cell", ["0.27 / 0.49", "**3e-8**", "–"])
+def test_figures_stand_at_the_right(cell):
+    head = table(("a", "b"), [("x", cell)]).splitlines()[1]
+    assert head == "| --- | ---: |"
+    assert (
+        table(("a", "b"), [("x", "2-20-20-1 tanh, 2540 points, then L-BFGS")]).splitlines()[1]
+        == "| --- | --- |"
+    )
