@@ -7,6 +7,8 @@ error it has found:
 
     estimate = |d| / |u0 + d|        value = estimate / sqrt(1 - drop^2)
 
+Errors that grow with time are followed step by step beside it (``marched``).
+
 Our own design; linearised error equations are known from the a-posteriori analysis of finite elements, and random features
 from extreme learning machines for PDEs (Dong & Li 2021). It cannot see a fault that lets the residual vanish for a wrong
 function: the checks of the statement and of the exact conditions are there for that.
@@ -30,6 +32,7 @@ from sciml.solvers.estimate.correction import Correction, correct
 from sciml.solvers.estimate.features import Features
 from sciml.solvers.estimate.free import Weak, fallen, weak_shapes
 from sciml.solvers.estimate.linearised import evaluated
+from sciml.solvers.estimate.marched import grown
 from sciml.solvers.estimate.newton import leads_on
 from sciml.solvers.estimate.polynomials import TimePolynomials
 from sciml.solvers.estimate.spectrum import dominant_waves
@@ -46,6 +49,7 @@ AUTOGRAD_LEVELS = ((100, 300),)  # where a row of the Jacobian is a backward pas
 DOUBTFUL = 0.6  # of an evolution's residual left: higher levels are taken whatever they are counted as
 PATIENCE = 2.0  # times the seconds given, where more than DOUBTFUL is left
 ENOUGH = 0.3  # of the residual left: the estimate is right within some per cent
+SHARP = 0.05  # of the residual left at most: whatever grows has been found, too
 BLIND = 0.995  # of the residual left: nothing is known
 EXACT = 1e3  # roundings up to which a residual is nothing but them
 CLEARLY = 3.0  # times an error that was asked about: more functions do not bring the estimate below it
@@ -171,7 +175,10 @@ def estimate_error(
         if best.drop > _blind(best.features) and _exact(problem, trial, terms, like):
             best = replace(best, exact=True)
         judged = _judge(problem, trial, best, free, time.thread_time() - began, done)
-        return replace(judged, complete=complete)
+        if judged.value is not None and best.drop > SHARP and (asked is None or judged.value <= asked):
+            why = grown(problem, trial, terms, weights or {}, judged.value)
+            judged = judged if why is None else replace(judged, value=None, unknowns={}, reason=why)
+        return replace(judged, complete=complete, seconds=time.thread_time() - began)
 
 
 def _weak(problem: PDE, trial: Trial, found: Correction) -> Weak:

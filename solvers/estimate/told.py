@@ -39,10 +39,9 @@ class Told:
 
     def better(self, theta: Tensor, found: ErrorEstimate) -> Tensor | None:
         """The parameters of a state that is told to be clearly better than ``theta``; None where there is none."""
-        if self.least is None or self.least[0].shape != theta.shape:
-            return None
-        known = found.value is not None
-        return self.least[0] if not known or self.least[1] < CLEARLY * (found.value or 0.0) else None
+        if self.least is None or self.least[0].shape != theta.shape or found.value is None:
+            return None  # of what is unknown a small residual still tells more than an earlier estimate
+        return self.least[0] if self.least[1] < CLEARLY * found.value else None
 
 
 def confirmed(
