@@ -31,7 +31,7 @@ from sciml.solvers.posterior.error import estimate_fit, is_fit
 from sciml.solvers.posterior.posterior import Posterior
 from sciml.solvers.report import Report
 from sciml.solvers.training.loop import ESTIMATE_SHARE
-from sciml.solvers.training.settings import ESTIMATE_LAST
+from sciml.solvers.training.run_state import ESTIMATE_LAST
 
 STAGES = ("early", "middle", "late")
 USUAL = (20, 60, 150)  # steps

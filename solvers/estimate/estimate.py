@@ -7,6 +7,8 @@ error it has found:
 
     estimate = |d| / |u0 + d|        value = estimate / sqrt(1 - drop^2)
 
+Errors that grow with time are followed step by step beside it (``marched``).
+
 Our own design; linearised error equations are known from the a-posteriori analysis of finite elements, and random features
 from extreme learning machines for PDEs (Dong & Li 2021). It cannot see a fault that lets the residual vanish for a wrong
 function: the checks of the statement and of the exact conditions are there for that.
@@ -30,6 +32,7 @@ from sciml.solvers.estimate.correction import Correction, correct
 from sciml.solvers.estimate.features import Features
 from sciml.solvers.estimate.free import Weak, fallen, weak_shapes
 from sciml.solvers.estimate.linearised import evaluated
+from sciml.solvers.estimate.marched import grown
 from sciml.solvers.estimate.newton import leads_on
 from sciml.solvers.estimate.polynomials import TimePolynomials
 from sciml.solvers.estimate.spectrum import dominant_waves
@@ -46,9 +49,11 @@ AUTOGRAD_LEVELS = ((100, 300),)  # where a row of the Jacobian is a backward pas
 DOUBTFUL = 0.6  # of an evolution's residual left: higher levels are taken whatever they are counted as
 PATIENCE = 2.0  # times the seconds given, where more than DOUBTFUL is left
 ENOUGH = 0.3  # of the residual left: the estimate is right within some per cent
+SHARP = 0.05  # of the residual left at most: whatever grows has been found, too
 BLIND = 0.995  # of the residual left: nothing is known
 EXACT = 1e3  # roundings up to which a residual is nothing but them
 CLEARLY = 3.0  # times an error that was asked about: more functions do not bring the estimate below it
+ALIKE = 0.95  # of a number of functions: rounding in their shares makes it one more or less
 LAST = 0.9999  # of such a residual a correction leaves at most this, as far as the estimate goes
 FEW, BLIND_FEW = 200, 0.6  # the same for fewer features, which may miss what matters and take what does not
 TEST_POINTS = 2000
@@ -97,6 +102,7 @@ def estimate_error(
     work: float = math.inf,
     seed: int = 0,
     asked: float | None = None,
+    least: int = 0,
 ) -> ErrorEstimate:
     """Estimate the relative L2 error of a trained trial function.
 
@@ -112,6 +118,7 @@ def estimate_error(
         seed: Of features and points.
         asked: An error to compare with, where nothing else is of interest: no other level is entered once the estimate is
             ``CLEARLY`` above it.
+        least: Functions for each unknown: levels with fewer are not tried.
 
     Returns:
         The estimate; its ``value`` is None where the correction finds nothing, and where the problem may have other
@@ -127,6 +134,8 @@ def estimate_error(
         own = None if cells_of(trial) is None else SplineFeatures(trial, MOST // problem.outputs)
         if own is not None:
             levels = ((own.count, POINTS_PER_SPLINE * own.count),)
+        skipped = sum(min(count, MOST // problem.outputs) < ALIKE * least for count, _ in levels[:-1])
+        levels = levels[skipped:]
         best: Correction | None = None
         waves: Tensor | None = None
         weak: list[Weak] = []
@@ -134,11 +143,11 @@ def estimate_error(
         for k, (count, points) in enumerate(levels):
             start = time.thread_time()
             few = count if own is not None else min(count, MOST // problem.outputs)
-            if best is not None:  # one level was not enough
+            if best is not None or skipped:  # one level was not enough
                 waves = _waves(problem, trial, terms[0], weights or {}, SEED + seed)
             found = correct(problem, trial, terms, few, points, weights or {}, SEED + seed, waves, own)
             now = time.thread_time()
-            best = found if best is None or found.drop < best.drop else best
+            best = found if best is None or _clearer(found, best) else best
             cost = level_work(problem, few, points)
             done += cost
             if best.drop <= ENOUGH:
@@ -152,11 +161,12 @@ def estimate_error(
             following = level_work(problem, min(more, MOST // problem.outputs), many)
             # of a soliton in the wrong place few functions see little, and an evolution carries on what the rest holds
             doubtful = best.drop > DOUBTFUL
+            blind = asked is not None and best.drop > _blind(best.features)
             evolves = problem.domain.time_axis is not None
             allowed = PATIENCE * seconds if doubtful else seconds
             # what is not counted, such as the jets of exact conditions, grows with the points
             expected = now - began + following + max(0.0, now - start - cost) * many / points
-            if (done + following > work and not (doubtful and evolves)) or expected > allowed:
+            if (done + following > work and not (doubtful and (evolves or blind))) or expected > allowed:
                 break
         assert best is not None
         last = fallen(weak or [_weak(problem, trial, best)])
@@ -165,7 +175,10 @@ def estimate_error(
         if best.drop > _blind(best.features) and _exact(problem, trial, terms, like):
             best = replace(best, exact=True)
         judged = _judge(problem, trial, best, free, time.thread_time() - began, done)
-        return replace(judged, complete=complete)
+        if judged.value is not None and best.drop > SHARP and (asked is None or judged.value <= asked):
+            why = grown(problem, trial, terms, weights or {}, judged.value)
+            judged = judged if why is None else replace(judged, value=None, unknowns={}, reason=why)
+        return replace(judged, complete=complete, seconds=time.thread_time() - began)
 
 
 def _weak(problem: PDE, trial: Trial, found: Correction) -> Weak:
@@ -215,6 +228,11 @@ def _waves(problem: PDE, trial: Trial, term: Term, weights: Mapping[str, float],
     size = [weights.get(name, 1.0) ** 0.5 for name, columns in term.parts.items() for _ in range(columns)]
     z = trial.inputs_at(x)
     return dominant_waves(z, function.residual() * x.new_tensor(size), seed)
+
+
+def _clearer(found: Correction, best: Correction) -> bool:
+    """Whether a correction tells more than another: few functions that tell nothing may leave less, and still do not."""
+    return (found.drop > _blind(found.features), found.drop) < (best.drop > _blind(best.features), best.drop)
 
 
 def _blind(features: Features | SplineFeatures | TimePolynomials) -> float:

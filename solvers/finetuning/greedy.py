@@ -21,7 +21,8 @@ from sciml.solvers.estimate.estimate import estimate_error
 from sciml.solvers.finetuning.road import goal_of, spanned_report
 from sciml.solvers.finetuning.snapshots import MOST, SnapshotSpace, usable
 from sciml.solvers.finetuning.span import Spanned, solve_span
-from sciml.solvers.training.settings import ESTIMATE_LAST, Settings
+from sciml.solvers.training.run_state import ESTIMATE_LAST
+from sciml.solvers.training.settings import Settings
 
 LOOKED_AT = 40  # members among which the next one to solve is chosen, until all are looked at
 CALIBRATED = 2  # members whose error is estimated, to scale the weighted residuals of all

@@ -26,7 +26,8 @@ from sciml.solvers.report import Report
 from sciml.solvers.terms.linear import is_linear_equation
 from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.phases import Phases
-from sciml.solvers.training.settings import ESTIMATE_LAST, Settings
+from sciml.solvers.training.run_state import ESTIMATE_LAST
+from sciml.solvers.training.settings import Settings
 
 GOAL, LEAST_GOAL = 1e-6, 1e-8  # where the base does not know its own error; and at least
 SLACK = 2.0  # times the base's own error that a member may have, where nobody asked for an accuracy

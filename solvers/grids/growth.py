@@ -77,6 +77,7 @@ class Growth:
             return False
         theta = system.theta
         run.best_theta = theta.clone()
+        run.told.forget()
         run.max_points = max(run.max_points, self.points(theta.numel()))
         run.count(quiet_looks=0, rescued=False)
         run.iteration.enlarge(theta)

@@ -58,7 +58,9 @@ class ExpectedState:
         self.inner = _torch_state(run.method, run.theta.dtype) if isinstance(run.method, TorchMethod) else {}
         self.method_arrays = self._method_arrays()
         # every method that keeps a gradient has one from its start on
-        self.optional = {"best_theta", "estimates", *self.method_arrays} - {f"{METHOD}gradient"}
+        self.optional = {"best_theta", "estimates", "told", "told_theta", *self.method_arrays} - {
+            f"{METHOD}gradient"
+        }
 
     def __call__(self, config: dict[str, Any]) -> Expected:
         """Shapes and types of all arrays, once the configuration belongs to this run and is in range.
@@ -86,6 +88,8 @@ class ExpectedState:
         return {
             "theta": theta,
             "best_theta": theta,
+            "told_theta": theta,
+            "told": ((1,), "float64"),
             "reals": ((len(REALS),), "float64"),
             "estimates": ((len(fields(Estimates)),), "float64"),
             **self._points(config),
@@ -104,6 +108,8 @@ class ExpectedState:
             raise ValueError("its scale or its seconds are out of range")
         if not (reals["best"] >= 0 and reals["mark"] >= 0):
             raise ValueError("its best losses are out of range")
+        if ("told" in arrays) != ("told_theta" in arrays) or not float(arrays.get("told", [1.0])[0]) >= 0:
+            raise ValueError("its least estimate is out of range, or has no state")
         if "estimates" in arrays:
             held, look, work = arrays["estimates"].tolist()
             if not (held >= 0 and 0 <= look <= MAX_STEPS and work >= 0):

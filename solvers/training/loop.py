@@ -18,6 +18,7 @@ from sciml.optim.iterate import Iteration
 from sciml.problem import PDE
 from sciml.solvers.comparison import comparison, has_answer, relative_error
 from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
+from sciml.solvers.estimate.told import Told, confirmed
 from sciml.solvers.grids.growth import Growth
 from sciml.solvers.training.adapted_system import AdaptedSystem
 from sciml.solvers.training.draws import consider_points, redraw
@@ -25,6 +26,7 @@ from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.residual_scale import residual_scale, said_of_silence
 from sciml.solvers.training.residual_system import OutOfTime, ResidualSystem
 from sciml.solvers.training.run_state import (
+    ESTIMATE_LAST,
     ESTIMATE_LEAST,
     ESTIMATE_SHARE,
     BrokenRun,
@@ -116,7 +118,7 @@ class Run:
         self.best_theta: Tensor | None = None
         self.counters = Counters()
         self.estimates = Estimates()
-        self._told: tuple[Tensor, ErrorEstimate] | None = None
+        self.told = Told()
         self.history: list[dict[str, float]] = []
         self.notes: list[str] = []
         self.seconds_before = 0.0
@@ -304,24 +306,48 @@ class Run:
         found = self.estimate(asked=accuracy)
         self.estimates = Estimates(held, len(self.history), self.estimates.work + found.work)
         self.history[-1]["estimate"] = math.nan if found.value is None else found.value
-        self._told = self.theta.clone(), found
-        return found.value is not None and found.value <= accuracy
+        self.told.take(self.theta, found)
+        if found.value is None or found.value > accuracy:
+            return False
+        self.keep(self.theta)  # it is this state that is known to be accurate, whatever another one's loss
+        return True
 
-    def told(self, least: float) -> ErrorEstimate | None:
+    def keep(self, theta: Tensor) -> None:
+        """Hand over this state in the end, whatever the losses say."""
+        self.best_theta = theta.clone()
+        self.count(best=self.selection.value(theta))
+        self.system.load(theta)
+
+    def known(self, least: float) -> ErrorEstimate | None:
         """An estimate of the result that as much counted work would not change; None where none was made."""
-        if self._told is None:
+        if self.told.last is None:
             return None
-        theta, found = self._told
-        spent = found.complete or found.work >= max(least, ESTIMATE_SHARE * self.work())
+        theta, found = self.told.last
+        accuracy = self.limits.accuracy
+        within = accuracy is not None and found.value is not None and found.value <= accuracy
+        spent = within or found.complete or found.work >= max(least, ESTIMATE_SHARE * self.work())
         return found if spent and torch.equal(theta, self.result) else None
 
     def estimate(
         self, least: float = ESTIMATE_LEAST, seconds: float = math.inf, asked: float | None = None
     ) -> ErrorEstimate:
-        """The error of what the trial function holds, estimated in a tenth of the run's counted work or in ``least``."""
+        """The error of what the trial function holds, estimated in a tenth of the run's counted work or in ``least``.
+
+        Where it is within the accuracy that the run was asked for, it is the worse of two estimates.
+        """
         trial, weights = self.system.trial, self.system.points.weights
-        work = max(least, ESTIMATE_SHARE * self.work())
-        return estimate_error(trial.problem, trial, weights, seconds=seconds, work=work, asked=asked)
+        work, accuracy = max(least, ESTIMATE_SHARE * self.work()), self.limits.accuracy
+
+        def first() -> ErrorEstimate:
+            return estimate_error(trial.problem, trial, weights, seconds=seconds, work=work, asked=asked)
+
+        def second(features: int) -> ErrorEstimate:  # it ends the run, and may take what one at the end may
+            more = max(ESTIMATE_LAST, work)
+            return estimate_error(
+                trial.problem, trial, weights, seconds=seconds, work=more, seed=1, least=features
+            )
+
+        return first() if accuracy is None else confirmed(first, second, accuracy)
 
     def work(self) -> float:
         """Seconds that the steps so far take on a usual core, as counted and not by the clock."""

@@ -174,7 +174,6 @@ class Phases:
             if head and self.inner.pointwise:
                 self.inner.check_pointwise()
             outcome = carry_out(run, settings)
-        factors.load_vector(run.result)
         system.load(run.result)
         self.stopped, self._draws = outcome == "interrupted", run.counters.draws
         self._state = run.method_state
@@ -183,6 +182,8 @@ class Phases:
         short = run.seconds_before <= LONG and settings.accuracy is None
         within = run.relative(run.counters.best) <= run.limits.tol
         report = report_of(run, outcome, named, adapter.size, estimate=last and not (short and within))
+        factors.load_vector(run.result)
+        system.load(run.result)
         report.start = start
         report.rejected = run.counters.rejected + ((before.rejected or 0) if before else 0)
         self.stats = report

@@ -81,6 +81,8 @@ def capture(run: Run, seconds: float) -> tuple[dict[str, Any], dict[str, np.ndar
     tensors["theta"] = run.theta
     if run.best_theta is not None:
         tensors["best_theta"] = run.best_theta
+    if run.told.least is not None:
+        tensors["told_theta"] = run.told.least[0]
     points, counters = run.system.points, asdict(run.counters)
     for k, term in enumerate(points.terms):
         tensors[f"{POINTS}{k}"] = term.x
@@ -89,6 +91,8 @@ def capture(run: Run, seconds: float) -> tuple[dict[str, Any], dict[str, np.ndar
     arrays = {name: container.array_of(t) for name, t in tensors.items()}
     estimates = run.estimates
     arrays["estimates"] = np.array([estimates.held, estimates.look, estimates.work], dtype=np.float64)
+    if run.told.least is not None:
+        arrays["told"] = np.array([run.told.least[1]], dtype=np.float64)
     reals = counters | {"seconds_before": seconds, "scale": run.scale}
     columns, rows = history_arrays(run.history)
     arrays |= rows | {"reals": np.array([reals[name] for name in REALS], dtype=np.float64)}
@@ -228,6 +232,8 @@ def _put(run: Run, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> 
     run.seconds_before, run.scale = reals["seconds_before"], reals["scale"]
     theta = tensor("theta").to(points.like)
     run.best_theta = tensor("best_theta").to(points.like) if "best_theta" in arrays else None
+    if "told" in arrays and "told_theta" in arrays:
+        run.told.least = tensor("told_theta").to(points.like), float(arrays["told"][0])
     run.history = history_rows(config["history"], arrays)
     saved_state = {
         name: real(name, value) if isinstance(value, dict) else value

@@ -64,6 +64,7 @@ class Event:
 ESTIMATE_LOOKS = 5  # after so many looks an error is estimated anew in any case
 ESTIMATE_SHARE = 0.1  # of a run's counted work that estimates may take
 ESTIMATE_LEAST = 0.1  # that one always may
+ESTIMATE_LAST = 1.0  # the same at the end, in seconds
 STEP_WORK = 0.01  # seconds of a step besides its linear algebra, on a usual core
 Callback = Callable[[Event], Any]
 Metric = Callable[[Any], Any]  # the trial function to a number

@@ -32,14 +32,13 @@ from sciml.solvers.training.least_squares import CLOSED_FORM
 from sciml.solvers.training.loop import Run, System
 from sciml.solvers.training.progress import ProgressBar
 from sciml.solvers.training.residual_system import ResidualSystem
-from sciml.solvers.training.run_state import ESTIMATE_SHARE, Callback, Limits, Metric
+from sciml.solvers.training.run_state import ESTIMATE_LAST, ESTIMATE_SHARE, Callback, Limits, Metric
 from sciml.solvers.training.scales import rescale
 from sciml.unknown import Coefficient
 
 TOLERANCE = 1e-8  # relative held-out residual at which a solve counts as converged
 MAX_TIME = 60.0  # seconds, so that a first try always comes back
 MOST = 10_000_000  # points: more do not fit into memory with their derivatives
-ESTIMATE_LAST = 1.0  # seconds that the estimate at the end always may take
 HELD_OUT = 500  # points that training never sees
 HELD_OUT_SEED = 104_729  # added to the seed, so that they differ from the training points
 SELECTION = 4000  # points by which the state to keep is chosen, at most
@@ -254,7 +253,7 @@ def carry_out(run: Run, settings: Settings) -> str:
 
 
 def report_of(run: Run, outcome: str, optimizer: Any, parameters: int, *, estimate: bool = True) -> Report:
-    """How a run ended; the trial function holds its result.
+    """How a run ended; the trial function holds its result, which is chosen here where an accuracy was asked for.
 
     Args:
         run, outcome: What ended, and how.
@@ -266,6 +265,8 @@ def report_of(run: Run, outcome: str, optimizer: Any, parameters: int, *, estima
     open_ = run.system.points.measured or run.system.points.has_coefficients
     estimate = estimate and outcome not in ("interrupted", "diverged") and not open_
     found = _estimated(run) if estimate else None
+    if found is not None and run.limits.accuracy is not None:
+        found = _by_estimate(run, found)
     notes = [*run.system.notes, *run.notes]
     if run.growth is not None and run.growth.sizes:
         notes.append(run.growth.note(parameters))
@@ -299,9 +300,9 @@ def report_of(run: Run, outcome: str, optimizer: Any, parameters: int, *, estima
 
 def _estimated(run: Run) -> ErrorEstimate | None:
     """The error of what a run ended with; None where the problem's own code fails at the correction's points."""
-    told = run.told(ESTIMATE_LAST)
-    if told is not None:
-        return told
+    known = run.known(ESTIMATE_LAST)
+    if known is not None:
+        return known
     # the clock counts where it has ended the run anyway
     late, share = run.seconds_before >= run.limits.max_time, ESTIMATE_SHARE * run.seconds_before
     least = level_work(run.problem, *LEVELS[0])
@@ -316,6 +317,20 @@ def _estimated(run: Run) -> ErrorEstimate | None:
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         run.notes.append(f"the error could not be estimated: {reason}")
         return None
+
+
+def _by_estimate(run: Run, found: ErrorEstimate) -> ErrorEstimate:
+    """The estimate of what is handed over: an earlier state, where it was told to be clearly better than the last."""
+    earlier = run.told.better(run.result, found)
+    if earlier is None:
+        return found
+    last = run.result
+    run.keep(earlier)
+    again = _estimated(run)
+    if again is not None and again.value is not None and again.value < (found.value or math.inf):
+        return again
+    run.keep(last)
+    return found
 
 
 def _by_accuracy(outcome: str, found: ErrorEstimate, accuracy: float) -> tuple[str, list[str]]:
