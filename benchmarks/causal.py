@@ -116,7 +116,7 @@ def plain(problem: sciml.PDE, model: Any, seed: int, seconds: float, windows: An
     used = round(time.process_time() - began, 1)
     complete = getattr(solution.trial, "until", torch.inf) >= float(problem.domain.upper[0])
     error = solution.error() if complete else None
-    return {"error": error, "steps": solution.stats["steps"], "cpu_s": used}
+    return {"error": error, "steps": solution.stats["steps"], "outcome": solution.outcome, "cpu_s": used}
 
 
 def main() -> None:

@@ -28,13 +28,12 @@ MOST_STEPS = 400  # of a road with an accuracy
 
 def roads(family: Family) -> dict[str, Any]:
     """The adapters that are compared."""
-    biases = {"modules_to_save": ("bias",)}
     found: dict[str, Any] = {"span": "span"}
     if family.linear:
         found["head"] = "head"
     return found | {
-        "lora": adapters.LoRA(r=8, **biases),
-        "lotra": adapters.LoTRA(r=4, **biases),
+        "lora": adapters.LoRA(r=8, modules_to_save=("bias",)),
+        "lotra": adapters.LoTRA(r=4, modules_to_save=("bias",)),
         "svd": adapters.SVD(nonnegative=False),
         "full": "full",
     }
@@ -60,7 +59,7 @@ def main() -> None:
 def run(family: Family, seed: int, budget: float, as_json: bool) -> None:
     """The base, the solved members and every road to the new ones."""
     common: dict[str, Any] = {"max_time": 1e5, "progress": False, "seed": seed}
-    where = {"case": family.name, "seed": seed}
+    where: dict[str, Any] = {"case": family.name, "seed": seed}
     used, base = cpu(
         lambda: sciml.solve(
             family.problem(*family.base), family.model(seed), max_steps=family.steps[0], **common
