@@ -17,7 +17,7 @@ from sciml.nn.base import JetNetwork, Record
 from sciml.nn.inputs import InputMap
 from sciml.problem import PDE
 
-GRAPHS = 2_000_000  # points times pairs of coordinates whose jets are made together
+GRAPHS = 250_000  # points times pairs of coordinates whose jets are made together
 
 
 class Trial(nn.Module):
@@ -115,11 +115,20 @@ class Trial(nn.Module):
         if self.ansatz.trivial:
             nothing = x.new_zeros(0)
             return seed, nothing, nothing
-        # nested autograd keeps a graph for each pair of coordinates at each point
-        parts = x.split(max(1, GRAPHS // x.shape[1] ** 2)) if len(x) else (x,)
-        offset = torch.cat([self._offset_jet(part, plan) for part in parts])
-        factor = torch.cat([plan.jet_of(self.factor, part) for part in parts])
-        return seed, offset, factor
+        offset = torch.cat([self._offset_jet(part, plan) for part in _together(x)])
+        return seed, offset, self._factor_jet(x, plan)
+
+    def rescaled_jets(
+        self, frozen: tuple[Tensor, Tensor, Tensor], x: Tensor, plan: DerivativePlan
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """``frozen_jets`` at the same points after ``set_scale``: only ``B`` knows the scale, and ``A`` is dear."""
+        if self.ansatz.trivial:
+            return frozen
+        return *frozen[:2], self._factor_jet(x, plan)
+
+    def _factor_jet(self, x: Tensor, plan: DerivativePlan) -> Tensor:
+        """The jet of ``B``, scaled. Nested autograd keeps a graph for each pair of coordinates at each point."""
+        return torch.cat([plan.jet_of(self.factor, part) for part in _together(x)])
 
     def _offset_jet(self, x: Tensor, plan: DerivativePlan) -> Tensor:
         """The jet of ``A``: where it carries flows or jumps at corners, of many operations, not by nested autograd."""
@@ -204,3 +213,8 @@ class Trial(nn.Module):
         except RuntimeError:
             return False
         return True
+
+
+def _together(x: Tensor) -> tuple[Tensor, ...]:
+    """Points ``(n, d)`` in parts whose jets are made together."""
+    return x.split(max(1, GRAPHS // x.shape[1] ** 2)) if len(x) else (x,)
