@@ -63,7 +63,10 @@ def _second_pullback(
     Outside of a transform by plain autograd: the first use of ``torch.func.vjp`` imports torch's compiler, in a second.
     """
     # tensors of a transform that has ended are still wrapped
-    wrapped = any(torch._C._functorch.is_functorch_wrapped_tensor(t) for t in (*tensors, *cotangents))
+    wrapped = any(
+        torch._C._functorch.is_functorch_wrapped_tensor(t)  # pyright: ignore[reportAttributeAccessIssue]
+        for t in (*tensors, *cotangents)
+    )
     if wrapped or torch._C._are_functorch_transforms_active():
         return torch.func.vjp(_pullback(call, W), *tensors)[1](tuple(cotangents))
     keep = torch.is_grad_enabled()
