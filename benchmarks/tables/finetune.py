@@ -8,6 +8,26 @@ from typing import Any
 from benchmarks.tables.page import Page, number, records, seconds, table
 
 FAMILIES = {"burgers": "Burgers", "burgers-kan": "Burgers, KAN", "poisson": "Poisson"}
+NEXT = {
+    "burgers-two": "Burgers, νπ and amplitude",
+    "cavity": "cavity, lid",
+    "allen-cahn": "Allen–Cahn, D",
+    "helmholtz": "Helmholtz, two waves",
+    "poisson-boltzmann": "Poisson–Boltzmann, source",
+    "wave": "wave, speed",
+    "allen-cahn-ball": "10-d Allen–Cahn, ε",
+}
+ROADS = {
+    "span": "span",
+    "head": "head",
+    "lora": "LoRA",
+    "lotra": "LoTRA",
+    "svd": "SVD",
+    "full": "full",
+    "scratch": "anew",
+    "auto": "`auto`",
+    "scratch to accuracy": "anew, to accuracy",
+}
 KINDS = ("scratch", "full", "head", "lora r=4", "lotra r=2", "lotra r=4", "lotra r=8", "svd")
 MARKS = ("1e-04", "1e-06")
 MODES = ("in", "out", "basis")
@@ -35,6 +55,26 @@ def spans() -> str:
         )
     head = ("new member", "span, s", "error", "best", "nearest", "the road: s, error", "anew: s, error")
     return table(head, rows)
+
+
+def roads() -> str:
+    """A row a new member and a column a road: seconds until the road ended, and the error there."""
+    found: dict[tuple[str, tuple[float, ...]], dict[str, dict[str, Any]]] = {}
+    for r in records("roads", "new"):
+        found.setdefault((r["case"], tuple(r["value"])), {})[r["road"]] = r
+    rows = [
+        [
+            f"{NEXT[case]}, {', '.join(f'{v:g}' for v in value)}"
+            + ("" if runs["span"]["inside"] else " (outside)"),
+            *("–" if road not in runs else _ended(runs[road]) for road in ROADS),
+        ]
+        for (case, value), runs in found.items()
+    ]
+    return table(("new member", *ROADS.values()), rows)
+
+
+def _ended(r: dict[str, Any]) -> str:
+    return f"{number(r['error'], 0)} ({seconds(r['cpu_seconds'])})"
 
 
 def poisson() -> str:
@@ -115,6 +155,7 @@ PAGE = Page(
     "finetune",
     {
         "spans": spans,
+        "roads": roads,
         "poisson": poisson,
         "allen-cahn": lambda: ball("allen-cahn-ball"),
         "parabolic": lambda: ball("parabolic-ball"),

@@ -1,9 +1,9 @@
-"""The tables of docs/optimisers.md: cubic methods beside a trust region, and the parts of a step of Gauss-Newton."""
+"""The tables of docs/optimisers.md: cubic methods beside a trust region, and Gauss-Newton by parts and by form."""
 
 from __future__ import annotations
 
 from benchmarks.cubic import TOLERANCES, summary
-from benchmarks.tables.page import Page, records, seconds, table
+from benchmarks.tables.page import Page, number, records, seconds, table
 
 
 def cubic() -> str:
@@ -51,4 +51,24 @@ def parts() -> str:
     return table(("CPU seconds", *(head for name in names for head in (name, "at the core's peak"))), rows)
 
 
-PAGE = Page("optimisers", {"cubic": cubic, "gains": gains, "parts": parts})
+def forms() -> str:
+    """A row a case: CPU seconds to two errors with either form, and the best where neither is reached."""
+    found: dict[str, dict[str, dict]] = {}
+    for r in records("forms", "solve"):
+        found.setdefault(r["case"], {})[r["form"]] = r
+    rows = []
+    for case, by_form in found.items():
+        cells = []
+        for r in (by_form["dual"], by_form["krylov"]):
+            reached = {mark: spent for mark, (spent, _) in r["reached"].items()}
+            cells += [*(seconds(reached.get(mark)) for mark in ("1e-04", "1e-06")), number(r["best"])]
+        problem, network = case.split("/")
+        parameters, points = (by_form["dual"][name] for name in ("parameters", "points"))
+        rows.append(
+            [f"{problem.capitalize()}, {network[:3]}, {parameters:,} numbers, {points} points", *cells]
+        )
+    heads = (f"`{form}`: {what}" for form in ("dual", "krylov") for what in ("1e-4", "1e-6", "best"))
+    return table(("", *heads), rows)
+
+
+PAGE = Page("optimisers", {"cubic": cubic, "gains": gains, "parts": parts, "forms": forms})

@@ -12,6 +12,7 @@ from benchmarks.tables import (
     finetune,
     geometry,
     kans,
+    kernels,
     laws,
     optimisers,
     peers,
@@ -25,6 +26,18 @@ PAGES = tuple(
     module.PAGE
     for module in (
         *(bases, catalogue, conditions, demo, derivatives, files),
-        *(finetune, geometry, kans, laws, optimisers, peers, solving, tangent_kernel, trust, windows),
+        *(
+            finetune,
+            geometry,
+            kans,
+            kernels,
+            laws,
+            optimisers,
+            peers,
+            solving,
+            tangent_kernel,
+            trust,
+            windows,
+        ),
     )
 )

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from sciml.ansatz.exact import Ansatz
-from sciml.ansatz.trial import Trial
+from sciml.ansatz.trial import Frozen, Trial
 from sciml.ansatz.window import LogTime, Span, WindowProblem, starts
 from sciml.conditions import BaseCondition, Initial
 from sciml.corners.functions import CornerInputs
@@ -179,7 +179,7 @@ class WindowTrial(Trial):
 
     # ---- derivatives in space pass from window to window as jets
 
-    def frozen_jets(self, x: Tensor, plan: DerivativePlan) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def frozen_jets(self, x: Tensor, plan: DerivativePlan) -> Frozen:
         """As in ``Trial``; a start in space comes from jets of the windows before."""
         ansatz = self.ansatz
         if not isinstance(ansatz, WindowAnsatz) or ansatz.moves or ansatz._known is not None:

@@ -20,7 +20,8 @@ from sciml.nn.inputs import InputMap
 from sciml.nn.linear import Coefficients
 from sciml.problem import PDE
 
-GRAPHS = 2_000_000  # points times pairs of coordinates whose jets are made together
+Frozen = tuple[Tensor, Tensor, Tensor, Tensor]  # jets of the inputs, of ``A``, of ``B`` and of the terms
+GRAPHS = 250_000  # points times pairs of coordinates whose jets are made together
 
 
 class Trial(nn.Module):
@@ -119,7 +120,7 @@ class Trial(nn.Module):
         """What the network's output is multiplied by at ``x (n, d)``: ``B`` times the scale, ``(n, m)``."""
         return self.scaled(self.ansatz.factor(x))
 
-    def frozen_jets(self, x: Tensor, plan: DerivativePlan) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def frozen_jets(self, x: Tensor, plan: DerivativePlan) -> Frozen:
         """What does not change while training: the jets of the inputs, of ``A``, of ``B`` and of the terms at ``x``.
 
         Computed once a set of points.
@@ -128,11 +129,21 @@ class Trial(nn.Module):
         terms = nothing if self.terms is None else plan.pushed(self.sized_terms, x)
         if self.ansatz.trivial:
             return seed, nothing, nothing, terms
-        # nested autograd keeps a graph for each pair of coordinates at each point
-        parts = x.split(max(1, GRAPHS // x.shape[1] ** 2)) if len(x) else (x,)
-        offset = torch.cat([self._offset_jet(part, plan) for part in parts])
-        factor = torch.cat([plan.jet_of(self.factor, part) for part in parts])
+        offset = torch.cat([self._offset_jet(part, plan) for part in _together(x)])
+        return seed, offset, self._factor_jet(x, plan), terms
+
+    def rescaled_jets(self, frozen: Frozen, x: Tensor, plan: DerivativePlan) -> Frozen:
+        """``frozen_jets`` at the same points after ``set_scale``: ``A``, which is dear, knows no scale."""
+        seed, offset, factor, terms = frozen
+        if self.terms is not None:
+            terms = plan.pushed(self.sized_terms, x)
+        if not self.ansatz.trivial:
+            factor = self._factor_jet(x, plan)
         return seed, offset, factor, terms
+
+    def _factor_jet(self, x: Tensor, plan: DerivativePlan) -> Tensor:
+        """The jet of ``B``, scaled. Nested autograd keeps a graph for each pair of coordinates at each point."""
+        return torch.cat([plan.jet_of(self.factor, part) for part in _together(x)])
 
     def _offset_jet(self, x: Tensor, plan: DerivativePlan) -> Tensor:
         """The jet of ``A``: where it carries flows or jumps at corners, of many operations, not by nested autograd."""
@@ -247,3 +258,8 @@ class Trial(nn.Module):
         except RuntimeError:
             return False
         return True
+
+
+def _together(x: Tensor) -> tuple[Tensor, ...]:
+    """Points ``(n, d)`` in parts whose jets are made together."""
+    return x.split(max(1, GRAPHS // x.shape[1] ** 2)) if len(x) else (x,)

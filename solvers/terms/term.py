@@ -141,6 +141,11 @@ class Term:
         self.x, self.importance = x, importance
         self.frozen = trial.frozen_jets(x, self.plan) if self.plan is not None else None
 
+    def rescale(self, trial: Trial) -> None:
+        """Take up the trial function's new scale at the present points."""
+        if self.plan is not None and self.frozen is not None:
+            self.frozen = trial.rescaled_jets(self.frozen, self.x, self.plan)
+
     @property
     def rows(self) -> int:
         """How many rows each column of a part has at the current points."""

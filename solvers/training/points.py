@@ -80,7 +80,7 @@ class Points:
             self.factors[name] = equations.get(name, 1.0) ** -2
         self.weights = dict(self.factors)
         for term in self.terms:
-            self.place(term, term.x, term.importance)
+            term.rescale(self.trial)
 
     def elsewhere(self, interior: int, boundary: int, seed: int) -> Points:
         """The same terms and weights on other points: for looking at, not for training."""

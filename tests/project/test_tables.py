@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks import geometry, laws
 from benchmarks.kan_cases import CASES
+from benchmarks.tables import kernels
 from benchmarks.tables.geometry import measured, worst
 from benchmarks.tables.kans import medians
 from benchmarks.tables.page import RESULTS, records
@@ -16,7 +17,7 @@ from benchmarks.words.__main__ import PROBLEMS
 from tests.cases import ROOT
 
 # no records: these programs run for half an hour and more, and were run before results were kept
-TYPED = {"kernels": 3, "optimisers": 3, "rank": 4, "slim_kan": 3}
+TYPED = {"kernels": 1, "optimisers": 3, "rank": 4, "slim_kan": 3}
 # numbers that follow from the code: channels, bytes, exit codes
 FACTS = {"derivatives": 1, "howto/cores": 1, "reference/command_line": 1}
 NUMBER = re.compile(r"[\d.,]+(e-?\d+)?")
@@ -82,3 +83,11 @@ def test_every_law_is_measured_three_ways_and_the_one_without_spread_fails():
     for r in records("laws", "law"):
         if r["method"] == "generator without z":
             assert r["std"] > 0.9 and "spread" in r["notes"]
+
+
+def test_the_span_in_the_readme_is_that_of_the_record():
+    low, high = kernels.span()
+    assert f"{low} to {high} times faster than the usual KAN" in (ROOT / "README.md").read_text(
+        encoding="utf-8"
+    )
+    assert {r["name"] for r in records("step", "summary")} >= set(kernels.GOALS)

@@ -275,3 +275,16 @@ def test_a_source_with_nan_is_named_with_its_point():
     problem = Poisson(2).with_source(lambda x: torch.log(x[:, :1] - 0.5))
     with pytest.raises(ArgumentError, match="source of Poisson needs finite numbers"):
         ResidualSystem(problem, Trial(problem, nn.MLP([2, 4, 1])), 50, 5)
+
+
+@pytest.mark.parametrize("problem", [Mixed(), System(), General(), Plate()], ids=lambda p: type(p).__name__)
+def test_jets_after_a_new_scale_are_those_made_anew(problem):
+    system = build(problem, "mlp")
+    scale = torch.linspace(0.5, 70.0, problem.outputs + 1, dtype=torch.float64)[1:]
+    before = [term.frozen for term in system.points.terms]
+    system.set_scales(scale, {})
+    for term, old in zip(system.points.terms, before, strict=True):
+        anew = system.trial.frozen_jets(term.x, term.plan)
+        for got, want in zip(term.frozen, anew, strict=True):
+            torch.testing.assert_close(got, want, rtol=1e-13, atol=0)
+        assert system.trial.ansatz.trivial or not torch.equal(term.frozen[2], old[2])
