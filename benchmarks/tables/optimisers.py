@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.cubic import TOLERANCES, summary
+from benchmarks.tables import pinn
 from benchmarks.tables.page import Page, records, seconds, table
 
 
@@ -51,4 +52,13 @@ def parts() -> str:
     return table(("CPU seconds", *(head for name in names for head in (name, "at the core's peak"))), rows)
 
 
-PAGE = Page("optimisers", {"cubic": cubic, "gains": gains, "parts": parts})
+PAGE = Page(
+    "optimisers",
+    {
+        "cubic": cubic,
+        "gains": gains,
+        "parts": parts,
+        "poisson": pinn.poisson,
+        "networks": pinn.networks,
+    },
+)

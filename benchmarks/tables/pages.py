@@ -15,6 +15,7 @@ from benchmarks.tables import (
     laws,
     optimisers,
     peers,
+    rank,
     solving,
     tangent_kernel,
     trust,
@@ -24,7 +25,7 @@ from benchmarks.tables import (
 PAGES = tuple(
     module.PAGE
     for module in (
-        *(bases, catalogue, conditions, demo, derivatives, files),
-        *(finetune, geometry, kans, laws, optimisers, peers, solving, tangent_kernel, trust, windows),
+        *(bases, catalogue, conditions, demo, derivatives, files, finetune, geometry, kans, laws),
+        *(optimisers, peers, rank, solving, tangent_kernel, trust, windows),
     )
 )
