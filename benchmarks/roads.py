@@ -65,7 +65,13 @@ def run(family: Family, seed: int, budget: float, as_json: bool) -> None:
             family.problem(*family.base), family.model(seed), max_steps=family.steps[0], **common
         )
     )
-    record = {"record": "base", **where, "value": family.base, "error": base.error(), "cpu_seconds": used}
+    record: dict[str, Any] = {
+        "record": "base",
+        **where,
+        "value": family.base,
+        "error": base.error(),
+        "cpu_seconds": used,
+    }
     show(record | {"bytes": bytes_of(base.save)}, as_json)
     names: list[str] = []
     for k, value in enumerate(family.members):

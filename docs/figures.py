@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 
 import sciml
 from sciml import nn, pdes
@@ -56,6 +57,7 @@ def hole() -> Figure:
     values = solution(np.where(outside, 1.5, x), np.where(outside, 0.5, y))
     figure, axis = small("a plate with a hole")
     shown = axis.pcolormesh(x, y, np.ma.masked_array(values.reshape(x.shape), outside), cmap="inferno")
+    axis.add_patch(Circle((0.7, 0.5), 0.25, facecolor="lightgrey", edgecolor="black", linewidth=0.8))
     axis.set(aspect="equal", xlabel="x", ylabel="y")
     figure.colorbar(shown, ax=axis, shrink=0.55, label="temperature")
     return figure

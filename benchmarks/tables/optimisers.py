@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.cubic import TOLERANCES, summary
+from benchmarks.tables import pinn
 from benchmarks.tables.page import Page, number, records, seconds, table
 
 
@@ -71,4 +72,14 @@ def forms() -> str:
     return table(("", *heads), rows)
 
 
-PAGE = Page("optimisers", {"cubic": cubic, "gains": gains, "parts": parts, "forms": forms})
+PAGE = Page(
+    "optimisers",
+    {
+        "cubic": cubic,
+        "gains": gains,
+        "parts": parts,
+        "forms": forms,
+        "poisson": pinn.poisson,
+        "networks": pinn.networks,
+    },
+)

@@ -16,6 +16,7 @@ from benchmarks.tables import (
     laws,
     optimisers,
     peers,
+    rank,
     solving,
     tangent_kernel,
     trust,
@@ -25,19 +26,7 @@ from benchmarks.tables import (
 PAGES = tuple(
     module.PAGE
     for module in (
-        *(bases, catalogue, conditions, demo, derivatives, files),
-        *(
-            finetune,
-            geometry,
-            kans,
-            kernels,
-            laws,
-            optimisers,
-            peers,
-            solving,
-            tangent_kernel,
-            trust,
-            windows,
-        ),
+        *(bases, catalogue, conditions, demo, derivatives, files, finetune, geometry, kans, kernels),
+        *(laws, optimisers, peers, rank, solving, tangent_kernel, trust, windows),
     )
 )

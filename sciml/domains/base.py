@@ -205,7 +205,7 @@ class Domain(ABC):
             if (found := self._find(on)) is None:
                 raise ArgumentError(
                     f"on needs a part of the boundary of {self!r}: one of {', '.join(self.parts)}"
-                    f"{' or an operand' if self._compound else ''}, got {on!r}."
+                    f"{' or one of the domains that it is made of' if self._compound else ''}, got {on!r}."
                 )
             return found, ()
         if callable(on):

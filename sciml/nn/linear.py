@@ -61,6 +61,7 @@ class Linear(JetLayer):
         one[:, 0] = 1.0
         return torch.cat([z, one], dim=2)
 
+
 class Coefficients(JetLayer):
     """``y = sum_k c_k y_k``.
 

@@ -217,6 +217,8 @@ def _add_solve(add: Any, problem: str | None) -> None:
     file_argument(training, "--resume", metavar="FILE", help="go on with the run that wrote this checkpoint")
     _output(parser)
     _add_options(parser, own, options, "solve NAME")
+    if problem is not None and not options:
+        parser.without = f" {problem} has no parameters: those of a problem are the fields of its dataclass."
 
 
 def _add_finetune(add: Any, file: str | None, named: str | None) -> None:

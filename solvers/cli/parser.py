@@ -14,7 +14,13 @@ class UsageError(SciMLError):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are a ``UsageError`` of one line."""
+    """A parser whose errors are a ``UsageError`` of one line.
+
+    Attributes:
+        without: What is said of an unknown option in the place of one like it: why a problem has none of its own.
+    """
+
+    without = ""
 
     def __init__(self, **options: Any):
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
@@ -51,7 +57,7 @@ def read(parser: Parser, commands: dict[str, Parser], arguments: list[str]) -> a
     if others:
         own = parser if command is None else commands[command]
         word = others[0].partition("=")[0]
-        hint = did_you_mean(word, own.options()) if word.startswith("-") else ""
+        hint = own.without or did_you_mean(word, own.options()) if word.startswith("-") else ""
         own.error(f"unrecognized arguments: {' '.join(others)}.{hint}")
     return options
 

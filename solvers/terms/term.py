@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from sciml.ansatz import Trial
+from sciml.ansatz.trial import Frozen
 from sciml.conditions import Data
 from sciml.derivatives import AutogradSource, DetachedSource, PerturbedSource, RecordingSource
 from sciml.errors import ArgumentError, ArgumentTypeError
@@ -59,7 +60,7 @@ class Term:
     plan: DerivativePlan | None = None
     parts: dict[str, int] = field(default_factory=dict)
     x: Tensor = field(default_factory=lambda: torch.zeros(0))
-    frozen: tuple[Tensor, ...] | None = None
+    frozen: Frozen | None = None
     importance: Tensor | None = None
     data: Data | None = None
     some: Callable[[slice], Callable[[Field, Tensor], Parts]] | None = None

@@ -64,7 +64,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         if not isinstance(self.problem, PDE):
-            hint = " Write Poisson(), not Poisson." if isinstance(self.problem, type) else ""
+            name = self.problem.__name__ if isinstance(self.problem, type) else ""
+            hint = f" Write {name}(), not {name}." if name else ""
             raise ArgumentTypeError(f"problem needs a sciml.PDE, got {self.problem!r}.{hint}")
         for name, most in (("points", MOST), ("max_steps", None)):
             if getattr(self, name) is not None:

@@ -72,6 +72,12 @@ def test_the_four_programs_are_as_short_as_the_page_says():
     assert counted == [3, 8, 13, 3]
 
 
+def test_the_catalogue_is_as_large_as_the_pages_say():
+    many = len(list(pdes.names()))
+    assert f"its {many} equations" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"| + {many} |" in (DOCS / "compare.md").read_text(encoding="utf-8")
+
+
 def test_code_fits_beside_the_menu():
     """A page of 1280 pixels shows 110 characters of code beside the menu (docs/static/sciml.css); a wider line is cut."""
     for page in sorted(DOCS.rglob("*.md")):

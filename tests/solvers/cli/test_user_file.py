@@ -231,3 +231,15 @@ def test_a_metric_that_is_none_is_refused(metric, told, run):
     code, _, err = run("solve", "poisson", *QUICK, "--metric", metric)
     assert code == exit_codes.USAGE
     assert told in err
+
+
+def test_a_class_without_fields_has_no_options_and_the_message_says_why(run):
+    Path("plain.py").write_text(
+        "import sciml\n\n\nclass Rod(sciml.PDE):\n    nu = 0.1\n    domain = sciml.Interval(0, 1)\n"
+        "    conditions = (sciml.Dirichlet(0.0),)\n\n    def residual(self, u, x):\n"
+        "        return self.nu * u.laplacian() + 1.0\n"
+    )
+    code, _, told = run("solve", "plain.py:Rod", "--nu", "0.2")
+    assert code == 2
+    assert "unrecognized arguments: --nu 0.2. plain.py:Rod has no parameters" in told
+    assert "fields of its dataclass" in told
