@@ -1,4 +1,4 @@
-"""The tables of docs/trust.md: estimates, how cases end, what a polish gained, problems in words."""
+"""The tables of docs/trust.md: estimates, how cases end, evolutions that grow, what a polish gained, problems in words."""
 
 from __future__ import annotations
 
@@ -39,6 +39,15 @@ def cases() -> str:
             ]
         )
     return table(("case", "how it ends", "outcome", "error", "estimated"), rows)
+
+
+def growing() -> str:
+    """What evolutions with growth or several solutions are told, a row a problem."""
+    rows = [
+        [r["case"], r["said"], number(r["error"]), number(r["told"]), f"{r['drop']:.2g}"]
+        for r in records("growing", "growing")
+    ]
+    return table(("problem", "outcome", "true error", "estimated", "drop"), rows)
 
 
 def polish() -> str:
@@ -83,4 +92,4 @@ def _ratio(value: float | None) -> str:
     return "" if value is None else f"{value:.2g}"
 
 
-PAGE = Page("trust", {"stages": stages, "cases": cases, "polish": polish, "words": words})
+PAGE = Page("trust", {"stages": stages, "cases": cases, "growing": growing, "polish": polish, "words": words})

@@ -7,7 +7,8 @@ error it has found:
 
     estimate = |d| / |u0 + d|        value = estimate / sqrt(1 - drop^2)
 
-Errors that grow with time are followed step by step beside it (``marched``).
+Errors that grow with time are followed step by step beside it (``marched``). Where the equation at ``u0 + d`` is another one
+than at ``u0``, as early in a solve, twice the value is said (``newton.bends``).
 
 Our own design; linearised error equations are known from the a-posteriori analysis of finite elements, and random features
 from extreme learning machines for PDEs (Dong & Li 2021). It cannot see a fault that lets the residual vanish for a wrong
@@ -33,7 +34,7 @@ from sciml.solvers.estimate.features import Features
 from sciml.solvers.estimate.free import Weak, fallen, weak_shapes
 from sciml.solvers.estimate.linearised import evaluated
 from sciml.solvers.estimate.marched import grown
-from sciml.solvers.estimate.newton import leads_on
+from sciml.solvers.estimate.newton import bends, leads_on
 from sciml.solvers.estimate.polynomials import TimePolynomials
 from sciml.solvers.estimate.spectrum import dominant_waves
 from sciml.solvers.estimate.splines import SplineFeatures
@@ -49,6 +50,8 @@ AUTOGRAD_LEVELS = ((100, 300),)  # where a row of the Jacobian is a backward pas
 DOUBTFUL = 0.6  # of an evolution's residual left: higher levels are taken whatever they are counted as
 PATIENCE = 2.0  # times the seconds given, where more than DOUBTFUL is left
 ENOUGH = 0.3  # of the residual left: the estimate is right within some per cent
+LARGE = 0.1  # an estimated error over which an equation may bend
+WIDER = 2.0  # times what the linearised equation says, where it does
 SHARP = 0.05  # of the residual left at most: whatever grows has been found, too
 BLIND = 0.995  # of the residual left: nothing is known
 EXACT = 1e3  # roundings up to which a residual is nothing but them
@@ -178,7 +181,18 @@ def estimate_error(
         if judged.value is not None and best.drop > SHARP and (asked is None or judged.value <= asked):
             why = grown(problem, trial, terms, weights or {}, judged.value)
             judged = judged if why is None else replace(judged, value=None, unknowns={}, reason=why)
+        if judged.value is not None and LARGE < judged.value < 1.0 and asked is None and not best.exact:
+            judged = _widened(judged) if bends(problem, trial, terms, weights or {}, best) else judged
         return replace(judged, complete=complete, seconds=time.thread_time() - began)
+
+
+def _widened(found: ErrorEstimate) -> ErrorEstimate:
+    """An estimate ``WIDER`` times as large, up to the solution itself: that of an error over which the equation bends."""
+    assert found.value is not None
+    wider = min(WIDER, 1.0 / found.value)
+    return replace(
+        found, value=wider * found.value, unknowns={name: wider * v for name, v in found.unknowns.items()}
+    )
 
 
 def _weak(problem: PDE, trial: Trial, found: Correction) -> Weak:

@@ -20,6 +20,7 @@ from sciml.solvers.terms.term import Term
 POINTS, FEW = 500, 130  # of the equations, and of each condition
 SEED = 31_337
 BENT = 0.2  # of the residual may be left after the correction
+LEFT_OUT = 0.25  # of the residual may be what the linearised equation leaves out
 STEPS = 5  # after it, with the same derivative
 DRIFT = 1e-4  # of the correction: shorter steps are not looked at
 FALLS = 0.5  # ratio of two steps from which they do not end
@@ -53,6 +54,22 @@ def leads_on(
     steps = system.steps(found.w)
     first, before, last = (float(steps[k].norm()) for k in (0, -2, -1))
     return last > max(DRIFT * first, FALLS * before, ROUNDING * system.size)
+
+
+def bends(
+    problem: PDE, trial: Trial, terms: Sequence[Term], weights: Mapping[str, float], found: Correction
+) -> bool:
+    """Whether what the linearised equation leaves out over a correction is much of the residual itself.
+
+    The equation is then another one at the corrected solution, and a correction is the error but for its order of size:
+    from far outside, a step of Newton's method on a cube goes a third of the way, and leaves 0.3 of the residual.
+    """
+    if any(term.plan is None for term in terms):
+        return False
+    system = _System(problem, trial, terms, weights, found)
+    before = system.residual(torch.zeros_like(found.w))
+    linear = before + system.J @ found.w.double().T.flatten()
+    return float((system.residual(found.w) - linear).norm()) > LEFT_OUT * float(before.norm())
 
 
 class _System:
