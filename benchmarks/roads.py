@@ -81,8 +81,14 @@ def run(family: Family, seed: int, budget: float, as_json: bool) -> None:
                 family.problem(*value), "full", name=names[-1], max_steps=family.steps[1], **common
             )
         )
-        record = {"record": "member", **where, "value": value, "error": tuned.error(), "cpu_seconds": used}
-        show(record, as_json)
+        row: dict[str, Any] = {
+            "record": "member",
+            **where,
+            "value": value,
+            "error": tuned.error(),
+            "cpu_seconds": used,
+        }
+        show(row, as_json)
     base.finetune(family.problem(*family.inside[0]), "span", name="warm", progress=False)  # compiles
     base.delete_adapter("warm")
     for value in (*family.inside, *family.outside):

@@ -41,10 +41,16 @@ def causal() -> str:
     for r in records("causal", "evolution"):
         found.setdefault(r["case"], {})[r["way"]] = r
     rows = [
-        [NAMES[case], *(f"{number(runs[way]['error'])} ({seconds(runs[way]['cpu_s'])})" for way in WAYS)]
+        [NAMES[case], *(_ended(runs[way]) if way in runs else "" for way in WAYS)]
         for case, runs in found.items()
     ]
     return table(("problem", *WAYS.values()), rows)
+
+
+def _ended(r: dict[str, Any]) -> str:
+    """The error and the seconds; a march that was not at its end has no error."""
+    error = "not to the end" if r["error"] is None else number(r["error"])
+    return f"{error} ({seconds(r['cpu_s'])})"
 
 
 PAGE = Page("windows", {"evolutions": evolutions, "causal": causal})
