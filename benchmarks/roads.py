@@ -72,7 +72,7 @@ def run(family: Family, seed: int, budget: float, as_json: bool) -> None:
         "error": base.error(),
         "cpu_seconds": used,
     }
-    show(record | {"bytes": bytes_of(base.save)}, as_json)
+    show({**record, "bytes": bytes_of(base.save)}, as_json)
     names: list[str] = []
     for k, value in enumerate(family.members):
         names.append(f"m{k}")
@@ -92,7 +92,7 @@ def run(family: Family, seed: int, budget: float, as_json: bool) -> None:
     base.finetune(family.problem(*family.inside[0]), "span", name="warm", progress=False)  # compiles
     base.delete_adapter("warm")
     for value in (*family.inside, *family.outside):
-        new = {"record": "new", **where, "value": value, "inside": value in family.inside}
+        new: dict[str, Any] = {"record": "new", **where, "value": value, "inside": value in family.inside}
         problem = family.problem(*value)
         best = best_error(base, names, problem)
         for road, adapter in roads(family).items():
