@@ -16,6 +16,7 @@ from benchmarks.tables import (
     optimisers,
     peers,
     rank,
+    slim_kan,
     solving,
     tangent_kernel,
     trust,
@@ -26,6 +27,6 @@ PAGES = tuple(
     module.PAGE
     for module in (
         *(bases, catalogue, conditions, demo, derivatives, files, finetune, geometry, kans, laws),
-        *(optimisers, peers, rank, solving, tangent_kernel, trust, windows),
+        *(optimisers, peers, rank, slim_kan, solving, tangent_kernel, trust, windows),
     )
 )

@@ -15,8 +15,8 @@ from benchmarks.tables.pages import PAGES
 from benchmarks.words.__main__ import PROBLEMS
 from tests.cases import ROOT
 
-# no records: these programs were run before results were kept
-TYPED = {"kernels": 3, "slim_kan": 3}
+# no records: this program was run before results were kept
+TYPED = {"kernels": 3}
 # numbers that follow from the code: channels, bytes, exit codes
 FACTS = {"derivatives": 1, "howto/cores": 1, "reference/command_line": 1}
 NUMBER = re.compile(r"[\d.,]+(e-?\d+)?")
