@@ -2,9 +2,10 @@
 
     python -m benchmarks.slim --json [--quick] [--seeds 3] [--only fit]
 
-``fit``: four special functions of two variables, Gauss-Newton on 1000 points, the same CPU seconds for every network;
-relative L2 error on 4000 others. ``digits``: the 8x8 digits of scikit-learn, Adam for the same number of epochs; learning
-rate and weight decay of each network are those of the same grid that did best on a part of the training images.
+``poisson``: see benchmarks/slim_poisson.py. ``fit``: four special functions of two variables, Gauss-Newton on 1000 points,
+the same CPU seconds for every network; relative L2 error on 4000 others. ``digits``: the 8x8 digits of scikit-learn, Adam
+for the same number of epochs; learning rate and weight decay of each network are those of the same grid that did best on a
+part of the training images.
 ``cut``: the trained KAN of the same seed brought to the same ranks by a truncated HOSVD, as it is (``right_after``) and
 after a short training (a quarter of the seconds, a tenth of the epochs).
 """
@@ -26,6 +27,7 @@ from scipy import special
 from torch import Tensor
 
 import sciml
+from benchmarks import slim_poisson
 from benchmarks._common import machine, one_thread, show
 from sciml import nn, optim
 from sciml.ansatz import Trial
@@ -224,12 +226,12 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="JSON lines")
     parser.add_argument("--quick", action="store_true", help="one seed, two targets, a fraction of the time")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--only", choices=("fit", "digits"), help="one part")
+    parser.add_argument("--only", choices=("poisson", "fit", "digits"), help="one part")
     options = parser.parse_args()
     one_thread()
     show(machine(), options.json)
     seeds = 1 if options.quick else options.seeds
-    for part, run in {"fit": fits, "digits": digits}.items():
+    for part, run in {"poisson": slim_poisson.solves, "fit": fits, "digits": digits}.items():
         if options.only not in (None, part):
             continue
         runs: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -239,7 +241,7 @@ def main() -> None:
                 runs.setdefault((record.get("target", ""), record["model"]), []).append(record)
         for records in runs.values():
             kept = {k: records[0][k] for k in ("target", "model", "parameters") if k in records[0]}
-            numbers = [k for k in ("right_after", "error", "accuracy") if k in records[0]]
+            numbers = [k for k in ("right_after", "error", "accuracy", "cpu_seconds") if k in records[0]]
             medians = {k: statistics.median(r[k] for r in records) for k in numbers}
             show({"record": "median", "part": part, **kept, **medians}, options.json)
 

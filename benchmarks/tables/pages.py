@@ -17,6 +17,7 @@ from benchmarks.tables import (
     optimisers,
     peers,
     rank,
+    slim_kan,
     solving,
     tangent_kernel,
     trust,
@@ -27,6 +28,6 @@ PAGES = tuple(
     module.PAGE
     for module in (
         *(bases, catalogue, conditions, demo, derivatives, files, finetune, geometry, kans, kernels),
-        *(laws, optimisers, peers, rank, solving, tangent_kernel, trust, windows),
+        *(laws, optimisers, peers, rank, slim_kan, solving, tangent_kernel, trust, windows),
     )
 )
