@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from sciml.checks.jumps import lines
+from sciml.checks.numerics.layers import thin_layers
 from sciml.checks.probe import Zero, interior, sampled
 from sciml.checks.values import place_of
 from sciml.conditions import Initial
@@ -36,7 +37,7 @@ def unseen(equation: Equation, stated: list[Statement]) -> list[str]:
     """
     if not 2 <= equation.problem.domain.dim <= MOST:
         return []
-    return spots(equation, stated) + swings(equation)
+    return spots(equation, stated) + swings(equation) + thin_layers(equation)
 
 
 def spots(equation: Equation, stated: list[Statement]) -> list[str]:
