@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from sciml.checks.jumps import lines
-from sciml.checks.numerics.layers import thin_layers
 from sciml.checks.probe import Zero, interior, sampled
 from sciml.checks.values import place_of
 from sciml.conditions import Initial
@@ -37,7 +36,7 @@ def unseen(equation: Equation, stated: list[Statement]) -> list[str]:
     """
     if not 2 <= equation.problem.domain.dim <= MOST:
         return []
-    return spots(equation, stated) + swings(equation) + thin_layers(equation)
+    return spots(equation, stated) + swings(equation)
 
 
 def spots(equation: Equation, stated: list[Statement]) -> list[str]:
