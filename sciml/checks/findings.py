@@ -13,6 +13,7 @@ from sciml.checks.equation import Equation
 from sciml.checks.jumps import jumps
 from sciml.checks.measured import measured_against
 from sciml.checks.numerics.growth import growing_waves
+from sciml.checks.numerics.layers import thin_layers
 from sciml.checks.numerics.resolution import unseen
 from sciml.checks.starts import bare_starts
 from sciml.checks.trainable import check_attributes
@@ -69,6 +70,7 @@ def examine(problem: PDE) -> tuple[Equation, list[Statement], list[str]]:
             notes += jumps(equation)
             notes += growing_waves(equation, stated)
             notes += unseen(equation, stated)
+            notes += thin_layers(equation)
             notes += [note for other in equation.others if (note := other.inflow()) is not None]
             notes += idle_parameters(equation)
     return equation, stated, notes
