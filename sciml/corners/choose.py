@@ -28,6 +28,7 @@ FEWEST = 1e-5  # a residual at a corner, relative to the equation's size, that m
 WIDE = 0.6 * math.pi  # angle from the bisector up to which the logarithm's angular part is used
 MOST = 24  # inputs
 SHOWN = 4  # corners named in a note
+CLOSE = 1e-3  # distance over the size up to which such an input grows beyond what points show
 SOURCE = "r^2 log r of a source that does not fit the corner"
 
 
@@ -76,17 +77,13 @@ def _at_corners(problem: PDE, axes: tuple[int, ...], most: int) -> tuple[list[Fu
     places, odd = corners_of(space, parts_of(problem))
     functions: list[Function] = []
     named: dict[str, list[str]] = {}
-    missing: set[str] = set()
     notes: list[str] = []
     for corner in places:
         for i in range(problem.outputs):
             for what, function in _of_unknown(problem, i, corner, axes):
-                if function is None:
-                    missing.add(what)
-                elif function in functions:
+                if function in functions:
                     continue
-                else:
-                    functions.append(function)
+                functions.append(function)
                 where = named.setdefault(what, [])
                 where += [shown(corner.at)] if shown(corner.at) not in where else []
     if sum(f.count for f in functions) > most:
@@ -97,11 +94,7 @@ def _at_corners(problem: PDE, axes: tuple[int, ...], most: int) -> tuple[list[Fu
         return [], notes
     for what, where in named.items():
         more = f" and {len(where) - SHOWN} more" if len(where) > SHOWN else ""
-        at = f"at {', '.join(where[:SHOWN])}{more}"
-        if what in missing:
-            notes.append(f"the network does not see {what}: {at} fewer digits are found.")
-        else:
-            notes.append(f"the network sees {what} {at} (corners=False: not).")
+        notes.append(f"the network sees {what} at {', '.join(where[:SHOWN])}{more} (corners=False: not).")
     if odd:
         notes.append(
             f"the boundary touches itself or has a cusp at {', '.join(map(shown, odd[:SHOWN]))}: nothing is made of that, "
@@ -112,8 +105,8 @@ def _at_corners(problem: PDE, axes: tuple[int, ...], most: int) -> tuple[list[Fu
 
 def _of_unknown(
     problem: PDE, unknown: int, corner: Corner, axes: tuple[int, ...]
-) -> Iterator[tuple[str, Function | None]]:
-    """What one unknown asks for at a corner, with words for a note; None for what it is not given."""
+) -> Iterator[tuple[str, Function]]:
+    """What one unknown asks for at a corner, with words for a note."""
     domain = problem.domain
     sides = [conditions_at(problem, unknown, x) for x in corner.on_sides(STEP * domain.space._size)]
     if any(len(side) == 0 for side in sides):
@@ -148,13 +141,10 @@ def _of_unknown(
         ):
             exact = {i: all(_exact(domain, c) for c in both) for i, both in held.items()}
             logarithm = Logarithm(_narrow(domain.space, frame), exact[unknown])
-            # an unknown that nothing holds at zero there would follow an input without bound to where no points are
-            open_ = [i for i in range(problem.outputs) if not exact.get(i, False)]
-            if exact[unknown] and open_:
-                names = ", ".join(problem.unknowns[i] for i in open_)
-                yield f"{SOURCE}, which would spoil {names} there", None
-            else:
-                yield SOURCE, logarithm
+            # an unknown that nothing holds at zero there follows an input without bound to where no points are
+            open_ = [problem.unknowns[i] for i in range(problem.outputs) if not exact.get(i, False)]
+            said = f", where {', '.join(open_)} may be off within {CLOSE:g} of the size," if open_ else ""
+            yield SOURCE + (said if exact[unknown] else ""), logarithm
 
 
 def _exact(domain: Domain, condition: Dirichlet) -> bool:

@@ -228,9 +228,7 @@ def test_what_other_unknowns_do_at_a_corner_counts():
     pressed = Coupled(lambda u, x: -u["u"].laplacian() + u["v"].d("x") - 1.0, given=False)
     valued = Coupled(lambda u, x: -u["u"].laplacian() + u["v"].value - 1.0, given=False)
     assert kinds(cancels) == [] and kinds(pressed) == []
-    assert kinds(stays) == ["Logarithm"] * 4
-    # with a source that asks for it, but no place to put it: v is free at the corners
-    assert kinds(valued) == [] and "would spoil v there" in valued.corner_inputs.notes[0]
+    assert kinds(stays) == ["Logarithm"] * 4 and kinds(valued) == ["Logarithm"] * 4
 
 
 def test_a_smooth_flow_sees_no_corners():
@@ -238,16 +236,16 @@ def test_a_smooth_flow_sees_no_corners():
 
 
 @pytest.mark.parametrize(
-    ("second", "expected"),
+    ("second", "said"),
     [
-        ([Dirichlet(0.0, component="w")], ["Logarithm"] * 4),
-        ([Neumann(0.0, component="w")], []),
-        ([Dirichlet(0.0, on=["x=0", "x=1"], component="w")], []),
-        ([Dirichlet(0.0, component="w", hard=False)], []),
+        ([Dirichlet(0.0, component="w")], 0),
+        ([Neumann(0.0, component="w")], 1),
+        ([Dirichlet(0.0, on=["x=0", "x=1"], component="w")], 1),
+        ([Dirichlet(0.0, component="w", hard=False)], 1),
     ],
     ids=["held", "free", "held on one side", "a penalty"],
 )
-def test_an_input_without_bound_reaches_no_unknown_that_is_free_at_the_corner(second, expected):
+def test_what_an_input_without_bound_does_to_an_unknown_that_is_free_there_is_said(second, said):
     """Such an unknown was off by 4e-2 of its size at the corner where its error over the square was 6e-5."""
 
     class Two(sciml.PDE):
@@ -259,5 +257,5 @@ def test_an_input_without_bound_reaches_no_unknown_that_is_free_at_the_corner(se
             return u["u"].laplacian() + 1.0, u["w"].laplacian() + torch.sin(math.pi * x[:, :1])
 
     problem = Two()
-    notes = [note for note in problem.corner_inputs.notes if "spoil w there" in note]
-    assert kinds(problem) == expected and len(notes) == (0 if expected else 1)
+    notes = [note for note in problem.corner_inputs.notes if "where w may be off within 0.001" in note]
+    assert kinds(problem) == ["Logarithm"] * 4 and len(notes) == said
