@@ -195,3 +195,18 @@ def missed(
         off, right = epsilon * size * problem.bump(x), problem.answer(x)
     each = (off.norm(dim=0) / right.norm(dim=0)).tolist()
     return problem, trial, each, float(off.norm() / right.norm())
+
+
+class Missed(PDE):
+    """A problem with an ``operator`` whose source is such that ``trial`` misses the answer by the function ``off``."""
+
+    trial = None
+
+    def residual(self, u, x):
+        made = self.operator(u)
+        if self.trial is None:
+            return made
+        with torch.enable_grad():
+            answer = AutogradSource(lambda y: self.trial(y) + self.off(y), x.detach())
+            wanted = self.operator(self.field(answer))
+        return made - wanted.detach()

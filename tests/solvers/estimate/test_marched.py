@@ -8,16 +8,15 @@ import torch
 from sciml import nn, pdes
 from sciml.ansatz import Trial
 from sciml.conditions import Dirichlet, Initial, Periodic
-from sciml.derivatives import AutogradSource
 from sciml.domains import Interval, TimeInterval
-from sciml.problem import PDE
 from sciml.solvers.estimate import estimate as estimates
 from sciml.solvers.estimate.estimate import estimate_error
 from sciml.solvers.estimate.marched import grown, marched
 from sciml.solvers.terms.build import build_terms
+from tests.solvers.estimate.manufactured import Missed
 
 
-class Missed(PDE):
+class Grown(Missed):
     """``u_t = right(u) + f`` where a given trial function misses the answer by ``size e(t) shape(x)``."""
 
     unknowns = ("u",)
@@ -44,15 +43,6 @@ class Missed(PDE):
     def operator(self, u):
         return u.d("t") - 0.01 * u.d("x", "x") - self.rate * u.value
 
-    def residual(self, u, x):
-        made = self.operator(u)
-        if self.trial is None:
-            return made
-        with torch.enable_grad():
-            answer = AutogradSource(lambda y: self.trial(y) + self.off(y), x.detach())
-            wanted = self.operator(self.field(answer))
-        return made - wanted.detach()
-
     def missed(self, seed=3):
         trial = Trial(self, nn.MLP([self.inputs, 7, 1], "tanh", seed=seed))
         self.trial = trial
@@ -74,7 +64,7 @@ def terms_of(problem, trial):
 @pytest.mark.parametrize("sides, hard", [("periodic", None), ("zero", None), ("zero", False)])
 @pytest.mark.parametrize("growth", [1.0, 6.0, 12.0])
 def test_an_error_that_grows_is_found_step_by_step(growth, sides, hard):
-    problem = Missed(growth / 2.0, hard=hard, sides=sides)
+    problem = Grown(growth / 2.0, hard=hard, sides=sides)
     trial = problem.missed()
     with torch.no_grad():
         true = problem.error(trial, problem.sample(3000, seed=5))
@@ -84,7 +74,7 @@ def test_an_error_that_grows_is_found_step_by_step(growth, sides, hard):
 
 
 def test_an_estimate_that_misses_what_grows_is_refused_and_one_that_does_not_is_kept():
-    problem = Missed(5.0)
+    problem = Grown(5.0)
     trial = problem.missed()
     terms = terms_of(problem, trial)
     found = marched(problem, trial, terms, {})
@@ -98,7 +88,7 @@ def test_an_estimate_that_misses_what_grows_is_refused_and_one_that_does_not_is_
 
 def test_an_estimate_says_so(monkeypatch):
     """The fit over all times at once is made to miss the error, as it does beside an unstable state."""
-    problem = Missed(5.0, size=1e-5)
+    problem = Grown(5.0, size=1e-5)
     trial = problem.missed()
     right = estimate_error(problem, trial)
     assert right.value is not None
@@ -124,7 +114,7 @@ def test_what_is_not_of_first_order_in_time_or_has_no_time_is_not_asked():
 
 
 def test_a_front_that_the_functions_do_not_hold_is_not_told():
-    problem = Missed(0.5)
+    problem = Grown(0.5)
     trial = problem.missed()
     problem.off = lambda x: 1e-3 * x[:, :1] * torch.tanh(400 * torch.sin(7 * x[:, 1:] + 3 * x[:, :1]))
     assert marched(problem, trial, terms_of(problem, trial), {}) is None
