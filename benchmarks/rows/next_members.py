@@ -121,7 +121,7 @@ FAMILIES = [
         (4.0,), ((3.0,), (3.5,), (5.0,), (6.0,)), ((4.5,),), ((8.0,),), 1e-3, (150, 50),
     ),
     Family(
-        "allen-cahn", lambda d: pdes.AllenCahn(d), _mlp(2, 20, 20, 20, 1),
+        "allen-cahn", lambda d: pdes.AllenCahn(d), _mlp(3, 20, 20, 20, 1),
         (1e-3,), ((6e-4,), (8e-4,), (1.3e-3,)), ((7e-4,),), ((4e-4,),), 1e-4, (300, 80),
     ),
     Family(
