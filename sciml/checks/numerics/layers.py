@@ -16,29 +16,34 @@ if TYPE_CHECKING:
 THIN = 1e-4  # of the domain's length along a coordinate
 FEW = 32  # points at which coefficients are taken
 NONE = 1e-300
+SIZES = (
+    1.0,
+    1e-3,
+)  # of the derivatives that the linear part is taken by; the second where the first is out of its range
 
 Axes = tuple[int, ...]
 
 
 class Unit(Zero):
-    """A field of which one derivative of one unknown is one, and all else zero.
+    """A field of which one derivative of one unknown is of some size, and all else zero.
 
     Args:
         x: Points, ``(n, d)``.
         unknowns: ``m``.
         unknown: The one.
         axes: Of the derivative, in rising order; none for the value.
+        size: Of that.
     """
 
-    def __init__(self, x: Tensor, unknowns: int, unknown: int, axes: Axes):
+    def __init__(self, x: Tensor, unknowns: int, unknown: int, axes: Axes, size: float):
         super().__init__(x, unknowns)
         self._none = self.value
-        self._unknown, self._axes = unknown, axes
+        self._unknown, self._axes, self._size = unknown, axes, size
         self.value = self._times(int(not axes))
 
     def _times(self, count: int) -> Tensor:
         out = self._none.clone()
-        out[:, self._unknown] = float(count)
+        out[:, self._unknown] = self._size * count
         return out
 
     def first(self, i: int) -> Tensor:
@@ -90,7 +95,9 @@ def _widths(equation: Equation, x: Tensor, unknown: int, lengths: list[float]) -
 
     def coefficient(*axes: int) -> Tensor:
         """Size of a derivative's factor in every equation, where the derivative is taken over the domain's lengths."""
-        size = (equation.rows(Unit(x, m, unknown, axes), x) - still).abs().nanmedian(0).values
+        changes = [(equation.rows(Unit(x, m, unknown, axes, s), x) - still).abs() / s for s in SIZES]
+        change = torch.where(changes[0].isfinite(), *changes)
+        size = torch.where(change.isfinite(), change, torch.nan).nanmedian(0).values
         for axis in axes:
             size = size / lengths[axis]
         return torch.nan_to_num(size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 import sciml
 from sciml import Box, Dirichlet, Initial, Interval, TimeInterval
@@ -61,6 +62,17 @@ def notes(problem):
 def test_a_layer_that_points_cannot_see_is_named(space, equation, said):
     (note,) = notes(stated(space, equation))
     assert said in note and "thinner than points" in note
+
+
+@pytest.mark.parametrize(
+    "equation",
+    [
+        lambda u, x: u.laplacian() + torch.log(1 - u.value),  # a value of one is out of its range
+        lambda u, x: u.laplacian() - 1.0 / (1 - u.value),
+    ],
+)
+def test_an_equation_of_a_narrow_range_has_none(equation):
+    assert not notes(stated(SQUARE, equation))
 
 
 def test_of_a_system_the_unknown_is_named():
