@@ -83,9 +83,12 @@ def size_of(values: list[Tensor]) -> float:
 
 
 def noise_of(conditions: Iterable[BaseCondition], domain: Domain) -> float:
-    """What the values of conditions may be off by rounding, together."""
-    x = domain.sample(SOME, seed=0)
-    return sum(rounding(c.value, x, c.label) for c in conditions)  # type: ignore[attr-defined]
+    """What the values of conditions on their places may be off by rounding, together."""
+    middle, total = 0.5 * (domain.lower + domain.upper), 0.0
+    for c in conditions:
+        where = domain.initial() if isinstance(c, Initial) else domain.boundary(c.on)  # type: ignore[attr-defined]
+        total += rounding(c.value, regular(where), middle, c.label)  # type: ignore[attr-defined]
+    return total
 
 
 def first_instant(domain: Domain, x: Tensor) -> Tensor:

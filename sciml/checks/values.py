@@ -84,7 +84,8 @@ class Statement:
 
     def slack(self, problem: PDE) -> float:
         """What its values may be off by rounding, of a condition whose coefficients have the length one."""
-        found = rounding(self.parts["value"], sampled(problem.domain.sample, ON_PART), self.label)
+        middle = 0.5 * (problem.domain.lower + problem.domain.upper)
+        found = rounding(self.parts["value"], self.points, middle, self.label)
         if found == 0.0:
             return 0.0
         alpha, beta = self.coefficients(self.points)

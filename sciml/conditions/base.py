@@ -15,7 +15,7 @@ from sciml.errors import ArgumentError, ArgumentTypeError, SciMLError
 from sciml.jacobian.along import Along, along
 from sciml.unknown import Coefficient, Unknown
 
-ROUNDINGS = 1e-13  # of the size of what a value is computed from
+ROUNDINGS = 1e-13  # of a length, by which a coordinate may be off; and of what a difference is taken of
 
 Value = float | Callable[[Tensor], Tensor] | Unknown
 
@@ -54,19 +54,26 @@ def evaluate(value: Value, x: Tensor, what: str) -> Tensor:
     return out
 
 
-def rounding(value: Value, x: Tensor, what: str) -> float:
-    """What values of a function may be off by rounding, by their size at points ``x (n, d)`` all over the domain.
+def rounding(value: Value, x: Tensor, middle: Tensor, what: str) -> float:
+    """What values of a function at points may be off by rounding, as that of the points themselves moves them.
 
     A sine that vanishes at a side is 1e-16 there, and not a number of its own. 0 for a number, and where nothing is known.
+
+    Args:
+        value: Number or function of the coordinates.
+        x: Points where it holds, ``(n, d)``.
+        middle: Of the domain, ``(d,)``, towards which they are moved.
+        what: Name for messages.
     """
     if not callable(value):
         return 0.0
     try:
-        found = evaluate(value, x, what).detach().double().abs()
-    except SciMLError:  # it need not be defined but on its own place
+        pair = [evaluate(value, y, what).detach().double() for y in (x, x + ROUNDINGS * (middle.to(x) - x))]
+    except SciMLError:  # it is named where its values are asked for
         return 0.0
-    finite = found[torch.isfinite(found)]
-    return ROUNDINGS * float(finite.median()) if len(finite) else 0.0
+    change = (pair[1] - pair[0]).abs()
+    finite = change[torch.isfinite(change)]
+    return float(finite.max()) if len(finite) else 0.0
 
 
 def _call(function: Callable[[Any], Any], x: Tensor, what: str) -> Any:

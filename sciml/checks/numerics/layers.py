@@ -16,10 +16,8 @@ if TYPE_CHECKING:
 THIN = 1e-4  # of the domain's length along a coordinate
 FEW = 32  # points at which coefficients are taken
 NONE = 1e-300
-SIZES = (
-    1.0,
-    1e-3,
-)  # of the derivatives that the linear part is taken by; the second where the first is out of its range
+# of the derivatives that the linear part is taken by; the second where the first is out of the equation's range
+SIZES = (1.0, 1e-3)
 
 Axes = tuple[int, ...]
 

@@ -9,6 +9,7 @@ import torch
 import sciml
 from sciml import pdes
 from sciml.ansatz import Ansatz
+from tests.sciml.checks.cases import TIME_LINE
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,7 @@ class Heat(sciml.PDE):
 
     k: float = 1.0
 
-    @property
-    def domain(self):
-        return sciml.TimeInterval(0.0, 1.0) * sciml.Interval(0.0, 1.0)
+    domain = TIME_LINE
 
     @property
     def conditions(self):
@@ -88,9 +87,7 @@ def test_values_of_a_condition_that_differ_are_built_anew():
         size: object = 1.0
         k: float = 1.0
 
-        @property
-        def domain(self):
-            return sciml.TimeInterval(0.0, 1.0) * sciml.Interval(0.0, 1.0)
+        domain = TIME_LINE
 
         @property
         def conditions(self):

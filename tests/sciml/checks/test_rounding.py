@@ -44,6 +44,13 @@ def test_small_data_are_no_rounding():
         notes(LINE, conditions, lambda u, x: u.d("x", "x") - 1e-17)
 
 
+def test_what_is_steep_elsewhere_is_no_rounding_here():
+    """e^(50 x) is one at x = 0, whatever it is inside."""
+    conditions = [Dirichlet(lambda x: torch.exp(50 * x), on="x=0"), Dirichlet(1.001, on="x=0")]
+    with pytest.raises(ArgumentError, match="need one value"):
+        notes(LINE, conditions, lambda u, x: u.d("x", "x") - 1.0)
+
+
 def test_sides_that_vanish_but_for_rounding_stay_exact():
     conditions = [
         Dirichlet(lambda x: torch.sin(math.pi * x[:, :1]), on=["x=0", "x=1"]),
