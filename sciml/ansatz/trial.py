@@ -162,9 +162,7 @@ class Trial(nn.Module):
             seed = torch.cat([seed, plan.pushed(self.corners, x)], 2)
         return seed
 
-    def jets(
-        self, frozen: tuple[Tensor, ...], plan: DerivativePlan, tape: list[Record] | None = None
-    ) -> Tensor:
+    def jets(self, frozen: Frozen, plan: DerivativePlan, tape: list[Record] | None = None) -> Tensor:
         """The jet of ``u``, ``(n, C, m)``, from ``frozen_jets``."""
         assert isinstance(self.network, JetNetwork)
         return self.around(self.network.jets(frozen[0], plan.weights.to(frozen[0]), tape), frozen, plan, tape)
@@ -172,7 +170,7 @@ class Trial(nn.Module):
     def around(
         self,
         out: Tensor,
-        frozen: tuple[Tensor, ...],
+        frozen: Frozen,
         plan: DerivativePlan,
         tape: list[Record] | None = None,
     ) -> Tensor:
