@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
@@ -61,3 +62,9 @@ PEERS = {"pykan": ("kan", pykan_step), "jaxKAN": ("jaxkan", jaxkan_step)}
 def installed_peers() -> dict[str, Callable[..., Callable[[], Any]]]:
     """Name -> what makes its step, for the peers that are installed."""
     return {name: make for name, (module, make) in PEERS.items() if find_spec(module) is not None}
+
+
+def peer_versions() -> dict[str, str]:
+    """The version of each installed peer, and of jax where jaxKAN is one."""
+    names = [name for peer in installed_peers() for name in ((peer,) if peer == "pykan" else (peer, "jax"))]
+    return {name: version(name) for name in names}

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from benchmarks._common import machine, peak_megabytes, show, time_side_by_side
-from benchmarks.peer_steps import installed_peers
+from benchmarks.peer_steps import installed_peers, peer_versions
 from benchmarks.usual_kan import UsualKAN, fitting_points, nested_laplacian
 from sciml import kernels, nn
 
@@ -308,7 +308,8 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     torch._dynamo.config.recompile_limit = 64  # beyond it a function silently runs as it is
     started = time.perf_counter()
-    show(machine() | {"threads": args.threads, "load": round(os.getloadavg()[0], 2)}, args.json)
+    versions = peer_versions() if args.peers else {}
+    show(machine() | versions | {"threads": args.threads, "load": round(os.getloadavg()[0], 2)}, args.json)
     records: list[dict[str, object]] = []
 
     def tell(more: list[dict[str, object]]) -> None:

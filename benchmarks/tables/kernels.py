@@ -62,6 +62,24 @@ def goals() -> str:
     return table(("ratio", "goal", "met", "worst"), rows)
 
 
+def peers() -> str:
+    """A row a case beside other libraries' KANs: milliseconds of the processor, the best of the runs."""
+    (used,) = records("step_peers", "machine")
+    columns = {
+        "simd": "fused",
+        "usual KAN": "usual KAN",
+        "pykan": f"pykan {used['pykan']}",
+        "jaxKAN": f"jaxKAN {used['jaxKAN']}, jax {used['jax']}",
+    }
+    found = {(r["widths"][0], r["grid"], r["variant"]): r["ms_best"] for r in records("step_peers", "step")}
+    rows = [
+        [f"d = {d}", *(_ratio(found[d, grid, name]) for name in columns)]
+        for d, grid, name in found
+        if name == "pykan"
+    ]
+    return table(("", *columns.values()), rows)
+
+
 def span(record: str = "fused over usual KAN") -> tuple[int, int]:
     """The least and the largest of a ratio over all cases, in whole numbers."""
     values: list[Any] = [r["value"] for r in records("step", "ratio") if r["name"] == record]
@@ -73,4 +91,4 @@ def _ratio(value: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.0f}"
 
 
-PAGE = Page("kernels", {"steps": steps, "goals": goals})
+PAGE = Page("kernels", {"steps": steps, "goals": goals, "peers": peers})
