@@ -233,12 +233,12 @@ class Equation:
                         break
         return table
 
-    def order(self, unknown: int, axis: int) -> int:
-        """The highest derivative of an unknown along one axis."""
+    def order(self, unknown: int, *axes: int) -> int:
+        """The highest derivative of an unknown along one axis, or all together along several."""
         found = [0]
         for g, group in enumerate(self.questions):
             if bool(self.depends[:, g, unknown].any()):
-                found += [part.count(axis) for question in group for part in question]
+                found += [sum(map(part.count, axes)) for question in group for part in question]
         return max(found)
 
     def space_order(self, unknown: int) -> int:

@@ -8,6 +8,7 @@ from sciml.domains.csg import CSG, Difference, Intersection, Union
 from sciml.domains.mesh import Mesh
 from sciml.domains.pointcloud import PointCloud
 from sciml.domains.polygon import Polygon
+from sciml.domains.product import Product
 from sciml.domains.timedomain import SpaceTime, TimeInterval
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Mesh",
     "PointCloud",
     "Polygon",
+    "Product",
     "SpaceTime",
     "TimeInterval",
     "Union",

@@ -273,15 +273,12 @@ class Domain(ABC):
     def __mul__(self, other: Any) -> Any:
         if not isinstance(other, Domain) or other.time_axis is not None:
             return NotImplemented  # what has time answers for itself
-        raise ArgumentError(
-            f"* needs a TimeInterval on its left, got {self!r} * {other!r}: a product of intervals in space is one "
-            "sciml.Box(lower, upper)."
-        )
+        return self._combine("Product", other)
 
     def _combine(self, kind: str, other: Domain) -> Domain:
         if not isinstance(other, Domain):
             return NotImplemented
-        # by name, as a file names it: Difference, Union and Intersection are domains, so they stand above this module
+        # by name, as a file names it: these are domains, so they stand above this module
         combination: Any = Domain._kinds[kind]
         return combination(self, other)
 
@@ -350,6 +347,19 @@ def _show(value: Any) -> str:
         shown = [_show(v) for v in value]
         return f"({', '.join(shown)}{',' if len(shown) == 1 else ''})"
     return repr(value)
+
+
+def different_names(a: Domain, b: Domain) -> None:
+    """Raise unless the factors of a product have different coordinates.
+
+    Raises:
+        ArgumentError: They share a name.
+    """
+    if shared := set(a.names) & set(b.names):
+        raise ArgumentError(
+            f"* needs factors with different coordinates, got {', '.join(sorted(shared))} in {a!r} and in {b!r}: "
+            "name them, as in Interval(0, 1, name='z')."
+        )
 
 
 def volume(lower: Sequence[float], upper: Sequence[float]) -> float:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sciml import arguments
-from sciml.domains.base import Domain, volume
+from sciml.domains.base import Domain, different_names, volume
 from sciml.domains.closed_form import ClosedForm
 from sciml.domains.distances.rfunctions import conjunction_of, within
 from sciml.domains.pieces import Piece
@@ -103,6 +103,12 @@ class Box(ClosedForm):
             if math.isinf(b - a):
                 raise ArgumentError(f"upper[{k}] - lower[{k}] needs to be finite, got {b!r} - {a!r}.")
         self._set(_low=low, _high=high, names=arguments.coordinate_names(names, len(low)), _cube=len(low))
+
+    def __mul__(self, other: Any) -> Any:
+        if not isinstance(other, Box):
+            return super().__mul__(other)
+        different_names(self, other)
+        return Box(self._low + other._low, self._high + other._high, self.names + other.names)
 
     def _fields(self) -> dict[str, Any]:
         return {"lower": self._low, "upper": self._high, "names": self.names}

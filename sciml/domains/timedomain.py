@@ -13,6 +13,7 @@ from sciml import arguments
 from sciml.domains.base import Domain
 from sciml.domains.boundary import Boundary
 from sciml.domains.pieces import Piece
+from sciml.domains.product import Along
 from sciml.errors import ArgumentError
 
 
@@ -75,39 +76,6 @@ class TimeEnd(Boundary):
     @cached_property
     def _scale(self) -> float:
         return self.domain._high[0] - self.domain._low[0]
-
-
-class _Through(Piece):
-    """A piece of a space boundary, at all times."""
-
-    def __init__(self, piece: Piece, time: TimeInterval):
-        self.piece = piece
-        self.start, self.duration = time._low[0], time.measure
-        self.name, self.cube, self.clean, self.size = piece.name, piece.cube + 1, piece.clean, piece.size
-
-    @property
-    def measure(self) -> float:
-        return self.piece.measure * self.duration
-
-    def place(self, u: Tensor) -> tuple[Tensor, Tensor | None]:
-        x, keep = self.piece.place(u[:, 1:])
-        return torch.cat([self.start + self.duration * u[:, :1], x], -1), keep
-
-    def gap(self, x: Tensor) -> Tensor:
-        return self.piece.gap(x[..., 1:])
-
-    def on(self, x: Tensor, tol: float) -> Tensor:
-        t = x[..., 0] - self.start
-        return self.piece.on(x[..., 1:], tol) & (t >= -tol) & (t <= self.duration + tol)
-
-    def normal(self, x: Tensor) -> Tensor:
-        return torch.cat([torch.zeros_like(x[..., :1]), self.piece.normal(x[..., 1:])], -1)
-
-    def level(self, x: Tensor) -> Tensor:
-        return self.piece.level(x[..., 1:])
-
-    def trim(self, x: Tensor) -> Tensor | None:
-        return self.piece.trim(x[..., 1:])
 
 
 class _Timed(Domain):
@@ -216,6 +184,10 @@ class SpaceTime(_Timed):
             _cube=1 + space._cube,
         )
 
+    def __mul__(self, other: Any) -> Any:
+        """``time * a * b`` is ``time * (a * b)``."""
+        return self.time * (self._space * other) if isinstance(other, Domain) else NotImplemented
+
     def _fields(self) -> dict[str, Any]:
         return {"time": self.time, "space": self._space}
 
@@ -245,7 +217,7 @@ class SpaceTime(_Timed):
 
     @cached_property
     def _pieces(self) -> tuple[Piece, ...]:
-        return tuple(_Through(piece, self.time) for piece in self._space._pieces)
+        return tuple(Along(piece, self.time, first=False) for piece in self._space._pieces)
 
     def _on_pieces(self, x: Tensor, chosen: Sequence[int], tol: float) -> Tensor:
         t = x[..., 0] - self.time._low[0]

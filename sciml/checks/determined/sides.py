@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ENOUGH_DATA = 10  # measurements from which on they may stand in for conditions
 ACROSS = 64  # points on each side
+NORMALS = 16  # points of a piece at which one looks where it faces
+LEVEL = 1e-9  # part of a unit normal that counts as none
 MISSING = "the solution may not be determined."
 
 
@@ -197,35 +199,44 @@ def _slope(equation: Equation, x: Tensor, j: int, axis: int, seed: int) -> Tenso
 def _shape(equation: Equation, block: list[int], stated: list[Statement], counts_of: Counts) -> list[str]:
     problem = equation.problem
     domain = problem.domain
-    if not domain._pieces:
-        return []
-    orders = {j: equation.space_order(j) for j in block}
-    if max(orders.values()) == 0:
-        return []
-    needed = sum(k // 2 for k in orders.values())
-    total = domain.boundary().measure
+    total = domain.boundary().measure if domain._pieces else 0.0
     bare: dict[int, dict[str, list[float]]] = {
         j: {} for j in block
     }  # unknown -> part -> its share, the bare share
-    any_at_all = False
+    open_: dict[int, dict[str, list[float]]] = {
+        j: {} for j in block
+    }  # the same where the equation has first order
+    entered = False
     for i, piece in enumerate(domain._pieces):
+        orders = _across(equation, block, i)
+        if max(orders.values()) == 0:
+            continue
+        needed = sum(k // 2 for k in orders.values())
         x = _points_on(equation, i, stated)
         free = ~_on_periodic_ends(problem, x)
         counts = {j: counts_of.at(j, x, i) for j in block}
         have = torch.stack(list(counts.values())).sum(0)
-        any_at_all |= bool((have > 0).any())
+        entered |= needed == 0 and bool((have > 0).any())
         for j, order in orders.items():
             if needed and order < 2:
                 continue
             lacks = free & (have < max(needed, 1)) & (counts[j] < max(order // 2, 1))
             share = piece.measure / total
-            entry = bare[j].setdefault(piece.name, [0.0, 0.0])
+            entry = (bare if needed else open_)[j].setdefault(piece.name, [0.0, 0.0])
             entry[0] += share
             entry[1] += share * float(lacks.double().mean())
-    if needed == 0 and any_at_all:
-        return []  # a first-order equation: the flow leaves somewhere
-    sides = {j: [(n, s, b / s) for n, (s, b) in parts.items() if b > 0] for j, parts in bare.items()}
+    # a first-order equation: the flow leaves somewhere
+    shown = (bare,) if entered else (bare, open_)
+    sides = {j: [(n, s, b / s) for parts in shown for n, (s, b) in parts[j].items() if b > 0] for j in block}
     return [_no_condition(problem, j, found) for j, found in sides.items() if found]
+
+
+def _across(equation: Equation, block: list[int], piece: int) -> dict[int, int]:
+    """The order of each unknown's derivatives across a piece of the boundary: a parameter among the coordinates has none."""
+    domain = equation.problem.domain
+    normals = domain._pieces[piece].normal(domain._pieces[piece].sample(NORMALS, (0, piece)))
+    axes = [k for k in domain.space_axes if bool((normals[:, k].abs() > LEVEL).any())]
+    return {j: equation.order(j, *axes) for j in block}
 
 
 def _points_on(equation: Equation, piece: int, stated: list[Statement]) -> Tensor:

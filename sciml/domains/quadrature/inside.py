@@ -12,6 +12,7 @@ from sciml.domains.base import Domain
 from sciml.domains.box import Box
 from sciml.domains.csg import CSG
 from sciml.domains.polygon import Polygon
+from sciml.domains.product import Product
 from sciml.domains.quadrature.gauss import Rule, graded, panels, periodic, product, stretched
 from sciml.domains.quadrature.planar import Sections
 
@@ -23,7 +24,7 @@ def inside_rule(domain: Domain, level: int) -> Rule | None:
     """Points ``(n, d)`` and weights ``(n,)`` on a domain in space, the finer the higher the level.
 
     Boxes have products of Gauss panels, balls in at most three dimensions polar ones, polygons triangles that are graded
-    towards their vertices, combinations in the plane sections. None for anything else.
+    towards their vertices, combinations in the plane sections, products those of their factors. None for anything else.
     """
     if isinstance(domain, Box) and domain.dim <= HIGHEST:
         ends = zip(domain.lower.tolist(), domain.upper.tolist(), strict=True)
@@ -32,6 +33,9 @@ def inside_rule(domain: Domain, level: int) -> Rule | None:
         return _ball(domain, level)
     if isinstance(domain, Polygon):
         return _polygon(domain, level)
+    if isinstance(domain, Product):
+        one, two = inside_rule(domain.a, level), inside_rule(domain.b, level)
+        return None if one is None or two is None else product([one, two])
     if isinstance(domain, CSG) and domain.dim <= 2:
         sections = Sections.of(domain)
         return None if sections is None else sections.rule(level)

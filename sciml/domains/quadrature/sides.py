@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from sciml.domains.pieces import Kept, Piece
+from sciml.domains.product import Along
 from sciml.domains.quadrature.gauss import Rule, graded, panels, periodic, product, stretched
+from sciml.domains.quadrature.inside import inside_rule
 
 LOOKS = 4096  # places at which a kept piece is looked at
 CUTS, ROUNDS = 64, 8  # of an interval, again and again
@@ -18,10 +20,17 @@ HIGHEST = 3  # dimension of a product rule
 
 def side_rule(piece: Piece, level: int) -> Rule | None:
     """Points ``(n, d)`` and weights ``(n,)`` on a whole piece; None where it has no smooth map from a cube of at most three
-    dimensions.
+    dimensions, and is no product of rules.
 
     Pieces of lines are graded towards their ends.
     """
+    if isinstance(piece, Along):
+        own, rest = side_rule(piece.piece, level), inside_rule(piece.other, level)
+        if own is None or rest is None:
+            return None
+        x, w = product([own, rest])
+        cut = own[0].shape[1]
+        return piece.together(x[:, :cut], x[:, cut:]), w
     if not piece.smooth or piece.cube > HIGHEST:
         return None
     if piece.cube == 0:

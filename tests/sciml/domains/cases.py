@@ -37,4 +37,9 @@ DOMAINS = {
     "refilled": (Box([0, 0], [4, 4]) - Disk([2, 2], 1)) | Polygon([(1.5, 1.5), (2.5, 1.5), (2, 4.5)]),
     "two intervals": Interval(0, 3) - Interval(1, 2),
     "time": TimeInterval(0, 5) * FOUR,
+    "cylinder": Disk([0, 1], 1.5) * Interval(-1, 1, "z"),
+    "bore": Box([-2, -2, 0], [2, 2, 1]) - Disk([0.3, 0], 1) * Interval(-1, 2, "z"),
+    "prism": Interval(0, 2, "z") * Polygon(COMB),
+    "pipe": (Disk([0, 0], 1) - Disk([0, 0], 0.4)) * Interval(0, 2, "z"),
+    "time and a prism": TimeInterval(0, 2) * Polygon(SPLIT) * Interval(0, 1, "k"),
 }

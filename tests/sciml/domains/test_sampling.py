@@ -29,6 +29,12 @@ CASES = {
     "union": (Disk([0, 0], 1) | Disk([1, 0], 1), 2 * math.pi - LENS, None),
     "intersection": (Disk([0, 0], 1) & Disk([1, 0], 1), LENS, None),
     "difference": (Box([0, 0, 0], [1, 1, 1]) - Ball([0.5] * 3, 0.3), 1 - 0.036 * math.pi, None),
+    "cylinder": (
+        Disk([1, 0], 0.5) * Interval(-1, 1, "z"),
+        math.pi / 2,
+        math.pi / 2 * (1 + 0.125) + math.pi / 4 * 2 / 3,
+    ),
+    "prism": (Polygon(L_SHAPE) * Box([0, 0], [1, 2], names=("k", "m")), 6.0, None),
     "time": (TimeInterval(1, 3) * Interval(-1, 3), 8.0, 2 * 28 / 3),
     "timecsg": (TimeInterval(0, 2) * HOLES, 2 * (4 - 0.04 * math.pi - 0.08 * math.pi), None),
 }

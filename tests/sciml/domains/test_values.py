@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from sciml.domains import Ball, Box, Disk, Domain, Interval, PointCloud, Polygon, TimeInterval
+from sciml.domains import Ball, Box, Disk, Domain, Interval, PointCloud, Polygon, Product, TimeInterval
 from sciml.errors import ArgumentError, ArgumentTypeError, SciMLError
 from tests.cases import ROOT
 
@@ -31,6 +31,8 @@ ALL = [
     PointCloud([[0.0, 1.0], [2.0, 3.0]], [[0, 0]], [[3, 4]]),
     TimeInterval(0, 1) * PointCloud([[0.5], [0.7]]),
     BOX - Disk([0, 0], 0.5),
+    Disk([0, 0], 0.5) * Interval(0, 1, "z"),
+    TimeInterval(0, 1) * (BOX - Disk([0, 0], 0.5)) * Ball([0], 1, names=("k",)),
     (BOX | Polygon(TRIANGLE)) & (Disk([0, 0], 0.5) - Disk([0, 0], 0.1)),
     TimeInterval(0, 1, "tau") * (BOX - Disk([0, 0], 0.5)),
 ]
@@ -172,8 +174,13 @@ def test_points_are_on_the_faces_of_a_box_that_were_chosen(dim, timed):
         (lambda: TimeInterval(0, 1) * (TimeInterval(0, 1, "s") * BOX), "space needs a domain without time"),
         (lambda: TimeInterval(0, 1, "x") * BOX, "time needs a name that space does not use"),
         (lambda: BOX * TimeInterval(0, 1), "time comes first"),
-        (lambda: Interval(0, 1) * Interval(0, 2), r"is one sciml.Box\(lower, upper\)"),
-        (lambda: Disk((0, 0), 1) * Interval(0, 2), "needs a TimeInterval on its left"),
+        (lambda: Interval(0, 1) * Interval(0, 2), "different coordinates, got x in .*name them"),
+        (lambda: Disk((0, 0), 1) * BOX, "different coordinates, got x, y in"),
+        (lambda: Disk((0, 0), 1) * PointCloud([[0, 0]], names=("z", "w")), "b needs a domain with an inside"),
+        (
+            lambda: Product(Disk((0, 0), 1), TimeInterval(0, 1)),
+            "b needs a domain without time.*time comes first",
+        ),
         (lambda: BOX - Ball([0, 0, 0], 1), r"b needs the coordinates of a \(x, y\), got x, y, z"),
         (lambda: BOX - Disk([0, 0], 1, names=("a", "b")), "b needs the coordinates of a"),
         (lambda: BOX - TimeInterval(0, 1) * BOX, "without time"),
@@ -284,3 +291,21 @@ def test_a_boundary_of_many_sides_holds_the_points_within_its_tolerance_and_no_o
     expected = (outside <= 11e-6) & (to_a_side <= 11e-6)
     assert 0 < expected.sum() < len(x) - 33
     assert torch.equal(box.boundary().contains(x), expected)
+
+
+def test_a_product_of_boxes_is_a_box():
+    assert Interval(0, 1) * Interval(2, 3, "y") == Box([0, 2], [1, 3])
+    assert BOX * Interval(-1, 1, "k") == Box([0, 0, -1], [1, 2, 1], names=("x", "y", "k"))
+    assert TimeInterval(0, 1) * Interval(0, 1) * Interval(0, 2, "k") == TimeInterval(0, 1) * Box(
+        [0, 0], [1, 2], names=("x", "k")
+    )
+
+
+def test_a_product_has_the_parts_of_its_factors():
+    pipe = (Disk([0, 0], 1) - Disk([0, 0], 0.4)) * Interval(0, 2, "z")
+    assert pipe.parts == ("circle", "z=0", "z=2")
+    inner = pipe.boundary(Disk([0, 0], 0.4))
+    assert inner.measure == pytest.approx(2 * np.pi * 0.4 * 2, rel=1e-12)
+    assert torch.allclose(inner.normal(torch.tensor([[0.4, 0.0, 1.0]])), torch.tensor([[-1.0, 0.0, 0.0]]))
+    both = pipe.boundary(["circle", "z=min"])
+    assert both.measure == pytest.approx(2 * np.pi * 1.4 * 2 + np.pi * (1 - 0.16), rel=1e-3)

@@ -15,6 +15,7 @@ TIME = sciml.TimeInterval(0, 1)
 FLOW = sciml.TimeInterval(0, 1) * sciml.Box([0, 0], [1, 1])
 XT = sciml.Box([0, 0], [1, 1], names=("t", "x"))  # time as a coordinate like any other
 BAR = sciml.Box([0, 0], [3, 1])
+CAN = sciml.Disk((0, 0), 1) * sciml.Interval(0, 2, "z")
 TRIANGLE = sciml.Polygon([[0, 0], [1, 0], [0, 1]])
 
 
@@ -42,11 +43,30 @@ def stokes(u, x):
     )
 
 
+def plane_poisson(u, x):
+    return u.d("x", "x") + u.d("y", "y") - x[:, 2:]
+
+
+def marching(u, x):
+    return u.d("z") - u.d("x", "x") - u.d("y", "y")
+
+
 def both(name, value=0.0, **more):
     return Dirichlet(value, component=name, **more)
 
 
 DETERMINED = {
+    "a parameter beside a disk": (CAN, [Dirichlet(0.0, on="circle")], plane_poisson),
+    "a parameter beside an interval": (
+        sciml.Box([0, 1], [1, 2], names=("x", "k")),
+        [Dirichlet(0.0, on=["x=0", "x=1"])],
+        lambda u, x: u.d("x", "x") - x[:, 1:],
+    ),
+    "first order along a cylinder": (
+        CAN,
+        [Dirichlet(0.0, on="circle"), Dirichlet(0.0, on="z=0")],
+        marching,
+    ),
     "square": (SQUARE, [Dirichlet(0.0)], poisson),
     "square, one side by its slope": (
         SQUARE,
@@ -212,6 +232,24 @@ def test_no_alarm_where_a_system_is_determined(case):
 
 
 BARE = {
+    "a disk's rim beside a parameter": (
+        CAN,
+        [Dirichlet(0.0, on=["z=0", "z=2"])],
+        plane_poisson,
+        "no condition on u at circle (67 %",
+    ),
+    "a lid of a cylinder": (
+        CAN,
+        [Dirichlet(0.0, on=["circle", "z=0"])],
+        poisson,
+        "no condition on u at z=2",
+    ),
+    "a cylinder that nothing enters": (
+        CAN,
+        [Dirichlet(0.0, on="circle")],
+        marching,
+        "no condition on u at z=0, z=2",
+    ),
     "one side of a square": (
         SQUARE,
         [Dirichlet(0.0, on=["x=0", "y=0", "y=1"])],

@@ -15,6 +15,7 @@ PARTS = [(name, part) for name, domain in DOMAINS.items() for part in (None, *do
 PARTS += [("box", ["left", "y=max"]), ("comb", ["edge1", "edge4"]), ("step", ["x=2", "y=1"])]
 PARTS += [("four holes", [Disk([0.3, 0.3], 0.1), "left"]), ("nested", Disk([1, 0], 0.8))]
 PARTS += [("refilled", Box([0, 0], [4, 4]) - Disk([2, 2], 1)), ("island", Disk([2, 2], 0.5))]
+PARTS += [("cylinder", Disk([0, 1], 1.5)), ("cylinder", ["circle", "z=max"]), ("pipe", Disk([0, 0], 0.4))]
 
 
 def away_from_corners(boundary, y, step):

@@ -28,6 +28,16 @@ DOMAINS = {  # name -> domain, area, length of the boundary
     "boxes": (sciml.Box([0, 0], [1, 1]) | sciml.Box([0.5, 0.5], [2, 2]), 3.0, 8.0),
     "notch": (SQUARE - sciml.Disk([1, 0], 0.3), 2 - 0.045 * math.pi, 5.4 + 0.3 * math.pi),
     "triangle": (sciml.Polygon([(0, 0), (2, 0), (0, 2)]) - SQUARE, 0.5, 2 + math.sqrt(2)),
+    "cylinder": (
+        sciml.Disk([1, 2], 0.5) * sciml.Interval(0, 2, "z"),
+        math.pi / 2,
+        2 * math.pi + math.pi / 2,
+    ),
+    "prism": (
+        sciml.Interval(0, 2, "z") * sciml.Polygon([(0, 0), (0.6, 0), (0, 0.8)]),
+        0.48,
+        5.28,
+    ),
     "gap": (sciml.Interval(0, 1) - sciml.Interval(0.25, 0.5), 0.75, 4.0),
 }
 
