@@ -8,6 +8,7 @@ from benchmarks.tables import (
     conditions,
     demo,
     derivatives,
+    families,
     files,
     finetune,
     geometry,
@@ -27,7 +28,7 @@ from benchmarks.tables import (
 PAGES = tuple(
     module.PAGE
     for module in (
-        *(bases, catalogue, conditions, demo, derivatives, files, finetune, geometry, kans, kernels),
-        *(laws, optimisers, peers, rank, slim_kan, solving, tangent_kernel, trust, windows),
+        *(bases, catalogue, conditions, demo, derivatives, families, files, finetune, geometry, kans),
+        *(kernels, laws, optimisers, peers, rank, slim_kan, solving, tangent_kernel, trust, windows),
     )
 )
