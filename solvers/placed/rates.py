@@ -114,6 +114,8 @@ def rates_along(found: dict[Axes, Tensor], axis: int, lengths: list[float]) -> R
     order = order_along(found, axis)
     matrices = np.zeros((order + 1, *first.shape), dtype=complex)
     for axes, a in found.items():
+        if axes.count(axis) > order:  # zero at all points, as of a square around a field at rest
+            continue
         along = math.prod(1j * math.pi / lengths[i] for i in axes if i != axis)
         matrices[axes.count(axis)] += a.double().cpu().numpy() * along
     real = np.real(_many_roots(matrices))
