@@ -97,7 +97,9 @@ def judged(
         reason = free
     elif not found.exact and found.drop > blind(found.features):
         reason = f"a correction in {found.features.count} functions leaves {100 * found.drop:.1f} % of the residual"
-    elif not math.isfinite(size) or size == 0.0:
+    elif not math.isfinite(size):
+        reason = "the squares of the solution's values are not finite numbers"
+    elif size == 0.0:
         reason = "the solution is zero, so a relative error means nothing"
     else:
         amplified = 1.0 / math.sqrt(1.0 - min(found.drop, LAST) ** 2)
