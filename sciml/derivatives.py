@@ -11,7 +11,7 @@ and 2, ``((0, 1),)`` one mixed derivative, ``((0, 0, 1, 1), (0, 0, 1, 1))`` twic
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
@@ -20,7 +20,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import _disable_current_modes
 
 Pairs = tuple[tuple[int, int], ...]
-Sum = tuple[tuple[int, ...], ...]
+Axes = tuple[int, ...]
+Sum = tuple[Axes, ...]
 
 
 @contextmanager
@@ -154,6 +155,39 @@ class RecordingSource:
     def total(self, terms: Sum) -> Tensor:
         self.highers.add(terms)
         return self._inner.total(terms)
+
+
+class LinearisedSource:
+    """Answers of ``inner`` as leaves of a graph, one for each derivative: what a residual is differentiated by.
+
+    Args:
+        inner: Answers.
+        leaves: Answers that are known already, by their axes.
+    """
+
+    def __init__(self, inner: DerivativeSource, leaves: Mapping[Axes, Tensor] | None = None):
+        self._inner = inner
+        self.leaves: dict[Axes, Tensor] = dict(leaves or {})
+
+    @property
+    def value(self) -> Tensor:
+        return self.higher(())
+
+    def first(self, i: int) -> Tensor:
+        return self.higher((i,))
+
+    def second(self, pairs: Pairs) -> Tensor:
+        return self.total(pairs)
+
+    def total(self, terms: Sum) -> Tensor:
+        return torch.stack([self.higher(axes) for axes in terms]).sum(0)
+
+    def higher(self, axes: Axes) -> Tensor:
+        axes = tuple(sorted(axes))
+        if axes not in self.leaves:
+            answer = self._inner.higher(axes) if axes else self._inner.value
+            self.leaves[axes] = answer.detach().clone().requires_grad_(True)
+        return self.leaves[axes]
 
 
 class PerturbedSource:

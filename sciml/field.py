@@ -13,6 +13,7 @@ from torch import Tensor
 from sciml.derivatives import DerivativeSource
 from sciml.errors import ArgumentError, ArgumentTypeError
 
+TWICE = 'A second derivative is u.d("x", "x").'
 Operation: TypeAlias = Callable[["Field", Any], Tensor]
 
 
@@ -97,6 +98,11 @@ class Field:
 
     def __getitem__(self, key: Any) -> Any:
         if not isinstance(key, str):
+            if isinstance(key, Integral) and self.value.shape[1] > 1:
+                raise ArgumentError(
+                    f"component needs one of {', '.join(self._unknowns)}, got {key!r}: write u[{self._unknowns[0]!r}], or "
+                    "u.value for all values."
+                )
             return self.value[key]
         if key not in self._unknowns:
             raise ArgumentError(f"component needs one of {', '.join(self._unknowns)}, got {key!r}.")
@@ -141,13 +147,14 @@ def axis_of(names: Sequence[str], coordinate: str | int) -> int:
     known = ", ".join(names)
     if isinstance(coordinate, str):
         if coordinate not in names:
-            raise ArgumentError(f"coordinate needs one of {known}, got {coordinate!r}.")
+            twice = f" {TWICE}" if all(part in names for part in coordinate) else ""
+            raise ArgumentError(f"coordinate needs one of {known}, got {coordinate!r}.{twice}")
         return list(names).index(coordinate)
     if isinstance(coordinate, bool) or not isinstance(coordinate, Integral):
         raise ArgumentTypeError(f"coordinate needs a name or an index, got {coordinate!r}.")
     if not 0 <= coordinate < len(names):
         raise ArgumentError(
-            f"coordinate needs an index from 0 to {len(names) - 1} ({known}), got {coordinate}."
+            f"coordinate needs an index from 0 to {len(names) - 1} ({known}), got {coordinate}. {TWICE}"
         )
     return int(coordinate)
 

@@ -31,7 +31,8 @@ from sciml.solvers.comparison import (
     relative_error,
 )
 from sciml.solvers.estimate.chain import estimate_chain
-from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
+from sciml.solvers.estimate.estimate import estimate_error
+from sciml.solvers.estimate.judgement import ErrorEstimate
 from sciml.solvers.evaluation import ChunkedSource, Request, request
 from sciml.solvers.found import Found
 from sciml.solvers.posterior.error import estimate_fit, is_fit

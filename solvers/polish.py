@@ -23,11 +23,13 @@ from sciml.errors import SciMLError
 from sciml.nn import MLP, Combination, JetNetwork
 from sciml.problem import PDE
 from sciml.solvers.estimate.correction import correct
-from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error, level_work
+from sciml.solvers.estimate.estimate import estimate_error
 from sciml.solvers.estimate.features import Features
+from sciml.solvers.estimate.judgement import ErrorEstimate
+from sciml.solvers.estimate.levels import level_work
 from sciml.solvers.estimate.linearised import evaluated
 from sciml.solvers.report import Report
-from sciml.solvers.terms.build import build_terms
+from sciml.solvers.terms.build import recorded_terms
 from sciml.solvers.terms.term import Term
 
 FEATURES = 600  # of all unknowns together; fewer than an estimate takes, which then sees what is left
@@ -102,9 +104,7 @@ def _polished(trial: Trial, report: Report, seconds: float) -> tuple[Trial, Repo
     if before.value is None:
         return f"its error is unknown ({before.reason})"
     like = next(trial.network.parameters()).detach()
-    terms = build_terms(problem, trial, 64, 64)
-    for term in terms:
-        term.record(trial, problem, like)
+    terms = recorded_terms(problem, trial)
     if any(term.plan is None for term in terms):
         return "derivatives by nested autograd would take too long"
     count = _functions(problem, before, seconds)

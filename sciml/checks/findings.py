@@ -15,6 +15,7 @@ from sciml.checks.measured import measured_against
 from sciml.checks.numerics.growth import growing_waves
 from sciml.checks.numerics.layers import thin_layers
 from sciml.checks.numerics.resolution import unseen
+from sciml.checks.severed import severed
 from sciml.checks.starts import bare_starts
 from sciml.checks.trainable import check_attributes
 from sciml.checks.values import Statement, check_values, statements
@@ -44,7 +45,7 @@ def refuse(problem: PDE) -> tuple[Equation, list[Statement], list[str]]:
         assert equation.others is not None  # looked at where the equation itself cannot be, too
         if equation.usable:
             check_terms_use_unknowns(equation)
-            notes += check_determined(equation)
+            notes += check_determined(equation) + severed(equation)
     return equation, stated, notes
 
 
@@ -92,5 +93,5 @@ def undetermined(problem: PDE) -> str | None:
         found = [note for note in notes if note.endswith(MISSING)] + free_constants(equation, stated)
         if found:
             return found[0].rstrip(".")
-        found = growing_waves(equation, stated) or unseen(equation, stated)
+        found = severed(equation) or growing_waves(equation, stated) or unseen(equation, stated)
     return found[0].partition(". ")[0].rstrip(".") if found else None

@@ -90,7 +90,7 @@ class General:
 
     def rows(self, source: DerivativeSource, x: Tensor) -> Tensor:
         """All columns side by side, float64 ``(n, C)``, without a graph."""
-        return torch.cat([part.detach().double() for part in self._parts(source, x).values()], dim=1)
+        return torch.cat([part.detach().double() for part in self.parts(source, x).values()], dim=1)
 
     def waves(self, x: Tensor, seed: int = 0) -> Waves:
         """A smooth probe at points."""
@@ -126,7 +126,9 @@ class General:
         up, down = (self.rows(_Moved(source, along, j, s), self.points)[:, 0] for s in (size, -size))
         return (up - down) / (2 * size)
 
-    def _parts(self, source: DerivativeSource, x: Tensor) -> dict[str, Tensor]:
+    def parts(self, source: DerivativeSource, x: Tensor) -> dict[str, Tensor]:
+        """The residual's terms for a field at points."""
+
         def residual(y: Tensor) -> dict[str, Tensor]:
             return self.condition.parts(self.place, self.problem.field(source), y)
 
@@ -135,8 +137,8 @@ class General:
     def _check_shapes(self) -> None:
         x = self.points
         few, more = (x[:SMALL], x[:LARGE]) if len(x) >= LARGE else (x[: max(1, len(x) - 1)], x)
-        first, again = self._parts(self.waves(few), few), self._parts(self.waves(few), few)
-        second = self._parts(self.waves(more), more)
+        first, again = self.parts(self.waves(few), few), self.parts(self.waves(few), few)
+        second = self.parts(self.waves(more), more)
         if list(first) != list(second):
             raise ArgumentError(
                 f"{self.label}: its residual needs the same parts for every number of points, got {', '.join(first)} and "

@@ -20,6 +20,18 @@ if TYPE_CHECKING:
 WAVES = 3  # in each unknown of the probe
 NUDGES = (0.1, 1e6, 1e13)  # a term of size 1e15 does not feel the first
 COLUMN = "A column of x is x[:, :1], of shape (n, 1); x[:, 0] has shape (n,)."
+ADVICE = {  # by what an exception says
+    "only one element tensors": "Functions of math take one number: write torch.sin and the like.",
+    "only length-1 arrays": "Functions of math take one number: write torch.sin and the like.",
+    "Boolean value of Tensor": "Write torch.where(condition, one, other) in the place of if.",
+    "Can't call numpy() on Tensor that requires grad": (
+        "NumPy does not see the gradient of the unknown: write torch functions of it, and torch.as_tensor(...) around "
+        "arrays that are made of x alone."
+    ),
+    "does not require grad": 'Derivatives of the unknown are u.d("x"), u.d("x", "x") and so on, by the coordinates\' names.',
+    "'Field' object is not callable": "The field is at the points already: write u in the place of u(x).",
+    "positional argument": "",
+}
 
 
 @contextmanager
@@ -103,8 +115,9 @@ def call(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
         shapes = [str(tuple(a.shape)) for a in arguments if isinstance(a, Tensor)]
         where = f" at points of shape {', '.join(shapes)}" if shapes else ""
         said = str(error).strip().split("\n")[0].rstrip(".")
+        advice = next((text for part, text in ADVICE.items() if part in said), COLUMN)
         raise ArgumentError(
-            f"{what} needs to run{where}, got {type(error).__name__}: {said}. {COLUMN}"
+            f"{what} needs to run{where}, got {type(error).__name__}: {said}. {advice}".rstrip()
         ) from error
     for before, after in zip(arguments, given, strict=True):
         if isinstance(before, Tensor) and not (

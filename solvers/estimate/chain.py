@@ -21,7 +21,8 @@ from sciml.jacobian.forward import pushforward
 from sciml.jets import DerivativePlan
 from sciml.problem import PDE
 from sciml.solvers.estimate.correction import Correction
-from sciml.solvers.estimate.estimate import LEVELS, ErrorEstimate
+from sciml.solvers.estimate.judgement import ErrorEstimate
+from sciml.solvers.estimate.levels import LEVELS
 from sciml.solvers.estimate.window import WORK, estimate_window
 
 POINTS = 2000

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
+
+from sciml.ansatz import Trial
+from sciml.problem import PDE
+from sciml.solvers.estimate.linearised import evaluated
+from sciml.solvers.terms.term import Term
 
 CANDIDATES = 2000
 SLOWEST, FASTEST = 0.5, 100.0  # radians a unit of the inputs, which run from -1 to 1
@@ -11,6 +18,25 @@ DOMINANT = 0.1  # of the residual's square that one wave must hold
 CLOSE = 0.2  # of what the first wave holds, that others must
 KEPT = 200  # wave vectors, drawn in proportion to what each holds
 NUMBERS = 1 << 18  # of waves at points that exist at a time
+POINTS = 1000
+
+
+def waves_of(
+    problem: PDE, trial: Trial, term: Term, weights: Mapping[str, float], seed: int
+) -> Tensor | None:
+    """What the equations' residual swings with; None where it does not.
+
+    Args:
+        problem, trial: What is solved, and by what.
+        term: Of the equations.
+        weights: Of the equations, 1 unless given.
+        seed: Of points and candidates.
+    """
+    like = next(trial.network.parameters()).detach()
+    x = problem.sample(POINTS, seed=seed).to(like)
+    function = evaluated(problem, trial, term, x)
+    size = [weights.get(name, 1.0) ** 0.5 for name, columns in term.parts.items() for _ in range(columns)]
+    return dominant_waves(trial.inputs_at(x), function.residual() * x.new_tensor(size), seed)
 
 
 def dominant_waves(z: Tensor, residual: Tensor, seed: int) -> Tensor | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from sciml.solvers.estimate.estimate import ErrorEstimate
+from sciml.solvers.estimate.judgement import ErrorEstimate
 
 CLEARLY = 0.5  # of a later state's estimated error: an earlier one with less is kept in its place
 

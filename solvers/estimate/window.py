@@ -12,22 +12,18 @@ from sciml.ansatz import Trial
 from sciml.derivatives import recording_gradients
 from sciml.problem import PDE
 from sciml.solvers.estimate.correction import Correction, correct
-from sciml.solvers.estimate.estimate import (
+from sciml.solvers.estimate.estimate import ENOUGH
+from sciml.solvers.estimate.judgement import BLIND, SEED, ErrorEstimate, is_rounding, judged
+from sciml.solvers.estimate.levels import (
     AUTOGRAD_LEVELS,
-    BLIND,
-    ENOUGH,
-    EXACT,
     LEVELS,
     MOST,
     POINTS_PER_SPLINE,
-    SEED,
-    ErrorEstimate,
-    _judge,
-    _waves,
     level_work,
 )
 from sciml.solvers.estimate.polynomials import TimePolynomials
-from sciml.solvers.terms.build import build_terms
+from sciml.solvers.estimate.spectrum import waves_of
+from sciml.solvers.terms.build import recorded_terms
 
 NOISE = 1e-8  # of what cancels in the equations: a residual that is smaller and not smooth is rounding, of large weights
 WORK = 1.0  # seconds of counted work that a window may take; one that is blind may take the highest level
@@ -49,10 +45,7 @@ def estimate_window(
     """
     began = time.thread_time()
     with recording_gradients():
-        like = next(trial.network.parameters()).detach()
-        terms = build_terms(problem, trial, 64, 64)
-        for term in terms:
-            term.record(trial, problem, like)
+        terms = recorded_terms(problem, trial)
         own = TimePolynomials(trial) if problem.domain.dim == 1 and problem.inputs == 1 else None
         jets = all(term.plan is not None for term in terms)
         levels = LEVELS[2 if rich else 1 :] if jets else AUTOGRAD_LEVELS
@@ -64,7 +57,7 @@ def estimate_window(
         for k, (count, points) in enumerate(levels):
             few = count if own is not None else min(count, MOST // problem.outputs)
             if best is not None:
-                waves = _waves(problem, trial, terms[0], weights, SEED)
+                waves = waves_of(problem, trial, terms[0], weights, SEED)
             found = correct(problem, trial, terms, few, points, weights, SEED, waves, own, POOL)
             best = found if best is None or found.drop < best.drop else best
             done += level_work(problem, few, points)
@@ -75,6 +68,6 @@ def estimate_window(
                 break
         assert best is not None
         if best.drop > BLIND:
-            most = NOISE if own is not None else EXACT * torch.finfo(like.dtype).eps
-            best = replace(best, exact=all(t.rounding(trial, problem, like) <= most for t in terms))
-        return _judge(problem, trial, best, None, time.thread_time() - began, done), best
+            most = None if own is None else NOISE
+            best = replace(best, exact=is_rounding(problem, trial, terms, most))
+        return judged(problem, trial, best, None, time.thread_time() - began, done), best

@@ -18,10 +18,9 @@ from scipy.linalg import eigvals
 from torch import Tensor
 
 from sciml.ansatz import Ansatz
-from sciml.derivatives import DerivativeSource, Pairs, Sum
+from sciml.derivatives import Axes, DerivativeSource, LinearisedSource
 from sciml.problem import PDE
 
-Axes = tuple[int, ...]
 POLE = 0.1  # relative change of rate times distance near an end: less is a pole of first order
 NEGLIGIBLE = 1e-14  # of the largest coefficient: a leading one below is none
 
@@ -37,34 +36,6 @@ class Rates(NamedTuple):
     grow: Tensor
     decay: Tensor
     drift: Tensor
-
-
-class LinearisedSource:
-    """Answers of ``inner`` as leaves of a graph, one for each derivative: what the residual is differentiated by."""
-
-    def __init__(self, inner: DerivativeSource):
-        self._inner = inner
-        self.leaves: dict[Axes, Tensor] = {}
-
-    @property
-    def value(self) -> Tensor:
-        return self.higher(())
-
-    def first(self, i: int) -> Tensor:
-        return self.higher((i,))
-
-    def second(self, pairs: Pairs) -> Tensor:
-        return self.total(pairs)
-
-    def total(self, terms: Sum) -> Tensor:
-        return torch.stack([self.higher(axes) for axes in terms]).sum(0)
-
-    def higher(self, axes: Axes) -> Tensor:
-        axes = tuple(sorted(axes))
-        if axes not in self.leaves:
-            answer = self._inner.higher(axes) if axes else self._inner.value
-            self.leaves[axes] = answer.detach().clone().requires_grad_(True)
-        return self.leaves[axes]
 
 
 def start(problem: PDE) -> Callable[[Tensor], Tensor]:
@@ -114,6 +85,8 @@ def rates_along(found: dict[Axes, Tensor], axis: int, lengths: list[float]) -> R
     order = order_along(found, axis)
     matrices = np.zeros((order + 1, *first.shape), dtype=complex)
     for axes, a in found.items():
+        if axes.count(axis) > order:  # zero at all points, as of a square around a field at rest
+            continue
         along = math.prod(1j * math.pi / lengths[i] for i in axes if i != axis)
         matrices[axes.count(axis)] += a.double().cpu().numpy() * along
     real = np.real(_many_roots(matrices))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sciml.ansatz import Trial
 from sciml.conditions import Data
-from sciml.solvers.estimate.estimate import ErrorEstimate
+from sciml.solvers.estimate.judgement import ErrorEstimate
 from sciml.solvers.posterior.posterior import Posterior
 
 POINTS = 1000

@@ -48,6 +48,15 @@ def build_terms(problem: PDE, trial: Trial, interior: int, boundary: int) -> lis
     return terms
 
 
+def recorded_terms(problem: PDE, trial: Trial, interior: int = 64, boundary: int = 64) -> list[Term]:
+    """As ``build_terms``, with the derivatives that each asks for known."""
+    like = next(trial.network.parameters()).detach()
+    terms = build_terms(problem, trial, interior, boundary)
+    for term in terms:
+        term.record(trial, problem, like)
+    return terms
+
+
 def _condition_term(problem: PDE, condition: BaseCondition, label: str, count: int) -> Term:
     if isinstance(condition, Condition):
         return _general_term(problem, condition, label, count)

@@ -17,7 +17,8 @@ from sciml.optim import StepMethod, iterate
 from sciml.optim.iterate import Iteration
 from sciml.problem import PDE
 from sciml.solvers.comparison import comparison, has_answer, relative_error
-from sciml.solvers.estimate.estimate import ErrorEstimate, estimate_error
+from sciml.solvers.estimate.estimate import estimate_error
+from sciml.solvers.estimate.judgement import ErrorEstimate
 from sciml.solvers.estimate.told import Told, confirmed
 from sciml.solvers.grids.growth import Growth
 from sciml.solvers.training.adapted_system import AdaptedSystem

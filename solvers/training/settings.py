@@ -15,7 +15,8 @@ from sciml.arguments import coordinate_name, integer, number, positive, seed_num
 from sciml.errors import ArgumentError, ArgumentTypeError, SciMLError
 from sciml.nn import KAN
 from sciml.problem import PDE
-from sciml.solvers.estimate.estimate import LEVELS, ErrorEstimate, level_work
+from sciml.solvers.estimate.judgement import ErrorEstimate
+from sciml.solvers.estimate.levels import LEVELS, level_work
 from sciml.solvers.grids.growth import Growth
 from sciml.solvers.report import COLUMNS, Report
 from sciml.solvers.training.defaults import (

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import sciml
-from sciml.solvers.estimate import estimate, window
+from sciml.solvers.estimate import levels, window
 from tests.cases import ROOT
 
 DOCS = ROOT / "docs"
@@ -56,7 +56,7 @@ def solve_briefly(monkeypatch: pytest.MonkeyPatch, **limits: Any) -> None:
     monkeypatch.setitem(vars(sciml), "solve", solved)
     monkeypatch.setattr(sciml.Solution, "finetune", tuned)
     monkeypatch.setattr(sciml.Solution, "finetune_family", members)
-    for module in (estimate, window):
+    for module in (levels, window):
         monkeypatch.setattr(module, "LEVELS", LEVELS)
         monkeypatch.setattr(module, "AUTOGRAD_LEVELS", LEVELS)
 

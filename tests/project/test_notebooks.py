@@ -27,14 +27,14 @@ SHOW = """
 import sys, warnings
 if sys.argv[2] == "quick":
     import sciml
-    from sciml.solvers.estimate import estimate
+    from sciml.solvers.estimate import levels
     solve, solve_law = sciml.solve, sciml.solve_law
     def briefly(*arguments, max_time=None, max_steps=None, **options):
         return solve(*arguments, max_steps=2, **options)
     def law_briefly(*arguments, steps=None, **options):
         return solve_law(*arguments, **options, **({} if steps is None else {"steps": 5}))
     vars(sciml).update(solve=briefly, solve_law=law_briefly)
-    estimate.LEVELS = ((40, 120),)
+    levels.LEVELS = ((40, 120),)
 else:
     warnings.simplefilter("error")
 from IPython.core.interactiveshell import InteractiveShell

@@ -95,6 +95,10 @@ def test_derivatives_of_polynomials():
         (lambda u: u.d(True), ArgumentTypeError, "coordinate needs a name or an index, got True"),
         (lambda u: u.d(), ArgumentError, r"d\(\) needs at least one coordinate out of x, y, got none"),
         (lambda u: u["w"], ArgumentError, "component needs one of u, v, got 'w'"),
+        (lambda u: u[0], ArgumentError, r"component needs one of u, v, got 0: write u\['u'\]"),
+        (lambda u: list(u), ArgumentError, "component needs one of u, v, got 0"),
+        (lambda u: u.d("xx"), ArgumentError, r'got \'xx\'\. A second derivative is u\.d\("x", "x"\)\.'),
+        (lambda u: u.d("x", 2), ArgumentError, r'got 2\. A second derivative is u\.d\("x", "x"\)\.'),
     ],
 )
 def test_bad_coordinates_and_components_are_named(ask, error, message):

@@ -12,7 +12,7 @@ import sciml
 from sciml import nn, pdes
 from sciml.errors import ArgumentError
 from sciml.solvers import polish
-from sciml.solvers.estimate.estimate import level_work
+from sciml.solvers.estimate.levels import level_work
 from sciml.solvers.terms.build import build_terms
 
 

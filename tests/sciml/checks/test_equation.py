@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -51,6 +53,16 @@ FAILING = {
         r"needs to run at points of shape \(7, 2\), got RuntimeError",
     ),
     "third coordinate": (lambda u, x: u.laplacian() + x[:, 2], "got IndexError"),
+    "a function of math": (
+        lambda u, x: u.laplacian() - math.sin(x[:, :1]),
+        r"Functions of math take one number: write torch\.sin",
+    ),
+    "if": (lambda u, x: u.laplacian() - (1.0 if x[:, :1] > 0.5 else 0.0), r"Write torch\.where"),
+    "a call": (lambda u, x: u(x) - 1.0, r"write u in the place of u\(x\)\.$"),
+    "torch.autograd": (
+        lambda u, x: torch.autograd.grad(u.sum(), x)[0],
+        r'Derivatives of the unknown are u\.d\("x"\)',
+    ),
     "no such attribute": (lambda u, x: u.laplace(), "got AttributeError"),
     "a key": (lambda u, x: {}["k"], "got KeyError"),
     "a number": (lambda u, x: 1.0, "needs to return tensors.*float"),

@@ -10,7 +10,8 @@ from sciml.ansatz import Trial
 from sciml.conditions import Dirichlet
 from sciml.domains import Interval
 from sciml.solvers.estimate import estimate as estimates
-from sciml.solvers.estimate.estimate import WIDER, estimate_error
+from sciml.solvers.estimate.estimate import estimate_error
+from sciml.solvers.estimate.judgement import WIDER
 from tests.solvers.estimate.manufactured import Missed
 
 

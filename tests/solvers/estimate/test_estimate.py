@@ -242,7 +242,9 @@ def test_an_estimate_that_fails_is_a_note_and_not_an_error():
 
 
 def test_an_error_clearly_above_the_one_asked_about_is_not_looked_into_further(monkeypatch):
-    monkeypatch.setattr(estimate, "_told", lambda *_: False)  # as if a correction left too much open
+    monkeypatch.setattr(
+        estimate._Estimate, "_tells", lambda *_: False
+    )  # as if a correction left too much open
     problem, trial, _, whole = missed(Poisson, 1e-2, "mlp")
     full = estimate_error(problem, trial, work=0.5)
     brief = estimate_error(problem, trial, work=0.5, asked=whole / 10)

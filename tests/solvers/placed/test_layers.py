@@ -11,8 +11,10 @@ from scipy.integrate import solve_bvp
 
 import sciml
 from sciml import nn
+from sciml.solvers.placed.sides import thin_sides
 from sciml.solvers.terms.places import cells_of, points_of
 from tests.solvers.placed.cases import (
+    ENDS,
     bent,
     clamped,
     cubic,
@@ -100,6 +102,23 @@ def test_a_layer_that_rounding_hides_is_named_before_training_and_never_looks_ri
     assert solution.outcome != "converged"
     estimate = solution.stats.error_estimate
     assert estimate is None or estimate > 0.1
+
+
+@pytest.mark.parametrize(
+    "residual",
+    [
+        lambda u, x: u.d("x") ** 2 + u.d("y") ** 2 - 1,
+        lambda u, x: u.d("x", "x") * u.d("y", "y") - u.d("x", "y") ** 2 - 1,
+        lambda u, x: u.d("x") ** 3 - u.d("y", "y"),
+        lambda u, x: u.d("x") * u.d("y") - u,
+    ],
+    ids=["eikonal", "Monge-Ampere", "one coordinate alone", "a product"],
+)
+def test_equations_without_a_linear_part_are_looked_at_for_layers(residual):
+    problem = stated(residual, ENDS)
+    type(problem).domain = sciml.Box([-1, -1], [1, 1])
+    assert thin_sides(problem) == []
+    assert sciml.solve(problem, progress=False, max_steps=1).outcome != "diverged"
 
 
 def test_thin_layers_at_the_sides_of_a_box_are_named():

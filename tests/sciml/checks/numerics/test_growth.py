@@ -60,6 +60,21 @@ ILL = {
         [Dirichlet(1.0, on=["y=1", "x=0", "x=1"])],
         lambda u, x: u.d("y") - u.d("x", "x"),
     ),
+    "diffusion backwards in a half of the domain": (
+        TIME_LINE,
+        [Dirichlet(0.0), START],
+        lambda u, x: u.d("t") - (0.5 - x[:, 1:]) * u.d("x", "x") + u**3,
+    ),
+    "the same, whatever the field": (
+        TIME_LINE,
+        [Dirichlet(0.0), START],
+        lambda u, x: u.d("t") - (1 + u**2) * (0.9 - x[:, 1:]) * u.d("x", "x"),
+    ),
+    "a wave of negative stiffness at late times": (
+        TIME_LINE,
+        [Dirichlet(0.0), START, Initial(0.0, order=1)],
+        lambda u, x: u.d("t", "t") - (0.8 - x[:, :1]) * u.d("x", "x"),
+    ),
     "one of two equations": (
         TIME_LINE,
         pair_of(),
@@ -101,6 +116,21 @@ WELL = {
         [Dirichlet(1.0), Initial(1.0)],
         lambda u, x: u.d("t") - u * u.d("x", "x") - u.d("x") ** 2,
     ),
+    "diffusion that ceases in a half of the domain": (
+        TIME_LINE,
+        [Dirichlet(0.0), START],
+        lambda u, x: u.d("t") - (0.5 - x[:, 1:]).clamp(min=0.0) * u.d("x", "x"),
+    ),
+    "diffusion of a sign that the field decides": (
+        TIME_LINE,
+        [Dirichlet(1.0), Initial(1.0)],
+        lambda u, x: u.d("t") - u.d("x") * u.d("x", "x"),
+    ),
+    "backwards diffusion, held by a fourth derivative": (
+        TIME_LINE,
+        [Dirichlet(0.0), Neumann(0.0), START],
+        lambda u, x: u.d("t") + (0.5 - x[:, 1:]) * u.d("x", "x") + u.d("x", "x", "x", "x"),
+    ),
     "diffusion along y": (
         SQUARE,
         [Dirichlet(1.0, on=["y=0", "x=0", "x=1"])],
@@ -121,6 +151,13 @@ def test_an_ill_posed_problem_is_named(parts):
 @pytest.mark.parametrize("parts", WELL.values(), ids=WELL)
 def test_a_well_posed_problem_is_not(parts):
     assert found(stated(*parts)) == []
+
+
+def test_the_place_is_told_where_it_is_not_everywhere():
+    (half,) = found(stated(*ILL["diffusion backwards in a half of the domain"]))
+    place = half.split("in a part of the domain, as near t = ")[1]
+    assert float(place.split("x = ")[1].split(",")[0]) > 0.5
+    assert "in a part" not in found(stated(*ILL["heat, backwards"]))[0]
 
 
 def test_no_error_is_claimed():
