@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sciml.adapters import Adapter, PlainConfig, SpanAdapter, normalised_spectra
 from sciml.ansatz import Trial
+from sciml.ansatz.march import Chain
 from sciml.problem import PDE
 from sciml.solvers.answer import Answer
 from sciml.solvers.report import Report
@@ -59,7 +60,8 @@ class AdaptedAnswer(Answer):
         """What the fine-tuning cost and gave.
 
         ``gain`` is the base's own time to the residual that the adapter reached, over the adapter's time: how many times
-        sooner it was than training from the start, on the base's problem. It is NaN where the base never got there.
+        sooner it was than training from the start, on the base's problem. It is NaN where the base never got there, and for
+        a base in windows.
         """
         out: dict[str, Any] = {
             "name": self.name,
@@ -109,8 +111,8 @@ class AdaptedAnswer(Answer):
 
     def _gain(self) -> float:
         reached, scale, own = self.stats.residual, self.base.stats.scale, self.stats.seconds
-        if reached is None or scale is None or not own:
-            return math.nan
+        if reached is None or scale is None or not own or isinstance(self.base.trial, Chain):
+            return math.nan  # the residuals of windows are those of one window after another
         took = [
             row["seconds"]
             for row in self.base.history

@@ -13,6 +13,7 @@ import torch
 
 from sciml.adapters import Adapter, PlainConfig, get_config
 from sciml.ansatz import Ansatz, Trial
+from sciml.ansatz.march import Chain, chain_of
 from sciml.arguments import one_of
 from sciml.errors import ArgumentError, FileFormatError, SciMLError
 from sciml.problem import PDE
@@ -47,7 +48,7 @@ def finetune_family(
 
     With ``"auto"`` few members are solved, one after the other where the span of those before errs most, until the estimated
     error of every span is within ``accuracy`` (twice the base's own unless given); all others are spans of these. What the
-    estimates rest on is ``sciml.solvers.finetuning.greedy``.
+    estimates rest on is ``sciml.solvers.finetuning.greedy``. Of a base in windows every member is fine-tuned by itself.
 
     Args:
         base: A solved problem.
@@ -73,7 +74,7 @@ def finetune_family(
     run = FamilyRun(base, dict(members), config, options, place, on_error)
     todo = [name for name in members if not run.take_up(name)]
     with Interruption() as run.interruption, _bar(progress, len(todo)) as bar:
-        if config is None:
+        if config is None and not isinstance(base.trial, Chain):
             run.greedily(backend == "ray", bar)
         elif backend == "ray" and todo:
             run.parallel(todo, bar)
@@ -212,15 +213,7 @@ class FamilyRun:
             return
         if not ray.is_initialized():
             ray.init(log_to_driver=False, include_dashboard=False)
-        shared = ray.put(
-            (
-                self.base.problem,
-                self.base.network,
-                self.base.trial.scale,
-                (self.base.trial.ansatz.penalties, self.base.trial.ansatz.jumps),
-                self.base.stats.weights,
-            )
-        )
+        shared = ray.put(_shared(self.base))
         task = ray.remote(max_retries=1)(_remote)  # a killed worker's member is tried once more
         waiting = {
             task.remote(
@@ -276,11 +269,29 @@ def _remote(
 ) -> Any:
     """Runs in a worker: only the base's problem and network travel, and only the adapter comes back."""
     torch.set_num_threads(1)
-    base_problem, network, scale, ways, weights = shared
-    trial = Trial(base_problem, network, Ansatz(base_problem, *ways), scale)
-    base = Answer(base_problem, trial, [], Report(weights=weights))
+    base = _unpacked(shared)
     tuned = _train(base, problem, adapter, name, options)
     return tuned.adapter, tuned.history, tuned.stats
+
+
+def _shared(base: Answer) -> tuple[Any, ...]:
+    """What a worker needs of the base."""
+    trial, ways = base.trial, (base.trial.ansatz.penalties, base.trial.ansatz.jumps)
+    windows = None
+    if isinstance(trial, Chain):
+        windows = [(window.span, window.scale) for window in trial.windows]
+    return base.problem, base.network, trial.scale, ways, windows, base.stats.weights
+
+
+def _unpacked(shared: Any) -> Answer:
+    """The base from what ``_shared`` packed."""
+    problem, network, scale, ways, windows, weights = shared
+    if windows is None:
+        trial: Any = Trial(problem, network, Ansatz(problem, *ways), scale)
+    else:
+        spans, scales = zip(*windows, strict=True)
+        trial = chain_of(problem, list(network), spans, scales, ways[1])
+    return Answer(problem, trial, [], Report(weights=weights))
 
 
 def _of_worker(ray: Any, done: Any) -> Any:

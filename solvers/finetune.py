@@ -6,7 +6,18 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from sciml.adapters import Adapter, PlainConfig, Span, check_searchable, get_config
+from torch import nn
+
+from sciml.adapters import (
+    Adapter,
+    AdapterConfig,
+    PlainConfig,
+    Span,
+    WindowsAdapter,
+    check_searchable,
+    check_windowed,
+    get_config,
+)
 from sciml.ansatz.march import Chain
 from sciml.checks.findings import findings
 from sciml.derivatives import recording_gradients
@@ -17,6 +28,7 @@ from sciml.solvers.adapted import AdaptedAnswer
 from sciml.solvers.answer import Answer
 from sciml.solvers.finetuning.ground import phases_of, train
 from sciml.solvers.finetuning.road import Road, span_answer
+from sciml.solvers.finetuning.windows import TunedMarch
 from sciml.solvers.training.adapted_system import check_compatible
 from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.settings import Settings
@@ -52,6 +64,10 @@ def finetune(
     Gauss-Newton works on an adapter's numbers alone, so its systems are small: that, the warm start, spans and the closed
     form are where the speed comes from. A step of a first-order method costs what it costs without an adapter.
 
+    A solution in windows is fine-tuned window by window: each begins where the fine-tuned one before it ends, and goes
+    the road, or trains the adapter that is asked for, from its own network of the base until its residual is within the
+    tolerance that a solve in windows has. The windows stay those of the base, and limits are of all of them together.
+
     Args:
         base: A solved problem.
         problem: Over the same coordinates and unknowns.
@@ -67,13 +83,8 @@ def finetune(
 
     Raises:
         ArgumentError: A problem over other coordinates, an adapter that does not fit, members that are missing or whose
-            exact conditions hold on other places.
+            exact conditions hold on other places; for a base in windows also a span or a rank budget.
     """
-    if isinstance(base.trial, Chain):
-        raise ArgumentError(
-            "finetune needs a solution without windows, got one of "
-            f"{len(base.trial.windows)}: solve the new problem with windows=... again."
-        )
     if base.stats.polished is not None:
         raise ArgumentError(
             "finetune needs a solution that is not polished, got one that is: fine-tune the bare one, and polish "
@@ -88,7 +99,14 @@ def finetune(
         notes = findings(problem)
         check_compatible(base.problem, problem)
         began = time.perf_counter()
-        with few_threads(sum(p.numel() for p in base.network.parameters()), torch_too=True):
+        size = sum(p.numel() for p in base.network.parameters())
+        in_windows = isinstance(base.trial, Chain)
+        if isinstance(base.network, nn.ModuleList):
+            size //= len(base.network)
+        with few_threads(size, torch_too=True):
+            if in_windows:
+                own = windowed(config, adapter)
+                return TunedMarch(base, own, settings, notes, optimizer, interruption, began).answer(name)
             if isinstance(config, Span):
                 return span_answer(base, known, config, settings, notes, name, began)
             if config is None and not isinstance(adapter, Adapter):
@@ -101,3 +119,29 @@ def finetune(
     assert phases.stats is not None
     phases.stats.seconds = time.perf_counter() - began
     return AdaptedAnswer(base, problem, own, name, phases.history, phases.stats)
+
+
+def windowed(
+    config: PlainConfig | None, adapter: str | PlainConfig | Adapter
+) -> AdapterConfig | WindowsAdapter | None:
+    """What the windows of a solution are trained with; None for the road.
+
+    Raises:
+        ArgumentError: A span, a rank budget, or an adapter of another base.
+    """
+    if isinstance(adapter, Adapter):
+        if not isinstance(adapter, WindowsAdapter):
+            raise ArgumentError(
+                f"adapter needs one of a solution in windows, as the base has them, got {adapter!r} of one network."
+            )
+        check_windowed(adapter.config)
+        return adapter
+    if isinstance(config, Span):
+        raise ArgumentError(
+            "adapter 'span' needs a base without windows: one weight a member does not hold for all windows. "
+            "Give adapter='auto'."
+        )
+    assert config is None or isinstance(config, AdapterConfig)
+    if config is not None:
+        check_windowed(config)
+    return config

@@ -11,8 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from sciml.adapters import Adapter, PlainConfig, Span, SpanAdapter, fingerprint, get_config
+from sciml.adapters import (
+    Adapter,
+    AdapterConfig,
+    PlainConfig,
+    Span,
+    SpanAdapter,
+    WindowsAdapter,
+    fingerprint,
+    get_config,
+    spread,
+)
 from sciml.ansatz import Trial
+from sciml.ansatz.march import Chain
 from sciml.arguments import number
 from sciml.errors import ArgumentError
 from sciml.problem import PDE
@@ -20,7 +31,7 @@ from sciml.solvers.adapted import AdaptedAnswer
 from sciml.solvers.answer import Answer
 from sciml.solvers.family import FamilyResult, finetune_family
 from sciml.solvers.files import adapter_file, solution_file
-from sciml.solvers.finetune import AUTO, finetune
+from sciml.solvers.finetune import AUTO, finetune, windowed
 from sciml.solvers.finetuning.snapshots import SnapshotSpace, chosen
 from sciml.solvers.polish import SECONDS, polish
 from sciml.solvers.posterior.posterior import Posterior
@@ -167,9 +178,13 @@ class Solution(Verbs):
         problem = problem or self.base.problem
         check_compatible(self.base.problem, problem)
         config = get_config(adapter)
-        if isinstance(config, Span):
+        if isinstance(self.base.trial, Chain):
+            own = windowed(config, adapter)
+            assert isinstance(own, AdapterConfig)
+            built: Adapter | SpanAdapter = WindowsAdapter(spread(own, self.base.network), self.base.network)
+        elif isinstance(config, Span):
             space = SnapshotSpace(self.base, chosen(config, self._adapters, self.base))
-            built: Adapter | SpanAdapter = space.adapter(config.r)
+            built = space.adapter(config.r)
         else:
             built = Adapter(config, self.base.network)
         return self._keep(AdaptedSolution(self.base, problem, built, self._free_name(name)))

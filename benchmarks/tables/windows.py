@@ -35,6 +35,25 @@ def evolutions() -> str:
     return table(("problem", "windows", "CPU s", "error", "estimate", "outcome"), rows)
 
 
+def tuned() -> str:
+    """A row a neighbour: solved anew, and fine-tuned to."""
+    rows = [
+        [
+            r["neighbour"],
+            r["anew_steps"],
+            seconds(r["anew_cpu_s"]),
+            number(r["anew_error"]),
+            r["steps"],
+            seconds(r["cpu_s"]),
+            number(r["error"]),
+            number(r["estimate"]),
+        ]
+        for r in records("windows", "tuned")
+    ]
+    heads = ("problem", "steps anew", "CPU s", "error", "steps fine-tuned", "CPU s", "error", "estimate")
+    return table(heads, rows)
+
+
 def causal() -> str:
     """A row an evolution, with the same network and seconds three ways."""
     found: dict[str, dict[str, dict[str, Any]]] = {}
@@ -53,4 +72,4 @@ def _ended(r: dict[str, Any]) -> str:
     return f"{error} ({seconds(r['cpu_s'])})"
 
 
-PAGE = Page("windows", {"evolutions": evolutions, "causal": causal})
+PAGE = Page("windows", {"evolutions": evolutions, "tuned": tuned, "causal": causal})

@@ -11,6 +11,7 @@ from sciml.adapters.lotra import LoTRA
 from sciml.adapters.search import Gates, check_searchable, choose, search_ranks
 from sciml.adapters.span import Span, SpanAdapter, member_network, member_print
 from sciml.adapters.svd import SVD
+from sciml.adapters.windows import WindowsAdapter, check_windowed, joined, spread
 from sciml.jacobian.factors import AdaptedProblem, ChangeOfVariables
 from sciml.tensors import hosvd, spectra
 
@@ -28,16 +29,20 @@ __all__ = [
     "PlainConfig",
     "Span",
     "SpanAdapter",
+    "WindowsAdapter",
     "change_spectra",
     "check_searchable",
+    "check_windowed",
     "choose",
     "fingerprint",
     "from_dict",
     "get_config",
     "hosvd",
+    "joined",
     "member_network",
     "member_print",
     "normalised_spectra",
     "search_ranks",
     "spectra",
+    "spread",
 ]

@@ -138,12 +138,18 @@ class WindowTrial(Trial):
     ):
         ansatz = Ansatz(problem, jumps=jumps) if previous is None else WindowAnsatz(problem, previous)
         super().__init__(problem, network, ansatz, scale, corners)
+        self.previous = previous
         self.span = problem.span
         self.orders = starts(problem.whole)
         if self.span.origin is not None:
             domain = problem.domain
             like = next(network.parameters())
             self.inputs = LogTime(self.span, domain.lower, domain.upper, problem.periodic_axes).to(like)  # type: ignore[assignment]
+
+    def like(self, problem: PDE, network: nn.Module) -> WindowTrial:
+        """The same window with another network; ``problem`` is a window's, of the same times."""
+        assert isinstance(problem, WindowProblem)
+        return WindowTrial(problem, network, self.previous, self.scale, self.ansatz.jumps, self.corners)
 
     def end(self, x: Tensor, velocity: bool) -> tuple[Tensor, Tensor | None]:
         """Values and velocity at ``x (n, d)`` of the last instant."""
@@ -290,6 +296,13 @@ class Chain(nn.Module):
         """As they are: each window has sizes of its own."""
         return values
 
+    def like(self, problem: PDE, network: nn.ModuleList) -> Chain:
+        """Windows of the same times for another problem, as many as there are networks."""
+        windows: list[WindowTrial] = []
+        for trial, own in zip(self.windows, network, strict=False):
+            windows.append(like_window(trial, problem, windows, own))
+        return Chain(problem, windows)
+
 
 def chain_of(
     problem: PDE,
@@ -320,6 +333,18 @@ def next_window(
     piece = WindowProblem(problem, span, not windows, soft)
     last = previous if previous is not None else (windows[-1] if windows else None)
     return WindowTrial(piece, network, last, scale, jumps, corners)
+
+
+def like_window(
+    trial: WindowTrial,
+    problem: PDE,
+    windows: Sequence[WindowTrial],
+    network: nn.Module,
+    previous: End | None = None,
+) -> WindowTrial:
+    """The window of ``trial`` after others, for another problem or with another network; see ``next_window``."""
+    jumps, corners = trial.ansatz.jumps, trial.corners
+    return next_window(problem, windows, trial.span, network, trial.scale, previous, jumps, corners)
 
 
 def at_time(x: Tensor, t: float) -> Tensor:

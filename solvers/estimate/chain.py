@@ -15,7 +15,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from sciml.ansatz.march import Chain, WindowTrial, at_time, direction, next_window
+from sciml.ansatz.march import Chain, WindowTrial, at_time, direction, like_window
 from sciml.derivatives import recording_gradients
 from sciml.jacobian.forward import pushforward
 from sciml.jets import DerivativePlan
@@ -84,16 +84,7 @@ def estimate_chain(
     with recording_gradients():
         for trial in chain.windows:
             previous = corrected[-1] if corrected else None
-            again = next_window(
-                problem,
-                moved,
-                trial.span,
-                trial.network,
-                trial.scale,
-                previous,
-                trial.ansatz.jumps,
-                trial.corners,
-            )
+            again = like_window(trial, problem, moved, trial.network, previous)
             moved.append(again)
             found, change = estimate_window(again.problem, again, weights or {}, work, rich)
             spent += found.work

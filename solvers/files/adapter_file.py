@@ -13,12 +13,14 @@ from sciml.adapters import (
     Adapter,
     Span,
     SpanAdapter,
+    WindowsAdapter,
     fingerprint,
     from_dict,
     member_network,
     member_print,
 )
 from sciml.adapters.parameters import named
+from sciml.ansatz.march import Chain
 from sciml.errors import ArgumentError, FileFormatError
 from sciml.problem import PDE
 from sciml.solvers.adapted import AdaptedAnswer
@@ -27,12 +29,12 @@ from sciml.solvers.files import container
 from sciml.solvers.files.adapter_shapes import factor_shapes
 from sciml.solvers.files.expected import Expected, Mismatch
 from sciml.solvers.files.identity import (
-    PROBE_SEED,
     PROBES,
     describe_problem,
     equation_probe,
     same,
     same_values,
+    solved_points,
     value_probe,
 )
 from sciml.solvers.files.printable import is_plain_name
@@ -203,7 +205,10 @@ def _started(
     """
     found = from_dict(config["adapter"])
     if not isinstance(found, Span):
-        return Adapter(found, base.network)
+        kind = WindowsAdapter if isinstance(base.trial, Chain) else Adapter
+        return kind(found, base.network)
+    if isinstance(base.trial, Chain):
+        raise FileFormatError("it is a span, which a solution in windows cannot have")
     names, prints, networks = list(found.members or ()), config["prints"], [base.network]
     for name, saved in zip(names, prints, strict=True):
         member = members.get(name)
@@ -232,9 +237,9 @@ def _probe(problem: PDE) -> np.ndarray:
 
 def _values(tuned: AdaptedAnswer) -> dict[str, np.ndarray]:
     """The adapted solution at a few points: what notices a changed scale, which no shape shows."""
-    x = tuned.problem.sample(PROBES, seed=PROBE_SEED).double().cpu()
     # of the factors as they are now
     trial = tuned.base.trial.like(tuned.problem, tuned.adapter.network(tuned.base.network))
+    x = solved_points(tuned.problem, trial)
     return {POINTS: x.contiguous().numpy(), VALUES: value_probe(trial, x)}
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from sciml.ansatz import Trial
+from sciml.ansatz.march import Chain
 from sciml.derivatives import AutogradSource
 from sciml.nn import KINDS
 from sciml.problem import PDE
@@ -113,6 +114,15 @@ def equation_probe(problem: PDE, x: torch.Tensor) -> np.ndarray:
     except Exception:  # the user's code may raise anything
         return np.full((len(x), 1), np.nan)
     return torch.cat([t.detach() for t in terms.values()], dim=1).double().cpu().contiguous().numpy()
+
+
+def solved_points(problem: PDE, trial: Trial | Chain) -> torch.Tensor:
+    """The points at which values are compared, ``(PROBES, d)``; of windows, within what they have solved of the time."""
+    x = problem.sample(PROBES, seed=PROBE_SEED).double().cpu()
+    if isinstance(trial, Chain):
+        low = problem.domain.lower[0]
+        x[:, 0] = low + (x[:, 0] - low) * (trial.until - low) / (problem.domain.upper[0] - low)
+    return x
 
 
 def value_probe(trial: Trial, x: torch.Tensor) -> np.ndarray:

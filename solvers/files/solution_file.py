@@ -28,7 +28,6 @@ from sciml.solvers.files import container
 from sciml.solvers.files.expected import Expected, Mismatch
 from sciml.solvers.files.history import expected_columns, history_arrays, history_rows
 from sciml.solvers.files.identity import (
-    PROBE_SEED,
     PROBES,
     describe_network,
     describe_problem,
@@ -36,6 +35,7 @@ from sciml.solvers.files.identity import (
     equation_probe,
     same,
     same_values,
+    solved_points,
     value_probe,
 )
 from sciml.solvers.files.printable import printable
@@ -254,10 +254,7 @@ def _scale(saved: Any, unknowns: int) -> torch.Tensor | None:
 
 def _probes(problem: PDE, trial: Trial) -> dict[str, np.ndarray]:
     """Values at a few points inside, of the solution and of the equation at a fixed function."""
-    x = problem.sample(PROBES, seed=PROBE_SEED).double().cpu()
-    if isinstance(trial, Chain):  # within what it has solved of the time
-        low = problem.domain.lower[0]
-        x[:, 0] = low + (x[:, 0] - low) * (trial.until - low) / (problem.domain.upper[0] - low)
+    x = solved_points(problem, trial)
     return {
         "probe.points": container.array_of(x),
         "probe.values": value_probe(trial, x),

@@ -61,11 +61,13 @@ class FamilyResult(Generic[A]):
         """The family as a function ``u(x; parameters)``, which answers for any parameters in some milliseconds.
 
         Raises:
-            ArgumentError: The family was not made with ``adapter="auto"``.
+            ArgumentError: The family was not made with ``adapter="auto"``, or its base is one in windows.
         """
         greedy = self.greedy
         if greedy is None:
-            raise ArgumentError("surrogate needs a family of adapter='auto', got one of single adapters.")
+            raise ArgumentError(
+                "surrogate needs a family of adapter='auto' whose base has no windows, got one of single adapters."
+            )
 
         made = self.made or (lambda answer: answer)
 

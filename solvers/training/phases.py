@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -44,6 +45,8 @@ class Phases:
         optimizer: As in ``sciml.solve``.
         interruption: Tells when somebody asked to stop.
         began: Moment of ``time.perf_counter`` from which time counts; now unless given.
+        estimated: Whether the error is estimated at the end.
+        watch: Called with each run before it starts.
 
     Attributes:
         history: Of all runs, steps and seconds counted through.
@@ -60,7 +63,10 @@ class Phases:
         optimizer: Any,
         interruption: Interruption,
         began: float | None = None,
+        estimated: bool = True,
+        watch: Callable[[Run], None] | None = None,
     ):
+        self._estimated, self._watch = estimated, watch
         self.settings, self.inner, self.outer = settings, inner, outer
         self.base, self.optimizer, self.interruption = base, optimizer, interruption
         self.selection = selection_system(outer, inner.points.count, settings.seed)
@@ -154,6 +160,8 @@ class Phases:
         selection = held_out if alike else AdaptedSystem(self.selection, factors, self.base)
         theta = factors.vector()
         run = make_run(settings, system, held_out, method, adapter.size, self.interruption, selection)
+        if self._watch is not None:
+            self._watch(run)
         before = self.stats
         if before is not None:
             run.counters = replace(run.counters, step=before.steps or 0, draws=self._draws)
@@ -180,8 +188,8 @@ class Phases:
         self.history += run.history
         # a short fine-tuning within tol would take longer to judge than to make: its error is estimated when it is asked for
         short = run.seconds_before <= LONG and settings.accuracy is None
-        within = run.relative(run.counters.best) <= run.limits.tol
-        report = report_of(run, outcome, named, adapter.size, estimate=last and not (short and within))
+        within, judge = run.relative(run.counters.best) <= run.limits.tol, last and self._estimated
+        report = report_of(run, outcome, named, adapter.size, estimate=judge and not (short and within))
         factors.load_vector(run.result)
         system.load(run.result)
         report.start = start

@@ -22,7 +22,15 @@ from sciml.solvers.files import atomic, container
 from sciml.solvers.files.checkpoint import KIND, Checkpoint
 from sciml.solvers.files.expected import Mismatch, check_expected
 from sciml.solvers.files.history import history_arrays, history_rows
-from sciml.solvers.files.identity import PROBE_SEED, PROBES, equation_probe, same, same_values, value_probe
+from sciml.solvers.files.identity import (
+    PROBE_SEED,
+    PROBES,
+    equation_probe,
+    same,
+    same_values,
+    solved_points,
+    value_probe,
+)
 from sciml.solvers.files.limits import MAX_LINE
 from sciml.solvers.files.printable import printable
 from sciml.solvers.files.refusal import reason, refusal, refusals, shown
@@ -241,8 +249,8 @@ def _probes(request: Request, state: State) -> dict[str, np.ndarray]:
     x = problem.sample(PROBES, seed=PROBE_SEED).double().cpu()
     values = np.zeros((0, problem.outputs))
     if state.windows:
-        chain, low = Chain(problem, state.windows), problem.domain.lower[0]
-        x[:, 0] = low + (x[:, 0] - low) * (chain.until - low) / (problem.domain.upper[0] - low)
+        chain = Chain(problem, state.windows)
+        x = solved_points(problem, chain)
         values = value_probe(chain, x)  # type: ignore[arg-type]
     return {
         "probe.points": container.array_of(x),

@@ -25,12 +25,12 @@ HALVINGS = 6
 SETTLED = 0.5  # share of the loss that a step must go below, or the window is done
 
 
-def head_network(inputs: int, outputs: int, seed: int, dtype: torch.dtype) -> MLP:
-    """One hidden layer of random features, with a last layer of zeros."""
+def head_network(inputs: int, outputs: int, seed: int, dtype: torch.dtype, steepest: float = STEEPEST) -> MLP:
+    """One hidden layer of random features, of slopes up to ``steepest``, with a last layer of zeros."""
     network = MLP([inputs, WIDTH, outputs], "tanh", seed=seed, dtype=dtype)
     rng = torch.Generator().manual_seed(seed)
     hidden, last = network.layers[0], network.layers[-1]
-    slopes = STEEPEST * (2 * torch.rand(WIDTH, inputs, generator=rng, dtype=torch.float64) - 1)
+    slopes = steepest * (2 * torch.rand(WIDTH, inputs, generator=rng, dtype=torch.float64) - 1)
     centres = 2 * torch.rand(WIDTH, inputs, generator=rng, dtype=torch.float64) - 1
     with torch.no_grad():
         hidden.weight.copy_(slopes.to(dtype))  # type: ignore[operator]

@@ -28,7 +28,7 @@ from sciml.solvers.training.settings import (
     selection_system,
     training_system,
 )
-from sciml.solvers.windows.head import STEPS, WIDTH, head_network, solve_head
+from sciml.solvers.windows.head import STEPS, WIDTH, Head, head_network, solve_head
 from sciml.solvers.windows.state import Reached, State
 
 TOLERANCE = 1e-5  # residual of a trained window, relative to that of a network of zeros
@@ -87,10 +87,7 @@ class Request:
     @property
     def tol(self) -> float:
         """Residual of a window, relative to that of a network of zeros."""
-        settings, default = self.settings, HEAD_TOLERANCE if self.by_head else TOLERANCE
-        if settings.tol is not None:
-            return settings.limits.tol
-        return default if settings.accuracy is None else min(default, 0.1 * settings.accuracy)
+        return tolerance(self.settings, self.by_head)
 
     def network(self, k: int) -> nn.Module:
         """What the ``k``-th window starts with, where it does not start with the network of the one before."""
@@ -111,6 +108,14 @@ class Request:
             self.settings, problem=trial.problem, points=points, accuracy=None,
             seed=self.settings.seed + 7 * k, callbacks=(), metrics={}, progress=False,
         )  # fmt: skip
+
+
+def tolerance(settings: Settings, by_head: bool) -> float:
+    """Residual of a window, relative to that of a network of zeros: what was asked for, or the default of its kind."""
+    default = HEAD_TOLERANCE if by_head else TOLERANCE
+    if settings.tol is not None:
+        return settings.limits.tol
+    return default if settings.accuracy is None else min(default, 0.1 * settings.accuracy)
 
 
 def solve_window(
@@ -165,17 +170,30 @@ def _held_out_head(system: ResidualSystem, settings: Settings) -> ResidualSystem
     return system.elsewhere(2 * WIDTH, WIDTH // 2, settings.seed + HELD_OUT_SEED)
 
 
-def _solve_head(
-    request: Request, state: State, settings: Settings, system: ResidualSystem, seconds: Callable[[], float]
-) -> Reached:
+def by_head(system: ResidualSystem, settings: Settings, tol: float) -> tuple[Head, float, float]:
+    """Solve a window of an ordinary differential equation for the last layer of its network.
+
+    Args:
+        system: Of the window, to train on.
+        settings: Of the window.
+        tol: Residual, relative to that of a network of zeros; steps end at a hundredth of it.
+
+    Returns:
+        What was reached; the residual on held-out points, and that of a network of zeros.
+    """
     held_out = _held_out_head(system, settings)
     if len(system.points.terms) > 1:
         system.balance(system.theta)
         held_out.points.weights = dict(system.points.weights)
     scale = max(math.sqrt(2 * system.silent_value()), CANCELLED * system.size_of_terms())
-    enough = 0.5 * (0.01 * request.tol * scale) ** 2
-    head = solve_head(system, enough)
-    residual = math.sqrt(max(0.0, 2 * held_out.value(system.theta)))
+    head = solve_head(system, 0.5 * (0.01 * tol * scale) ** 2)
+    return head, math.sqrt(max(0.0, 2 * held_out.value(system.theta))), scale
+
+
+def _solve_head(
+    request: Request, state: State, settings: Settings, system: ResidualSystem, seconds: Callable[[], float]
+) -> Reached:
+    head, residual, scale = by_head(system, settings, request.tol)
     row = {
         "step": state.steps + head.steps,
         "seconds": seconds(),

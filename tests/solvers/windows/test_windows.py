@@ -258,11 +258,6 @@ def test_what_has_no_windows_is_refused(problem, options, words):
         sciml.solve(problem, progress=False, **{"windows": "auto"} | options)
 
 
-def test_a_solution_in_windows_is_not_fine_tuned(lorenz):
-    with pytest.raises(ArgumentError, match="finetune needs a solution without windows"):
-        lorenz.finetune(Lorenz())
-
-
 def test_windows_do_not_change_the_equation():
     """A residual that looks at the length of its own domain sees the whole one."""
 
