@@ -2,8 +2,9 @@
 
 Between two neighbouring points of a line the derivatives at both ends account for the change of the value and of the
 slope, up to ``h^5`` and ``h^3``. What they leave open is halved twice again and again where it is large: of a smooth
-function, however steep, it vanishes; a jump, a kink, or values without derivatives keep all of it. For an equation of order
-``q`` above 2 the same is asked of derivatives up to ``q``.
+function it vanishes; a jump, a kink, or values without derivatives keep all of it. Where it vanishes only within less than
+points resolve, no point would ask a network for what the function's derivatives do to the equation there. For an equation
+of order ``q`` above 2 the same is asked of derivatives up to ``q``.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ PARTS = 4  # into which a suspicious cell is cut
 KEPT = 0.5  # share of a cell's open change that its parts still leave open, where cutting does not help
 ROUNDS = 10  # of cutting
 PERSISTENT = 6  # rounds without improvement after which it is a fault: a cell is 4^6 times finer by then
+STEEP = 1e-4  # of a line: derivatives of what changes within less are seen by hardly a point
+MUCH = 0.3  # of a function's range along the lines: what has to change within so little
+LEAST = 0.1  # of that: what has to change within one cell
 CELLS = 2048  # looked at together
 ROUND_OFF = 100.0  # times the machine's precision
 END = 1e-9  # of a line that is left out at its ends, where square roots have no slope
@@ -120,15 +124,28 @@ def _fault(
     size = float(values.abs().max())
     if size == 0 or len(cells.low) == 0:
         return None
-    value, slope = (_left_open(look, cells, order, size) for order in (0, 1))
+    value, slope = (_left_open(look, cells, order, size, jet[order][valid]) for order in (0, 1))
     if value and value.persistent:
         what = f"derivatives of order {look.lower} jump" if look.lower else "values jump"
         return f"its {what}, or differ from what its derivatives say, near {place(value.at, names)}"
     if slope and slope.persistent:
         what = f"derivative of order {look.lower + 1} jumps" if look.lower else "slope jumps (a kink)"
         return f"its {what} near {place(slope.at, names)}"
-    pole = slope or value
-    return f"its derivatives grow without bound near {place(pole.at, names)}" if pole else None
+    found = [f for f in (slope, value) if f]
+    for pole in found:
+        if pole.within is None:
+            return f"its derivatives grow without bound near {place(pole.at, names)}"
+    for steep in reversed(found):
+        what = (
+            ("a derivative changes" if look.lower else "its values change")
+            if steep is value
+            else "its slope changes"
+        )
+        return (
+            f"{what} within {steep.within:.0e} of the length near {place(steep.at, names)}, where hardly a point sees its "
+            "derivatives"
+        )
+    return None
 
 
 def place(x: Tensor, names: tuple[str, ...]) -> str:
@@ -203,14 +220,22 @@ class _Look:
 
 @dataclass
 class _Open:
-    """A point near which cutting cells leaves a change open; all of it (persistent), or less and less."""
+    """A point near which cutting cells leaves a change open; all of it (persistent), or less and less.
+
+    Of one that is gone at last, ``within`` is the width within which the function changed, over the line's length.
+    """
 
     at: Tensor
     persistent: bool
+    within: float | None = None
 
 
-def _left_open(look: _Look, cells: _Cells, order: int, size: float) -> _Open | None:
-    """Cut the cells that leave a change open, each at its worst part again, until it is gone or clearly stays."""
+def _left_open(look: _Look, cells: _Cells, order: int, size: float, seen: Tensor) -> _Open | None:
+    """Cut the cells that leave a change open, each at its worst part again, until it is gone or clearly stays.
+
+    ``seen`` are the values, or slopes, on the lines.
+    """
+    much = MUCH * float(seen.max() - seen.min())
 
     def allowed(c: _Cells) -> Tensor:
         width = c.high - c.low if order == 0 else torch.ones_like(c.low)
@@ -226,17 +251,21 @@ def _left_open(look: _Look, cells: _Cells, order: int, size: float) -> _Open | N
         chosen = chosen[excess[chosen].argsort(descending=True)[:CELLS]]
     cells, left_open = cells.pick(chosen), left_open[chosen]
     count = torch.zeros(len(chosen), dtype=torch.long)
+    steep: _Open | None = None
     for turn in range(ROUNDS):
         if len(count) == 0:
-            return None
+            return steep
         parts = _cut(look, cells)
         opened = parts.open(order).reshape(-1, PARTS)
+        ends = torch.cat([parts.left[order], parts.right[order]])
+        much = max(much, MUCH * float(ends.max() - ends.min()))
+        steep = _narrowest(look, parts, order, much) or steep
         stays = opened.sum(1) >= KEPT * left_open
         count = torch.where(stays, count + 1, 0)
         done = count >= PERSISTENT
-        worst = opened.argmax(1)
-        index = torch.arange(len(worst)) * PARTS + worst
-        cells, left_open = parts.pick(index), opened.gather(1, worst[:, None])[:, 0]
+        index = _worst(parts, opened, order)
+        cells, left_open, count = parts.pick(index), opened.reshape(-1)[index], count[index // PARTS]
+        done = done[index // PARTS]
         still = quiet(cells, left_open)
         # rounding hides what is left of it: what has never become less up to here would not have
         blurred = still & (look.noise(cells, order) > allowed(cells)) & (count == turn + 1) & (turn > 0)
@@ -247,7 +276,30 @@ def _left_open(look: _Look, cells: _Cells, order: int, size: float) -> _Open | N
         keep = (~still).nonzero()[:, 0]
         cells, left_open, count = cells.pick(keep), left_open[keep], count[keep]
     # a pole of some derivative, which gets no smooth neighbourhood however near one looks
-    return _Open(look.points(cells.row[:1], cells.low[:1])[0], False) if len(count) else None
+    return _Open(look.points(cells.row[:1], cells.low[:1])[0], False) if len(count) else steep
+
+
+def _worst(parts: _Cells, opened: Tensor, order: int) -> Tensor:
+    """Of each cell's parts the one that leaves most open, and that across which most changes, which may be another.
+
+    Beside a step the derivatives at one end of a part may say more than all that changes.
+    """
+    change = (parts.right[order] - parts.left[order]).abs().reshape(opened.shape)
+    first = torch.arange(len(opened)) * PARTS
+    most, steepest = first + opened.argmax(1), first + change.argmax(1)
+    others = steepest[steepest != most]
+    return torch.cat([most, others[: max(0, CELLS - len(most))]])
+
+
+def _narrowest(look: _Look, cells: _Cells, order: int, much: float) -> _Open | None:
+    """The narrowest cell in which a value or slope changes so fast that within ``STEEP`` it would change by so much."""
+    width, change = cells.high - cells.low, (cells.right[order] - cells.left[order]).abs()
+    fast = (change > much * width / STEEP) & (change > LEAST * much)
+    narrow = (fast & (width < STEEP)).nonzero()[:, 0]
+    if len(narrow) == 0:
+        return None
+    k = int(narrow[width[narrow].argmin()])
+    return _Open(look.points(cells.row[k : k + 1], cells.low[k : k + 1])[0], False, float(width[k]))
 
 
 def _cut(look: _Look, cells: _Cells) -> _Cells:

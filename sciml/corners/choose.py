@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,7 +14,7 @@ from sciml.coefficients import stated_at_guess
 from sciml.conditions import Dirichlet, evaluate
 from sciml.corners.frames import at_half_time, conditions_at, ended, frame_of, parts_of, shown
 from sciml.corners.functions import CornerInputs, Frame, Function, Logarithm, Powers, Quotient, no_corners
-from sciml.corners.holes import holes_of
+from sciml.corners.holes import Hole, holes_of
 from sciml.corners.operator import Local
 from sciml.corners.places import STEP, Corner, corners_of
 from sciml.domains import Domain, PointCloud
@@ -75,32 +75,58 @@ def _around_holes(space: Domain) -> tuple[list[Function], list[str]]:
 def _at_corners(problem: PDE, axes: tuple[int, ...], most: int) -> tuple[list[Function], list[str]]:
     space = problem.domain.space
     places, odd = corners_of(space, parts_of(problem))
-    functions: list[Function] = []
-    named: dict[str, list[str]] = {}
-    notes: list[str] = []
+    found: dict[Function, tuple[str, str]] = {}
     for corner in places:
         for i in range(problem.outputs):
             for what, function in _of_unknown(problem, i, corner, axes):
-                if function in functions:
-                    continue
-                functions.append(function)
-                where = named.setdefault(what, [])
-                where += [shown(corner.at)] if shown(corner.at) not in where else []
-    if sum(f.count for f in functions) > most:
-        notes.append(
-            f"the corners ask for {sum(f.count for f in functions)} functions, more than the {most} that are given to a "
-            "network: they are left out."
-        )
-        return [], notes
-    for what, where in named.items():
-        more = f" and {len(where) - SHOWN} more" if len(where) > SHOWN else ""
-        notes.append(f"the network sees {what} at {', '.join(where[:SHOWN])}{more} (corners=False: not).")
+                found.setdefault(function, (what, shown(corner.at)))
+    functions, notes = _roughest(found, most)
+    notes += [f"the network sees {words} (corners=False: not)." for words in _listed(found, functions)]
     if odd:
         notes.append(
             f"the boundary touches itself or has a cusp at {', '.join(map(shown, odd[:SHOWN]))}: nothing is made of that, "
             "and the solution may be less accurate there."
         )
     return functions, notes
+
+
+def _roughest(found: Mapping[Function, tuple[str, str]], most: int) -> tuple[list[Function], list[str]]:
+    """Functions of corners, at most so many columns: the rougher ones first where there are more, with a note on that."""
+    asked = sum(f.count for f in found)
+    if asked <= most:
+        return list(found), []
+    kept: list[Function] = []
+    for function in sorted(found, key=_smoothness):
+        if sum(f.count for f in kept) + function.count > most:
+            break
+        kept.append(function)
+    missing = _listed(found, [f for f in found if f not in kept])
+    note = (
+        f"the corners ask for {asked} functions, more than the {most} that are given to a network: the smoothest are left "
+        f"out, {', '.join(missing)}."
+    )
+    return [f for f in found if f in kept], [note]
+
+
+def _listed(found: Mapping[Function, tuple[str, str]], functions: Sequence[Function]) -> list[str]:
+    """Words for functions, with their places."""
+    named: dict[str, list[str]] = {}
+    for what, at in (found[function] for function in functions):
+        where = named.setdefault(what, [])
+        where += [at] if at not in where else []
+    more = {what: f" and {len(w) - SHOWN} more" if len(w) > SHOWN else "" for what, w in named.items()}
+    return [f"{what} at {', '.join(where[:SHOWN])}{more[what]}" for what, where in named.items()]
+
+
+def _smoothness(function: Function) -> tuple[float, bool]:
+    """The power of the radius that a function stands for, and whether it only helps another of the same power."""
+    if isinstance(function, Logarithm):
+        return 2.0, False
+    return (
+        (function.exponent, isinstance(function, Quotient))
+        if not isinstance(function, Hole)
+        else (0.0, False)
+    )
 
 
 def _of_unknown(

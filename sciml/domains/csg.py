@@ -26,6 +26,10 @@ MEASURE_POINTS = 2**16
 MEASURE_SEED = 20240301
 PROBE = 1e-6  # of the size: how far to both sides of a boundary point to look
 TOUCH = 1e-9  # of the size: boundaries this close are the same
+BESIDE = 2.0  # times PROBE: a piece this near to where a look to both sides fails is what it fails for
+ALONG = 1e-3  # angle between two pieces below which they go along each other
+MOVED = BESIDE * PROBE / ALONG  # of the size: the farthest that a point can lie from such a meeting
+NEWTON = 4
 MARGIN = 1e-10  # of the size: samples stay this far inside
 
 Bounds = tuple[tuple[float, ...], tuple[float, ...]]
@@ -56,6 +60,22 @@ class _Surface(Kept):
                 at = x[shared]
                 kept[shared] = ~self.whole._bounded_by(other, at, domain.boundary().normal(at))
         return kept
+
+    def meeting(self, x: Tensor) -> Tensor:
+        """Where the piece meets a piece beside ``x``: looks to both sides of it end before or behind a sharp corner."""
+        size = self.whole._size
+        others = [p for leaf, _ in self.whole._leaves for p in leaf._pieces if p is not self.piece]
+        found, best = x.clone(), torch.full((len(x),), BESIDE * PROBE * size, dtype=x.dtype)
+        for other in others:
+            gap = other.gap(x)
+            at = _crossing(self.piece, other, x)
+            moved = (at - x).norm(dim=1) <= MOVED * size
+            good = (
+                (gap <= best) & moved & (other.gap(at) <= TOUCH * size) & (self.piece.gap(at) <= TOUCH * size)
+            )
+            found = torch.where(good[:, None], at, found)
+            best = torch.where(good, gap, best)
+        return found
 
     def off(self, x: Tensor) -> Tensor:
         return self.whole._depth(x).abs() / self.whole._size
@@ -253,6 +273,18 @@ class CSG(Domain):
         found = _vanishing(self, x, choice, None)
         assert found is not None
         return found
+
+
+def _crossing(one: Piece, two: Piece, x: Tensor) -> Tensor:
+    """Points near ``x (n, d)`` at which the levels of both pieces vanish, by Newton's method; nan where there is none."""
+    for _ in range(NEWTON):
+        rows = -torch.stack([one.normal(x), two.normal(x)], 1)  # the gradients of both levels
+        gram = rows @ rows.transpose(1, 2)
+        across = gram[:, 0, 0] * gram[:, 1, 1] - gram[:, 0, 1] ** 2  # squared sine of the angle between them
+        gram = torch.where((across > ALONG**2)[:, None, None], gram, torch.nan)
+        values = torch.stack([one.level(x), two.level(x)], 1)[:, :, None]
+        x = x - (rows.transpose(1, 2) @ torch.linalg.inv(gram) @ values)[:, :, 0]
+    return x
 
 
 # for each leaf: the chosen pieces, and whether they stand for all of it

@@ -64,6 +64,10 @@ class Piece(ABC):
         """Whether points lie on the piece: (...,) bool."""
         return self.gap(x) <= tol
 
+    def meeting(self, x: Tensor) -> Tensor:
+        """Where a part of the piece ends, from points (n, d) on it close to such ends: (n, d)."""
+        return x
+
     def sample(self, n: int, seed: Sequence[int]) -> Tensor:
         """n points, uniform in measure: (n, d) float64."""
         return draw(self.cube, n, seed, self.place, f"the boundary part {self.name!r}")

@@ -79,5 +79,5 @@ def _ends(piece: Piece, u: Tensor) -> Tensor:
             assert there is not None
             same = (there == kept)[:, None]
             low, high = torch.where(same, middle, low), torch.where(same, high, middle)
-        found.append(piece.place(torch.where(kept[:, None], low, high))[0])
+        found.append(piece.meeting(piece.place(torch.where(kept[:, None], low, high))[0]))
     return torch.cat(found) if found else x[:0]

@@ -118,7 +118,8 @@ def test_kinds_of_singular_functions(function):
     "function",
     [
         lambda s: torch.tanh((s - 0.5) / 0.01),
-        lambda s: torch.tanh((s - 0.4321) / 1e-4),
+        lambda s: torch.tanh((s - 0.4321) / 1e-3),
+        lambda s: torch.nn.functional.softplus((s - 0.4321) / 1e-3),
         lambda s: torch.sin(50 * s),
         lambda s: torch.sin(1000 * s),
         lambda s: torch.exp(-(((s - 0.4321) / 0.02) ** 2)),
@@ -133,6 +134,55 @@ def test_kinds_of_singular_functions(function):
 )
 def test_steep_but_smooth_functions_stay_exact(function):
     assert start(lambda x: function(x[:, 1:])) == ""
+
+
+STEEP = {
+    "step": lambda s, w: torch.tanh(s / w),
+    "step on a large constant": lambda s, w: 1e3 + torch.tanh(s / w),
+    "rounded kink": lambda s, w: torch.nn.functional.softplus(s / (0.3 * w)) * w,
+}
+
+
+@pytest.mark.parametrize("at", [0.3, 0.3137, 0.43217])
+@pytest.mark.parametrize("width", [1e-4, 3e-5, 1e-5, 1e-6, 1e-7])
+@pytest.mark.parametrize("shape", STEEP.values(), ids=STEEP.keys())
+def test_what_is_steeper_than_points_see_is_a_penalty(shape, width, at):
+    """The trial function would carry it through the domain, and no point would ask for its derivatives."""
+
+    def value(x):
+        return shape(x[:, :1] - at, width)
+
+    for function, domain, condition in (
+        (value, SQUARE, lambda f: Dirichlet(f, on="y=0")),
+        (lambda x: shape(x[:, 1:] - at, width), LINE, Initial),
+    ):
+        ansatz = made(domain, condition(function))
+        assert len(ansatz.soft) == 1
+        assert "within" in ansatz.notes[0] or "jump" in ansatz.notes[0]
+        assert abs(float(ansatz.notes[0].split("x=")[1].split(")")[0].split(",")[0]) - at) < 1e-3
+
+
+def test_a_value_that_steps_at_one_place_is_not_carried_through_the_square():
+    """Its function solves the equation at every point that is drawn, and is 89 % off the solution."""
+    step = Dirichlet(lambda x: torch.tanh((x[:, :1] - 0.3137) / 1e-5), on="y=0")
+
+    class Stepped(PDE):
+        domain = SQUARE
+        conditions = (step, Dirichlet(-1.0, on="x=0"), Dirichlet(1.0, on="x=1"), Neumann(0.0, on="y=1"))
+
+        def residual(self, u, x):
+            return u.laplacian()
+
+    solution = sciml.solve(Stepped(), max_steps=60, progress=False)
+    top = float(solution(torch.tensor([[0.2, 1.0]]))[0, 0])
+    # series of the step's sines, n odd and even, at the far side
+    wanted = 2 * 0.2 - 1
+    for n in range(1, 40):
+        a = n * math.pi
+        step_part = (2 * math.cos(a * 0.3137) - 1 - math.cos(a)) / a  # of the step
+        slope_part = -(1 + math.cos(a)) / a  # of 2 x - 1
+        wanted += 2 * (step_part - slope_part) * math.sin(a * 0.2) / math.cosh(a)
+    assert abs(top - wanted) < 0.15  # carried, the step is 0.43 off there
 
 
 def test_steep_functions_of_two_coordinates_stay_exact():

@@ -259,3 +259,30 @@ def test_what_an_input_without_bound_does_to_an_unknown_that_is_free_there_is_sa
     problem = Two()
     notes = [note for note in problem.corner_inputs.notes if "where w may be off within 0.001" in note]
     assert kinds(problem) == ["Logarithm"] * 4 and len(notes) == said
+
+
+def test_of_many_corners_the_roughest_functions_are_kept():
+    notches = [
+        (-2, -2),
+        (0, -2),
+        (0.3, -0.8),
+        (0.6, -2),
+        (2, -2),
+        (2, 0),
+        (0.9, 0.4),
+        (2, 1.2),
+        (2, 2),
+        (-2, 2),
+    ]
+    space = Polygon([*notches, (-2, 0.6), (-1.2, 0.1), (-2, -0.3)])
+    problem = stated(space, [Dirichlet(0.0)])
+    inputs = problem.corner_inputs
+    assert inputs.count <= 24
+    assert "Logarithm" not in kinds(problem)  # r^2 log r is the smoothest that is asked for
+    sharp = sorted(
+        math.pi / (2 * math.pi - math.atan2(abs(a * d - b * c), a * c + b * d))
+        for a, b, c, d in ((-0.3, -1.2, 0.3, -1.2), (1.1, -0.4, 1.1, 0.8), (-0.8, 0.5, -0.8, -0.4))
+    )
+    assert powers(problem)[:3] == pytest.approx(sharp, abs=1e-6)
+    (note,) = [n for n in inputs.notes if "more than the 24" in n]
+    assert "left out, r^2 log r" in note and "(-2, -2), (2, -2), (2, 2), (-2, 2)" in note
