@@ -95,8 +95,9 @@ def run(name: str, budget: float) -> dict[str, object]:
     seconds = time.process_time() - began
     domain = solution.problem.domain
     x = domain.sample(POINTS, seed=SEED)
+    low, high = float(domain.lower[-1]), float(domain.upper[-1])
     errors = []
-    for value in torch.linspace(*(float(end[-1]) for end in (domain.lower, domain.upper)), VALUES).tolist():
+    for value in torch.linspace(low, high, VALUES, dtype=torch.float64).tolist():
         x[:, -1] = value
         truth = answer(x, value)
         errors.append(float((solution(x) - truth).norm() / truth.norm()))
