@@ -12,11 +12,12 @@ from torch import Tensor
 from sciml.checks.probe import double_by_default, highest_order
 from sciml.coefficients import stated_at_guess
 from sciml.conditions import Dirichlet, evaluate
-from sciml.corners.frames import at_half_time, conditions_at, ended, frame_of, parts_of, shown
+from sciml.corners.frames import conditions_at, ended, frame_of, parts_of, shown
 from sciml.corners.functions import CornerInputs, Frame, Function, Logarithm, Powers, Quotient, no_corners
 from sciml.corners.holes import Hole, holes_of
 from sciml.corners.operator import Local
 from sciml.corners.places import STEP, Corner, corners_of
+from sciml.corners.plane import Plane, plane_of
 from sciml.domains import Domain, PointCloud
 
 if TYPE_CHECKING:
@@ -36,15 +37,17 @@ def corner_inputs(problem: PDE) -> CornerInputs:
     """The inputs that a problem's corners and round holes ask for; without functions where there are none.
 
     Those of holes in two and three coordinates of space; those of corners in two, for unknowns whose own equation alone is
-    elliptic and of second order in them. With or without time.
+    elliptic and of second order in them. With or without time, and in the plane factor of a product.
 
     Raises:
         ArgumentError: The residual, or a condition, cannot be run at a corner.
     """
-    axes = tuple(problem.domain.space_axes)
-    space = problem.domain.space if axes else problem.domain
-    nothing = no_corners(problem)
-    if len(axes) not in (2, 3) or isinstance(space, PointCloud) or not space._has_inside:
+    nothing, plane = no_corners(problem), plane_of(problem.domain)
+    axes: tuple[int, ...] = tuple(problem.domain.space_axes) if plane is None else plane.axes
+    if len(axes) not in (2, 3):
+        return nothing
+    space = problem.domain.space if plane is None else plane.space
+    if isinstance(space, PointCloud) or not space._has_inside:
         return nothing
     if set(axes) & set(problem.periodic_axes):
         return nothing
@@ -53,8 +56,8 @@ def corner_inputs(problem: PDE) -> CornerInputs:
         if order < 2:
             return nothing
         functions, notes = _around_holes(space)
-        if order == 2 and len(axes) == 2:
-            more, words = _at_corners(stated_at_guess(problem), axes, MOST - sum(f.count for f in functions))
+        if order == 2 and plane is not None:
+            more, words = _at_corners(stated_at_guess(problem), plane, MOST - sum(f.count for f in functions))
             functions, notes = functions + more, notes + words
     return CornerInputs(tuple(functions), axes, tuple(notes))
 
@@ -72,13 +75,12 @@ def _around_holes(space: Domain) -> tuple[list[Function], list[str]]:
     return list(holes), [note]
 
 
-def _at_corners(problem: PDE, axes: tuple[int, ...], most: int) -> tuple[list[Function], list[str]]:
-    space = problem.domain.space
-    places, odd = corners_of(space, parts_of(problem))
+def _at_corners(problem: PDE, plane: Plane, most: int) -> tuple[list[Function], list[str]]:
+    places, odd = corners_of(plane.space, parts_of(problem))
     found: dict[Function, tuple[str, str]] = {}
     for corner in places:
         for i in range(problem.outputs):
-            for what, function in _of_unknown(problem, i, corner, axes):
+            for what, function in _of_unknown(problem, i, corner, plane):
                 found.setdefault(function, (what, shown(corner.at)))
     functions, notes = _roughest(found, most)
     notes += [f"the network sees {words} (corners=False: not)." for words in _listed(found, functions)]
@@ -129,28 +131,30 @@ def _smoothness(function: Function) -> tuple[float, bool]:
     )
 
 
-def _of_unknown(
-    problem: PDE, unknown: int, corner: Corner, axes: tuple[int, ...]
-) -> Iterator[tuple[str, Function]]:
+def _of_unknown(problem: PDE, unknown: int, corner: Corner, plane: Plane) -> Iterator[tuple[str, Function]]:
     """What one unknown asks for at a corner, with words for a note."""
-    domain = problem.domain
-    sides = [conditions_at(problem, unknown, x) for x in corner.on_sides(STEP * domain.space._size)]
+    domain, axes = problem.domain, plane.axes
+    sides = [conditions_at(problem, unknown, x) for x in corner.on_sides(STEP * plane.space._size)]
     if any(len(side) == 0 for side in sides):
         return
     kinds = [any(isinstance(c, Dirichlet) for c in side) for side in sides]
     mixed = kinds[0] != kinds[1]
     if corner.straight and not mixed:
         return
-    at = at_half_time(domain, torch.tensor([corner.at], dtype=torch.float64))
+    at = plane.embedded(torch.tensor([corner.at], dtype=torch.float64))
     values = torch.zeros(problem.outputs, dtype=torch.float64)
     given = [c for side in sides for c in side if isinstance(c, Dirichlet)]
     if given:
         values[unknown] = evaluate(given[0].value, at, given[0].label)[0, 0]
     local = Local(problem, unknown, at, values)
+    finite = local.finite
+    if not finite:
+        beside = plane.embedded(corner.inwards(STEP * plane.space._size))
+        local = Local(problem, unknown, beside, values)
     matrix = local.leading(axes)
     if matrix is None:
         return
-    frame = frame_of(domain.space, corner, matrix)
+    frame = frame_of(plane.space, corner, matrix)
     power = math.pi / frame.angle / (2 if mixed else 1)
     whole = abs(power - round(power)) < WHOLE
     if not whole and power < ROUGHEST:
@@ -158,7 +162,7 @@ def _of_unknown(
         yield what, Powers(frame, power)
         if all(kinds) and power > 1:
             yield what, Quotient(frame, power)
-    if all(kinds) and abs(power - 2) < WHOLE and domain.time_axis is None:
+    if all(kinds) and abs(power - 2) < WHOLE and domain.dim == 2 and finite:
         held = _held(problem, corner)
         free = [j for j in range(problem.outputs) if j not in held]
         # the slope of an unknown that is free there, such as a pressure, takes what is left

@@ -13,6 +13,7 @@ from torch import Tensor
 from sciml.conditions import BaseCondition, Dirichlet, Neumann, Robin
 from sciml.corners.functions import Frame
 from sciml.corners.places import Corner
+from sciml.corners.plane import plane_of
 from sciml.domains import Domain
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ RAY = 512  # points looked at behind a corner
 
 
 def parts_of(problem: PDE) -> list:
-    """Parts of the boundary that conditions cut out of its pieces by masks."""
-    if problem.domain.time_axis is not None:
+    """Parts of the boundary of a plane domain that conditions cut out of its pieces by masks."""
+    if problem.domain.dim != 2 or problem.domain.time_axis is not None:
         return []
     found = []
     for condition in problem.conditions:
@@ -34,8 +35,10 @@ def parts_of(problem: PDE) -> list:
 
 
 def conditions_at(problem: PDE, unknown: int, x: Tensor) -> list[BaseCondition]:
-    """The conditions of an unknown at a point of the boundary of space ``x (2,)``."""
-    point = at_half_time(problem.domain, x[None])
+    """The conditions of an unknown at a point of the boundary of the plane ``x (2,)``."""
+    plane = plane_of(problem.domain)
+    assert plane is not None
+    point = plane.embedded(x[None])
     return [
         c
         for c in problem.conditions
@@ -43,14 +46,6 @@ def conditions_at(problem: PDE, unknown: int, x: Tensor) -> list[BaseCondition]:
         and problem.component(c) == unknown
         and bool(problem.domain.boundary(c.on).contains(point)[0])
     ]
-
-
-def at_half_time(domain: Domain, x: Tensor) -> Tensor:
-    """Points of space at half time, where there is time."""
-    if domain.time_axis is None:
-        return x
-    t = 0.5 * (domain._low[domain.time_axis] + domain._high[domain.time_axis])
-    return torch.cat([x.new_full((len(x), 1), t), x], 1)
 
 
 def frame_of(space: Domain, corner: Corner, matrix: Tensor) -> Frame:

@@ -58,6 +58,11 @@ class Local:
         """The unknown as a constant."""
         return self.values[self.unknown].to(y).expand(len(y), 1)
 
+    @property
+    def finite(self) -> bool:
+        """Whether the equation has numbers at the point: a source may grow without bound at a corner."""
+        return bool(torch.isfinite(self.residual(self.still)).all())
+
     def leading(self, axes: tuple[int, ...]) -> Tensor | None:
         """The matrix of its second derivatives in space, ``(2, 2)``, positive definite; None where it is not elliptic.
 

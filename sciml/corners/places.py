@@ -39,6 +39,13 @@ class Corner:
         """Whether the sides go on into each other."""
         return abs(self.angle - math.pi) < FLAT
 
+    def inwards(self, step: float) -> Tensor:
+        """A point on the bisector, ``(1, 2)``."""
+        c, s = math.cos(self.angle / 2), math.sin(self.angle / 2)
+        x, y = self.first
+        way = torch.tensor([[c * x - s * y, s * x + c * y]], dtype=torch.float64)
+        return torch.tensor(self.at, dtype=torch.float64) + step * way
+
     def on_sides(self, step: float) -> Tensor:
         """A point on each side, ``(2, 2)``."""
         at = torch.tensor(self.at, dtype=torch.float64)

@@ -286,3 +286,48 @@ def test_of_many_corners_the_roughest_functions_are_kept():
     assert powers(problem)[:3] == pytest.approx(sharp, abs=1e-6)
     (note,) = [n for n in inputs.notes if "more than the 24" in n]
     assert "left out, r^2 log r" in note and "(-2, -2), (2, -2), (2, 2), (-2, 2)" in note
+
+
+PRISM = L_SHAPE * sciml.Interval(0, 2, "z")
+SIDES = [f"edge{k}" for k in range(6)]
+
+
+@pytest.mark.parametrize(
+    ("domain", "held", "equation"),
+    [
+        (PRISM, [Dirichlet(0.0)], harmonic),
+        (
+            sciml.Interval(0, 1, "z") * L_SHAPE,
+            [Dirichlet(0.0, on=SIDES), Neumann(0.0, on=["z=0", "z=1"])],
+            harmonic,
+        ),
+        (PRISM, [Dirichlet(0.0, on=SIDES), Periodic("z")], harmonic),
+        (TimeInterval(0, 1) * PRISM, [Dirichlet(0.0)], lambda u, x: u.d("t") - u.laplacian()),
+        (PRISM, [Dirichlet(0.0, on=SIDES)], lambda u, x: u.d("x", "x") + u.d("y", "y") + x[:, 2:]),
+    ],
+    ids=["prism", "height first", "periodic", "evolution", "parameter"],
+)
+def test_an_edge_of_a_prism_is_a_corner_of_its_plane(domain, held, equation):
+    problem = stated(domain, held, equation)
+    assert powers(problem) == pytest.approx([2 / 3])
+    inputs = problem.corner_inputs
+    x = problem.domain.sample(50)
+    (function,) = [f for f in inputs.functions if isinstance(f, Powers)]
+    plane = x[:, [problem.domain.names.index("x"), problem.domain.names.index("y")]]
+    assert torch.equal(inputs(x)[:, :2], function(plane))
+
+
+def test_round_holes_of_the_plane_of_a_product():
+    pipe = (Box([-1, -1], [1, 1]) - Disk([0, 0], 0.3)) * sciml.Interval(0, 2, "z")
+    problem = stated(pipe, [Dirichlet(0.0)])
+    assert "Hole" in kinds(problem)
+    assert problem.corner_inputs.axes == (0, 1)
+
+
+@pytest.mark.parametrize("bad", [math.inf, math.nan], ids=str)
+def test_a_source_without_a_number_at_the_corner(bad):
+    def equation(u, x):
+        r = x[:, :1].square() + x[:, 1:2].square()
+        return u.laplacian() - torch.where(r == 0, bad, r.clamp(min=1e-300) ** (-1 / 6))
+
+    assert powers(stated(L_SHAPE, [Dirichlet(0.0)], equation)) == pytest.approx([2 / 3])
