@@ -22,8 +22,7 @@ from sciml.jets import DerivativePlan
 from sciml.problem import PDE
 from sciml.solvers.estimate.correction import Correction
 from sciml.solvers.estimate.judgement import ErrorEstimate
-from sciml.solvers.estimate.levels import LEVELS
-from sciml.solvers.estimate.window import WORK, estimate_window
+from sciml.solvers.estimate.window import LEVELS, WORK, estimate_window
 
 POINTS = 2000
 SEED = 31_337
@@ -89,7 +88,7 @@ def estimate_chain(
             found, change = estimate_window(again.problem, again, weights or {}, work, rich)
             spent += found.work
             # what one window needs, its neighbours need, too
-            rich = rich or found.features > 1.1 * LEVELS[1][0]
+            rich = rich or found.features > 1.1 * LEVELS[0][0]
             corrected.append(_Corrected(again, found, change))
             squares.append(0.0 if change.exact else found.drop**2)
             if found.value is None and found.reason is not None and "zero" not in found.reason:

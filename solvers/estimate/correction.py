@@ -79,24 +79,25 @@ def correct(
 
     fit, check = rows(points, 1), rows(max(200, points // 2), 2)
     scales = weights_of(terms, fit, weights)
-    J, r = _stack(fit, scales)
-    Jv, rv = _stack(check, scales)
-    size = float(rv.norm())
-    if size == 0.0 or not bool(torch.isfinite(J).all() and torch.isfinite(r).all()):
+    A, B = _stack(fit, scales), _stack(check, scales)
+    J, Jv, rv = A[:, :-1], B[:, :-1], -B[:, -1]
+    size, lengths = float(rv.norm()), A.norm(dim=0)
+    if size == 0.0 or not bool(torch.isfinite(lengths).all()):
         return Correction(
             features,
             J.new_zeros(features.count, problem.outputs).to(like),
             0.0 if size == 0.0 else 1.0,
             points,
         )
-    columns = J.norm(dim=0).clamp(min=1e-300)
+    columns = lengths[:-1].clamp(min=1e-300)
+    J.div_(columns)
     # the factor Q is never asked for: with the right-hand side as a last column R holds what it makes of that
-    R = torch.linalg.qr(torch.cat([J / columns, -r[:, None]], 1), mode="r").R[: J.shape[1]]
+    R = torch.linalg.qr(A, mode="r").R[: J.shape[1]]
     U, s, Vh = torch.linalg.svd(R[:, :-1], full_matrices=False)
     c = U.T @ R[:, -1]
     filters = s[:, None] / (s[:, None] ** 2 + (RIDGES.to(s) * s[0]) ** 2)
     candidates = Vh.T @ (c[:, None] * filters)  # one column a ridge
-    left = (rv[:, None] + (Jv / columns) @ candidates).norm(dim=0) / size
+    left = (rv[:, None] + Jv @ (candidates / columns[:, None])).norm(dim=0) / size
     smooth = isinstance(features, TimePolynomials)
     # few smooth functions at many points: the least ridge, so that what lies below a noise of rounding is found, too
     k = int((left <= NOISY * left.min()).int().argmax()) if smooth else int(left.argmin())
@@ -124,11 +125,12 @@ def weights_of(terms: Sequence[Term], rows: Sequence[Rows], given: Mapping[str, 
     return out
 
 
-def _stack(rows: list[Rows], weights: Mapping[str, float]) -> tuple[Tensor, Tensor]:
-    """All rows, weighted so that sums of squares are integrals, in float64."""
-    J, r = [], []
-    for row in rows:
+def _stack(rows: list[Rows], weights: Mapping[str, float]) -> Tensor:
+    """``[J, -r]`` of all rows, weighted so that sums of squares are integrals, in float64, column by column."""
+    n, columns = sum(len(row.residual) for row in rows), rows[0].matrix.shape[1]
+    out = rows[0].matrix.new_empty(columns + 1, n, dtype=torch.float64).T
+    for row, part in zip(rows, out.split([len(row.residual) for row in rows]), strict=True):
         factor = (weights[row.part] / row.density.double() / len(row.residual)).sqrt()
-        J.append(row.matrix.double() * factor)
-        r.append(row.residual.double() * factor[:, 0])
-    return torch.cat(J), torch.cat(r)
+        torch.mul(row.matrix, factor, out=part[:, :-1])
+        torch.mul(row.residual, -factor[:, 0], out=part[:, -1])
+    return out

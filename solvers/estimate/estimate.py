@@ -41,7 +41,7 @@ from sciml.solvers.estimate.judgement import (
     weak_of,
 )
 from sciml.solvers.estimate.levels import Allowance, Level, levels_of
-from sciml.solvers.estimate.marched import grown
+from sciml.solvers.estimate.marched import grown, refined
 from sciml.solvers.estimate.newton import bends, leads_on
 from sciml.solvers.estimate.spectrum import waves_of
 from sciml.solvers.terms.build import recorded_terms
@@ -49,7 +49,13 @@ from sciml.solvers.terms.build import recorded_terms
 ENOUGH = 0.3  # of the residual left: the estimate is right within some per cent
 LARGE = 0.1  # an estimated error over which an equation may bend
 SHARP = 0.05  # of the residual left at most: whatever grows has been found, too
+UNSEEN = 0.9  # of the residual left: an evolution's error is looked for step by step, too
+SWINGS = "errors swing in time faster than the steps that find more of them than a correction for all times at once"
 CLEARLY = 3.0  # times an error that was asked about: more functions do not bring the estimate below it
+NOT_LINEAR = (
+    "the equation is not linear over so large a correction as its residual asks for: the residual does not fall as "
+    "predicted, or the steps of Newton's method that follow do not get shorter"
+)
 NOISE = 0.1  # of an estimate may be what the residual at so many points leaves open
 
 
@@ -172,16 +178,26 @@ class _Estimate:
     def _left_free(self, best: Correction) -> str | None:
         """Why the residual does not tell the solution."""
         last = fallen(self.weak or [weak_of(self.problem, self.trial, best)])
-        moves = last.alone is not None and leads_on(self.problem, self.trial, self.terms, self.weights, best)
-        return last._replace(falls=last.falls or moves).why()
+        why = last.why()
+        if why is None and last.alone is not None:
+            moves = leads_on(self.problem, self.trial, self.terms, self.weights, best)
+            return NOT_LINEAR if moves else None
+        return why
 
     def _without_growth(self, found: ErrorEstimate) -> ErrorEstimate:
-        """Unknown where step by step far more than the estimate is found."""
+        """Unknown where step by step far more than the estimate is found; what is found where little is seen at once."""
         above = self.asked is not None and found.value is not None and found.value > self.asked
         if found.value is None or found.drop <= SHARP or above:
             return found
-        why = grown(self.problem, self.trial, self.terms, self.weights, found.value)
-        return found if why is None else found.unknown(why)
+        evolution = self.problem, self.trial, self.terms, self.weights
+        if (why := grown(*evolution, found.value)) is not None:
+            return found.unknown(why)
+        if found.drop <= UNSEEN:
+            return found
+        size, settled = refined(*evolution)
+        if size is None or size <= found.value:
+            return found
+        return found.raised(size) if settled else found.unknown(SWINGS)
 
     def _widened(self, found: ErrorEstimate, best: Correction) -> ErrorEstimate:
         """Wider where the equation bends over the correction."""

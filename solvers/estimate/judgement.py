@@ -61,13 +61,16 @@ class ErrorEstimate:
         """The same where nothing is known, for a reason."""
         return replace(self, value=None, unknowns={}, reason=reason)
 
+    def raised(self, value: float) -> ErrorEstimate:
+        """The same with a larger value, of which each unknown has the share that it had."""
+        assert self.value is not None
+        more = value / self.value
+        return replace(self, value=value, unknowns={name: more * v for name, v in self.unknowns.items()})
+
     def widened(self) -> ErrorEstimate:
         """``WIDER`` times as large, up to the solution itself: that of an error over which the equation bends."""
         assert self.value is not None
-        wider = min(WIDER, 1.0 / self.value)
-        return replace(
-            self, value=wider * self.value, unknowns={name: wider * v for name, v in self.unknowns.items()}
-        )
+        return self.raised(min(WIDER, 1.0 / self.value) * self.value)
 
 
 def judged(

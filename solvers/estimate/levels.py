@@ -14,8 +14,10 @@ from sciml.solvers.estimate.splines import SplineFeatures
 from sciml.solvers.terms.places import cells_of
 from sciml.solvers.terms.term import Term
 
-LEVELS = ((100, 500), (400, 2000), (700, 3500), (1000, 5000))  # features and points
+LEVELS = ((100, 500), (400, 2000), (1000, 5000))  # features and points
 MOST = 1000  # columns, of all unknowns together
+POINTS_PER_FUNCTION = 5
+RICHER = 1.5  # times as many functions has a level than the one before, where MOST holds them
 POINTS_PER_SPLINE = 6
 FLOPS, JETS = 4e10, 4e-4  # multiplications and additions a second; seconds for the jets of a function
 AUTOGRAD_LEVELS = ((100, 300),)  # where a row of the Jacobian is a backward pass through nested derivatives
@@ -54,7 +56,12 @@ def levels_of(
     if own is not None:
         return [_level(problem, own.count, POINTS_PER_SPLINE * own.count)], own, 0
     listed = LEVELS if all(term.plan is not None for term in terms) else AUTOGRAD_LEVELS
-    levels = [_level(problem, min(count, MOST // problem.outputs), points) for count, points in listed]
+    levels = []
+    for k, (count, points) in enumerate(listed):
+        few = min(count, MOST // problem.outputs)
+        if k + 1 < len(listed) and min(listed[k + 1][0], MOST // problem.outputs) < RICHER * few:
+            continue  # the next one tells all that this one does
+        levels.append(_level(problem, few, points if few == count else POINTS_PER_FUNCTION * few))
     skipped = sum(level.functions < ALIKE * least for level in levels[:-1])
     return levels[skipped:], None, skipped
 

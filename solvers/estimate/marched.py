@@ -24,8 +24,11 @@ from sciml.solvers.estimate.linearised import Jets
 from sciml.solvers.terms.term import Term
 
 STEPS = 40
+FINER, HALVINGS = 2, 2  # times as many steps, so often
+SETTLED = 1.5  # times as much error in so many more steps at most: it is resolved
 POINTS, SIDE = 150, 40  # of space; of each condition
 COUNT = 60  # functions of each unknown
+RICHER = 2  # times as many, and points of space, before an estimate is refused
 MOST = 3  # unknowns: a step solves for the functions of all of them together
 RIDGE = 1e-9  # of the largest singular value
 RESOLVED = 0.05  # of what a step asks for may be left, after the first ones
@@ -48,6 +51,9 @@ def grown(
     found = marched(problem, trial, terms, weights)
     if found is None or found <= GROWN * value:
         return None
+    again = marched(problem, trial, terms, weights, richer=RICHER)
+    if again is not None and again <= GROWN * value:  # it was what few functions of space miss
+        return None
     made = f"an error of {found:.1e}" if found < 1.0 else "another solution"
     return (
         f"errors grow with time: step by step the residual makes {made}, of which a correction for all times at once finds "
@@ -55,10 +61,37 @@ def grown(
     )
 
 
-def marched(problem: PDE, trial: Trial, terms: Sequence[Term], weights: Mapping[str, float]) -> float | None:
+def refined(
+    problem: PDE, trial: Trial, terms: Sequence[Term], weights: Mapping[str, float]
+) -> tuple[float | None, bool]:
+    """As ``marched``, in twice as many steps again and again until that changes little, and whether it came to that.
+
+    An error of short waves that go their own ways, as in a dispersive equation, swings faster than few steps can follow.
+    """
+    steps = FINER * STEPS
+    last = marched(problem, trial, terms, weights, steps)
+    for _ in range(HALVINGS):
+        if last is None:
+            return None, True
+        steps, before = FINER * steps, last
+        last = marched(problem, trial, terms, weights, steps)
+        if last is not None and last <= SETTLED * before and before <= SETTLED * last:
+            return last, True
+    return last, last is None
+
+
+def marched(
+    problem: PDE,
+    trial: Trial,
+    terms: Sequence[Term],
+    weights: Mapping[str, float],
+    steps: int = STEPS,
+    richer: int = 1,
+) -> float | None:
     """The relative size of the error that the linearised equation makes of the residual; None where it is not known.
 
-    It is asked of equations of first order in time, in jets, of a few unknowns.
+    It is asked of equations of first order in time, in jets, of a few unknowns, in ``richer`` times as many functions and
+    points as usual.
     """
     axis, equations = problem.domain.time_axis, terms[0]
     if axis is None or problem.domain.dim < 2 or problem.outputs > MOST:
@@ -68,7 +101,7 @@ def marched(problem: PDE, trial: Trial, terms: Sequence[Term], weights: Mapping[
     rate = _rate_channel(equations.plan, axis)
     if rate is None:
         return None
-    return _slices(problem, trial, terms, weights, axis, rate).marched()
+    return _slices(problem, trial, terms, weights, axis, rate, steps, richer).marched()
 
 
 @dataclass
@@ -130,14 +163,21 @@ def _least_squares(A: Tensor, b: Tensor) -> tuple[Tensor, float]:
 
 
 def _slices(
-    problem: PDE, trial: Trial, terms: Sequence[Term], weights: Mapping[str, float], axis: int, rate: int
+    problem: PDE,
+    trial: Trial,
+    terms: Sequence[Term],
+    weights: Mapping[str, float],
+    axis: int,
+    rate: int,
+    steps: int,
+    richer: int,
 ) -> _Slices:
     like = next(trial.network.parameters()).detach()
     low, high = float(problem.domain.lower[axis]), float(problem.domain.upper[axis])
-    times = torch.linspace(low, high, STEPS + 1).to(like)
-    x = problem.sample(POINTS, seed=SEED).to(like)
+    times = torch.linspace(low, high, steps + 1).to(like)
+    x = problem.sample(richer * POINTS, seed=SEED).to(like)
     every = _at(x, times[1:], axis)
-    features = Features(trial, every, COUNT, torch.Generator().manual_seed(SEED))
+    features = Features(trial, every, richer * COUNT, torch.Generator().manual_seed(SEED))
     term = terms[0]
     function = Jets(problem, trial, term, every)
     columns, cotangents = _differentiated(function, weights)
@@ -154,20 +194,20 @@ def _slices(
             spatial[:, :, rate] = 0.0
             blocks.append(spatial @ part)
         u = trial.around(function.out, function.frozen, function.plan)[:, 0]
-        shape = (STEPS, len(x))
+        shape = (steps, len(x))
         sides, start = [], x.new_zeros(len(x), problem.outputs).double()
         for k, other in enumerate(terms[1:]):
-            y = other.draw(SIDE, SEED + k).to(like)
+            y = other.draw(richer * SIDE, SEED + k).to(like)
             if bool((y[:, axis] - low <= 1e-9 * (high - low)).all()):
                 start = start + _begun(problem, trial, other, features, y, _at(x, times[:1], axis))
             else:
                 found = Jets(problem, trial, other, _at(y, times[1:], axis)).rows(features)
                 sides += [
-                    (J.double().unflatten(0, (STEPS, -1)), r.double().unflatten(0, (STEPS, -1)))
+                    (J.double().unflatten(0, (steps, -1)), r.double().unflatten(0, (steps, -1)))
                     for _, J, r in found
                 ]
     return _Slices(
-        (high - low) / STEPS,
+        (high - low) / steps,
         torch.cat(blocks, 2).double().unflatten(0, shape),
         cotangents[:, :, rate].double().unflatten(0, shape),
         torch.stack(values, 1).double().unflatten(0, shape),

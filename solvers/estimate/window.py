@@ -16,7 +16,6 @@ from sciml.solvers.estimate.estimate import ENOUGH
 from sciml.solvers.estimate.judgement import BLIND, SEED, ErrorEstimate, is_rounding, judged
 from sciml.solvers.estimate.levels import (
     AUTOGRAD_LEVELS,
-    LEVELS,
     MOST,
     POINTS_PER_SPLINE,
     level_work,
@@ -26,6 +25,7 @@ from sciml.solvers.estimate.spectrum import waves_of
 from sciml.solvers.terms.build import recorded_terms
 
 NOISE = 1e-8  # of what cancels in the equations: a residual that is smaller and not smooth is rounding, of large weights
+LEVELS = ((400, 2000), (700, 3500), (1000, 5000))  # features and points
 WORK = 1.0  # seconds of counted work that a window may take; one that is blind may take the highest level
 
 
@@ -48,7 +48,7 @@ def estimate_window(
         terms = recorded_terms(problem, trial)
         own = TimePolynomials(trial) if problem.domain.dim == 1 and problem.inputs == 1 else None
         jets = all(term.plan is not None for term in terms)
-        levels = LEVELS[2 if rich else 1 :] if jets else AUTOGRAD_LEVELS
+        levels = LEVELS[1 if rich else 0 :] if jets else AUTOGRAD_LEVELS
         if own is not None:
             levels = ((own.count, POINTS_PER_SPLINE * own.count),)
         best: Correction | None = None

@@ -11,7 +11,7 @@ from sciml.conditions import Dirichlet, Initial, Periodic
 from sciml.domains import Interval, TimeInterval
 from sciml.solvers.estimate import estimate as estimates
 from sciml.solvers.estimate.estimate import estimate_error
-from sciml.solvers.estimate.marched import grown, marched
+from sciml.solvers.estimate.marched import grown, marched, refined
 from sciml.solvers.terms.build import build_terms
 from tests.solvers.estimate.manufactured import Missed
 
@@ -105,6 +105,63 @@ def test_an_estimate_says_so(monkeypatch):
     assert found.value is None and found.unknowns == {} and "errors grow" in str(found.reason)
     # a stage on the way is above what was asked for in any case: it is not asked
     assert estimate_error(problem, trial, asked=1e-9).value is not None
+
+
+class Swinging(Grown):
+    """An error that swings in time, as a short wave of a dispersive equation does."""
+
+    def __init__(self, frequency, size=1e-5):
+        super().__init__(-0.5, size=size)
+        self.frequency = frequency
+
+    def off(self, x):
+        swings = torch.sin(self.frequency * x[:, :1])
+        return self.size * swings * torch.cos(torch.pi * x[:, 1:] / 2) ** 2
+
+
+def true_of(problem, trial):
+    with torch.no_grad():
+        return problem.error(trial, problem.sample(3000, seed=5))
+
+
+@pytest.mark.parametrize("frequency", [5.0, 30.0, 60.0])
+def test_an_error_that_swings_is_followed_in_as_many_steps_as_it_asks_for(frequency):
+    problem = Swinging(frequency)
+    trial = problem.missed()
+    found, settled = refined(problem, trial, terms_of(problem, trial), {})
+    assert settled and found is not None and 0.75 < found / true_of(problem, trial) < 1.4
+
+
+def test_an_error_that_swings_too_fast_is_not_settled():
+    problem = Swinging(300.0)
+    trial = problem.missed()
+    found, settled = refined(problem, trial, terms_of(problem, trial), {})
+    assert found is None or not settled or found > 0.3 * true_of(problem, trial)
+
+
+@pytest.mark.parametrize("frequency", [5.0, 30.0])
+def test_where_little_is_seen_at_once_the_larger_one_is_told(monkeypatch, frequency):
+    problem = Swinging(frequency)
+    trial = problem.missed()
+    made, true = estimates.correct, true_of(problem, trial)
+
+    def blunt(*args, left=0.95, share=0.1, **options):
+        found = made(*args, **options)
+        return found.__class__(
+            found.features, share * found.w, left, found.points, factor=found.factor, size=found.size
+        )
+
+    monkeypatch.setattr(estimates, "correct", blunt)
+    found = estimate_error(problem, trial)
+    assert found.value is not None and 0.5 < found.value / true < 2.0
+    assert found.unknowns["u"] == pytest.approx(found.value, rel=1e-9)
+    monkeypatch.setattr(estimates, "correct", lambda *args, **options: blunt(*args, left=0.8, **options))
+    less = estimate_error(problem, trial)
+    assert less.value is not None and less.value < 0.3 * true  # more is seen at once, which is believed
+    monkeypatch.setattr(estimates, "refined", lambda *_: (1.0, False))
+    monkeypatch.setattr(estimates, "correct", blunt)
+    unsettled = estimate_error(problem, trial)
+    assert unsettled.value is None and "swing in time" in str(unsettled.reason)
 
 
 def test_what_is_not_of_first_order_in_time_or_has_no_time_is_not_asked():
