@@ -23,7 +23,8 @@ STEEPEST = 6.0  # of their slopes, for inputs in [-1, 1]
 STEPS = 25
 HALVINGS = 6
 SETTLED = 0.5  # share of the loss that a whole step must go below
-SLOW = 1  # whole steps in a row that may fail to
+SLOW = 1  # whole steps in a row that may fail to, where the loss is still above
+NEAR = 100.0  # times what is enough
 
 
 def head_network(inputs: int, outputs: int, seed: int, dtype: torch.dtype, steepest: float = STEEPEST) -> MLP:
@@ -71,7 +72,7 @@ def solve_head(system: ResidualSystem, enough: float) -> Head:
         before, loss = loss, min(new, loss)
         # far from the solution, steps are cut short or gain little until they are near
         slow = slow + 1 if share == 1.0 and new > SETTLED * before else 0
-        if share == 0.0 or slow > SLOW:
+        if share == 0.0 or slow > (SLOW if loss > NEAR * enough else 0):
             break
     system.load(theta)
     return Head(loss, step)

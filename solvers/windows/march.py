@@ -79,6 +79,11 @@ class March:
         return self._before + time.perf_counter() - self._began
 
     @property
+    def _most(self) -> float:
+        """Times its tolerance that a window's residual may be; a window of a last layer alone is cheap to solve again."""
+        return 1.0 if self.request.by_head else REJECTED
+
+    @property
     def chain(self) -> Chain:
         """What is solved so far."""
         return Chain(self.request.problem, self.state.windows)
@@ -118,11 +123,11 @@ class March:
             over = found.residual / (self.request.tol * scale) if scale > 0 else 0.0
             over = over if math.isfinite(over) else math.inf
             ended = self._ended(found)
-            if self._saver is not None and ended in LIMITS and (found.run is not None or over > REJECTED):
+            if self._saver is not None and ended in LIMITS and (found.run is not None or over > self._most):
                 self._saver.keep(self.seconds, found.run)  # from before the limit cut it short
-            if ended == "interrupted" or (ended and over > REJECTED):
+            if ended == "interrupted" or (ended and over > self._most):
                 return self._broken_off(found, ended)
-            if over > REJECTED and pace.count is None:
+            if over > self._most and pace.count is None:
                 outcome = self._again(span, found, over)
                 if outcome == "again":
                     continue

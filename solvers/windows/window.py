@@ -217,7 +217,7 @@ def _solve_head(
         "held_out": 0.5 * residual**2,
         "points": float(system.points.interior.shape[0]),
     }
-    effort = 0.0 if residual < 0.1 * request.tol * scale else 0.5 if head.steps <= STEPS // 2 else 1.0
+    effort = head.steps / STEPS if residual < 0.1 * request.tol * scale else 1.0
     return Reached(system.trial, residual, scale, head.steps, 0, effort, [row], "", system)  # type: ignore[arg-type]
 
 
