@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -103,11 +104,13 @@ def _one_for_each(problem: PDE, what: str, values: Any, x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def relative_error(trial: Trial, x: Tensor, expected: Tensor) -> float:
-    """``|u - expected| / |expected|`` over all points and unknowns."""
+    """``|u - expected| / |expected|`` over all points and unknowns; NaN where windows ended before the first of them."""
     like = next(trial.network.parameters())
     if isinstance(trial, Chain):  # what was solved of the time
         solved = x[:, 0] <= trial.until
         x, expected = x[solved.to(x.device)], expected[solved.to(expected.device)]
+        if not len(x):
+            return math.nan
     parts = [trial(part.to(like)).double().cpu() for part in x.split(CHUNK)]
     difference = torch.cat(parts) - expected.double().cpu()
     return float(difference.norm() / expected.double().cpu().norm().clamp(min=1e-300))

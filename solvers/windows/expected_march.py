@@ -14,8 +14,8 @@ from sciml.solvers.files.identity import PROBES, check_identity, describe_networ
 from sciml.solvers.files.limits import MAX_LINES, MAX_STEPS
 from sciml.solvers.windows.window import Request
 
-COUNTERS = ("steps", "rejected", "tries", "tried")
-REALS = ("scale", "worst", "residual", "closest", "last", "last_scale", "seconds", "length")
+COUNTERS = ("steps", "rejected", "tries", "tried", "worse", "settled")
+REALS = ("scale", "worst", "residual", "closest", "best", "last", "last_scale", "seconds", "length")
 RUN, NETWORK, SPANS, SCALES = "run.", "network.", "windows.span", "windows.scale"
 MOST_WINDOWS = 1000
 PARTS = {"identity", "count", "counters", "notes", "points", "weights", "sizes", "log", "log_failed"}

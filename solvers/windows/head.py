@@ -22,7 +22,9 @@ WIDTH = 80  # random features
 STEEPEST = 6.0  # of their slopes, for inputs in [-1, 1]
 STEPS = 25
 HALVINGS = 6
-SETTLED = 0.5  # share of the loss that a step must go below, or the window is done
+SETTLED = 0.5  # share of the loss that a whole step must go below
+SLOW = 1  # whole steps in a row that may fail to, where the loss is still above
+NEAR = 100.0  # times what is enough
 
 
 def head_network(inputs: int, outputs: int, seed: int, dtype: torch.dtype, steepest: float = STEEPEST) -> MLP:
@@ -57,7 +59,7 @@ def solve_head(system: ResidualSystem, enough: float) -> Head:
     """
     theta = system.theta
     count = sum(p.numel() for p in system.trial.network.layers[-1].parameters())  # type: ignore[union-attr, index]
-    loss, step = system.value(theta), 0
+    loss, step, slow = system.value(theta), 0, 0
     while step < STEPS and loss > enough and math.isfinite(loss):
         linearization = system.linearize(theta)
         assert isinstance(linearization, TapeLinearization)
@@ -65,23 +67,25 @@ def solve_head(system: ResidualSystem, enough: float) -> Head:
         if not bool(torch.isfinite(J).all()):
             break
         change = least_squares_step(J, linearization.residual)
-        theta, new = _along(system, theta, change, loss)
+        theta, new, share = _along(system, theta, change, loss)
         step += 1
         before, loss = loss, min(new, loss)
-        if new > SETTLED * before:
+        # far from the solution, steps are cut short or gain little until they are near
+        slow = slow + 1 if share == 1.0 and new > SETTLED * before else 0
+        if share == 0.0 or slow > (SLOW if loss > NEAR * enough else 0):
             break
     system.load(theta)
     return Head(loss, step)
 
 
-def _along(system: ResidualSystem, theta: Tensor, change: Tensor, loss: float) -> tuple[Tensor, float]:
-    """The longest step, halved from the whole one on, that lowers the loss; none where none does."""
+def _along(system: ResidualSystem, theta: Tensor, change: Tensor, loss: float) -> tuple[Tensor, float, float]:
+    """The longest step, halved from the whole one on, that lowers the loss; its share, 0 where none does."""
     share = 1.0
     for _ in range(HALVINGS):
         trial = theta.clone()
         trial[-len(change) :] += share * change
         new = system.value(trial)
         if new < loss:
-            return trial, new
+            return trial, new, share
         share *= 0.5
-    return theta, loss
+    return theta, loss, 0.0

@@ -12,18 +12,20 @@ import torch
 from sciml.ansatz.march import Chain
 from sciml.ansatz.window import Span
 from sciml.arguments import integer
+from sciml.conditions import Initial
 from sciml.errors import ArgumentError
 from sciml.solvers.training.loop import Run
 from sciml.solvers.training.progress import ProgressBar
 from sciml.solvers.training.run_state import CallbackError, Event, measured, tell
 from sciml.solvers.windows.checkpoint import Saver, Within, read, take_up
-from sciml.solvers.windows.pace import REJECTED, Pace
+from sciml.solvers.windows.pace import HOPELESS, REJECTED, Pace
 from sciml.solvers.windows.state import Reached, State
 from sciml.solvers.windows.window import Request, solve_window
 
 MOST_WINDOWS = 1000
 TRIES = 60  # windows rejected in a row
 LIMITS = ("max_time", "max_steps")
+NO_BETTER = 0.5  # times the smallest residual so far, from which a shorter window is none
 
 
 def windows_of(value: Any) -> int | None:
@@ -77,6 +79,11 @@ class March:
         return self._before + time.perf_counter() - self._began
 
     @property
+    def _most(self) -> float:
+        """Times its tolerance that a window's residual may be; a window of a last layer alone is cheap to solve again."""
+        return 1.0 if self.request.by_head else REJECTED
+
+    @property
     def chain(self) -> Chain:
         """What is solved so far."""
         return Chain(self.request.problem, self.state.windows)
@@ -116,11 +123,11 @@ class March:
             over = found.residual / (self.request.tol * scale) if scale > 0 else 0.0
             over = over if math.isfinite(over) else math.inf
             ended = self._ended(found)
-            if self._saver is not None and ended in LIMITS and (found.run is not None or over > REJECTED):
+            if self._saver is not None and ended in LIMITS and (found.run is not None or over > self._most):
                 self._saver.keep(self.seconds, found.run)  # from before the limit cut it short
-            if ended == "interrupted" or (ended and over > REJECTED):
+            if ended == "interrupted" or (ended and over > self._most):
                 return self._broken_off(found, ended)
-            if over > REJECTED and pace.count is None:
+            if over > self._most and pace.count is None:
                 outcome = self._again(span, found, over)
                 if outcome == "again":
                     continue
@@ -155,26 +162,48 @@ class March:
     def _again(self, span: Span, found: Reached, over: float) -> str | None:
         """After a window that missed its tolerance by far: "again", the name of the end, or None to go on with it."""
         state, pace = self.state, self.state.pace
-        # rounding: a window half as long is no better
-        if over > 0.5 * state.closest and over < 1e3 and state.tried >= 3:
+        if state.settled:
             return None
+        if self._no_better(found, over):
+            if over <= state.closest:
+                return None
+            pace.length, state.settled = state.best, 1
+            state.tries += 1
+            state.count(found)
+            return "again"
         if state.tried >= TRIES or pace.too_short:
             t = span.low
             state.notes.append(f"no window that begins at t = {t:.6g} reached its tolerance.")
             return self._broken_off(found, "diverged" if over == math.inf else "stalled")
-        state.tried, state.closest = state.tried + 1, min(over, state.closest)
+        state.tried += 1
+        if over < state.closest:
+            state.closest, state.best = over, pace.length if pace.log else span.high - span.low
+        logarithmic = pace.log
         state.tries += 1
         state.count(found)
         pace.rejected(span, over)
+        if pace.log != logarithmic:  # lengths of another kind
+            state.closest, state.worse = math.inf, 0
         if self._saver is not None:
             self._saver(self.seconds)
         return "again"
+
+    def _no_better(self, found: Reached, over: float) -> bool:
+        """Whether windows that are shorter come no closer to the tolerance, so that something else is in the way.
+
+        That may be rounding, or a start with a kink: it is a penalty, and the shorter the window, the sharper its layer.
+        """
+        state = self.state
+        loose = not state.windows and any(isinstance(c, Initial) for c in found.trial.ansatz.soft)
+        near = state.tried > 0 and state.closest < (math.inf if loose else HOPELESS)
+        state.worse = state.worse + 1 if near and over > NO_BETTER * state.closest else 0
+        return state.worse >= 2
 
     def _accept(self, span: Span, found: Reached, over: float, scale: float) -> None:
         state = self.state
         state.add(found, scale)
         state.count(found)
-        state.tried, state.closest = 0, math.inf
+        state.tried, state.closest, state.worse, state.settled = 0, math.inf, 0, 0
         if span.origin is None:
             state.scale = scale
         state.worst = max(state.worst, over)

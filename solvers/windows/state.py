@@ -55,6 +55,9 @@ class State:
         steps, rejected, tries: In all, and windows rejected in all.
         tried, closest: Windows rejected since the last one was accepted, and the smallest residual over its tolerance that
             they came to.
+        best: Length of the window that came so close; of the logarithm of time where the pace is.
+        worse: How many windows in a row were shorter and no better.
+        settled: 1 where the next window is taken whatever it reaches, as shorter ones are no better; else 0.
         last, last_scale: Residual and scale of the last window.
         points, weights: Interior points and weights of the last window.
         history: Rows of numbers.
@@ -72,6 +75,9 @@ class State:
     tries: int = 0
     tried: int = 0
     closest: float = math.inf
+    best: float = 0.0
+    worse: int = 0
+    settled: int = 0
     last: float = 0.0
     last_scale: float = 0.0
     points: int | None = None

@@ -134,6 +134,8 @@ def solve_window(
     k, limits = len(state.windows), request.settings.limits
     fresh = request.by_head or k == 0
     network = request.network(k) if fresh else copy.deepcopy(state.windows[-1].network)
+    if request.by_head and k:
+        _go_on(network, state.windows[-1])
     trial = next_window(request.problem, state.windows, span, network, jumps=request.corners)
     left = max(0.0, limits.max_time - entered)
     steps = None if limits.max_steps is None else max(1, limits.max_steps - state.steps)
@@ -151,6 +153,20 @@ def solve_window(
     if request.by_head and system.pointwise:
         return _solve_head(request, state, settings, system, seconds)
     return _train(request, state, settings, system, entered, watch)
+
+
+def _go_on(network: nn.Module, last: WindowTrial) -> None:
+    """Begin unknowns without initial data, such as those of an algebraic equation, where the last window ends.
+
+    An equation may have several of them at an instant: which one it is, the time before tells.
+    """
+    assert isinstance(network, MLP)
+    bias = network.layers[-1].bias
+    assert isinstance(bias, torch.Tensor)
+    with torch.no_grad():
+        u, _ = last.end(bias.new_full((1, 1), last.span.high), False)
+        free = torch.tensor([order == 0 for order in last.orders], device=bias.device)
+        bias.copy_(torch.where(free, u[0], bias))
 
 
 def held_out_residual(request: Request, state: State) -> float:
@@ -201,7 +217,7 @@ def _solve_head(
         "held_out": 0.5 * residual**2,
         "points": float(system.points.interior.shape[0]),
     }
-    effort = 0.0 if residual < 0.1 * request.tol * scale else 0.5 if head.steps <= STEPS // 2 else 1.0
+    effort = head.steps / STEPS if residual < 0.1 * request.tol * scale else 1.0
     return Reached(system.trial, residual, scale, head.steps, 0, effort, [row], "", system)  # type: ignore[arg-type]
 
 

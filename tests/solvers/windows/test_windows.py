@@ -341,3 +341,107 @@ def test_a_kink_passes_from_window_to_window_as_a_jet():
     other = AutogradSource(trial, x)
     torch.testing.assert_close(source.first(1), other.first(1))
     torch.testing.assert_close(source.second(((1, 1),)), other.second(((1, 1),)))
+
+
+class Algebraic(sciml.PDE):
+    """x' = y - x with y^3 + y = x: the second equation has no derivative."""
+
+    domain = sciml.TimeInterval(0, 3)
+    unknowns = ("x", "y")
+    conditions = (sciml.Initial(2.0, component="x"),)
+
+    def residual(self, u, t):
+        return u["x"].d("t") + u["x"] - u["y"], u["y"] ** 3 + u["y"] - u["x"]
+
+    def truth(self, t):
+        # in y: (3 y^2 + 1) y' = -y^3
+        y = solve_ivp(
+            lambda _, y: -(y**3) / (3 * y**2 + 1), (0, 3), [1.0], "DOP853", rtol=1e-13, atol=1e-14, t_eval=t
+        ).y[0]
+        return np.stack([y**3 + y, y], 1)
+
+
+class Branches(sciml.PDE):
+    """x' = y, where y is one of two roots, 0.4 - 1.2 t or 2 - 1.2 t; Newton's method from zero changes to the other one."""
+
+    domain = sciml.TimeInterval(0, 1.3)
+    unknowns = ("x", "y")
+    conditions = (sciml.Initial(0.0, component="x"),)
+
+    def residual(self, u, t):
+        y = u["y"] + 1.2 * t
+        return u["x"].d("t") - u["y"], (y - 0.4) * (y - 2)
+
+    def truth(self, t):
+        return np.stack([0.4 * t - 0.6 * t**2, 0.4 - 1.2 * t], 1)
+
+
+@pytest.mark.parametrize("windows", ["auto", 4])
+def test_an_algebraic_equation_in_every_window(windows):
+    t = np.linspace(0, 3, 61)
+    solution = sciml.solve(Algebraic(), windows=windows, max_time=600, progress=False)
+    assert solution.outcome == "converged"
+    np.testing.assert_allclose(solution(t), Algebraic().truth(t), rtol=0, atol=1e-10)
+
+
+def test_a_later_window_keeps_to_its_root():
+    t = np.linspace(0, 1.3, 41)
+    solution = sciml.solve(Branches(), windows=5, max_time=600, progress=False)
+    np.testing.assert_allclose(solution(t), Branches().truth(t), rtol=0, atol=1e-9)
+
+
+class Kinked(Heat):
+    """A start with a kink, as a penalty: the shorter the first window, the sharper the layer in it."""
+
+    conditions = (
+        sciml.Dirichlet(0.0),
+        sciml.Initial(lambda x: 1 - (2 * x[:, 1:] - 1).abs(), hard=False),
+    )
+
+
+@pytest.mark.parametrize(
+    ("problem", "overs", "kept"),
+    [
+        (Kinked(), [200.0, 330.0, 570.0], 0),  # as long as it was
+        (Kinked(), [7e4, 4e4, 6e4], 1),  # far above, and not the longest
+        (Heat(), [200.0, 330.0, 570.0], 0),
+        (Heat(), [40.0, 39.0, 38.0], 2),  # rounding: the shortest is as good
+        (Heat(), [7e4, 4e4, 6e4, 5e4], None),  # a layer that is met only by a window short enough
+        (Kinked(), [200.0, 60.0, 20.0, 7.0], None),  # shorter ones help
+    ],
+)
+def test_windows_are_not_made_shorter_where_that_is_no_help(problem, overs, kept):
+    from sciml.solvers.training.interrupt import Interruption
+    from sciml.solvers.training.settings import Settings
+    from sciml.solvers.windows.march import March
+    from sciml.solvers.windows.window import Request, solve_window
+
+    settings = Settings(problem, max_steps=1, max_time=600, progress=False)
+    march = March(Request(settings, None, None, "auto", torch.float64, None, Interruption()))
+    first = march.state.pace.next(0.0, 0, False)
+    found = solve_window(march.request, march.state, first, 0.0, lambda: 0.0, lambda run: None)
+    spans = []
+    for k, over in enumerate(overs):
+        spans.append(march.state.pace.next(0.0, 0, False))
+        answer = march._again(spans[-1], found, over)
+        if k + 1 < len(overs) or kept is None:
+            assert answer == "again"
+            assert not march.state.settled
+    if kept is None:
+        assert march.state.pace.length < spans[-1].high
+    elif kept == len(overs) - 1:
+        assert answer is None
+    else:
+        assert (answer, march.state.settled) == ("again", 1)
+        assert march.state.pace.next(0.0, 0, False).high == pytest.approx(spans[kept].high)
+        assert march._again(spans[kept], found, 1e4) is None  # taken, whatever it reaches
+
+
+def test_windows_that_end_before_the_first_known_value_have_no_error():
+    solution = sciml.solve(Growth(), windows="auto", max_time=600, progress=False)
+    x = torch.tensor([[2.0], [3.0]], dtype=torch.float64)
+    from sciml.solvers.comparison import relative_error
+
+    early = chain_of(Growth(), [solution.network[0]], [solution.trial.windows[0].span], [None])
+    assert math.isnan(relative_error(early, x, torch.exp(3 * x)))
+    assert relative_error(solution.trial, x, torch.exp(3 * x)) < 1e-9
