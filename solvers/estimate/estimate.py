@@ -174,7 +174,7 @@ def estimate_error(
         assert best is not None
         last = fallen(weak or [_weak(problem, trial, best)])
         moves = last.alone is not None and leads_on(problem, trial, terms, weights or {}, best)
-        free = undetermined(problem) or last._replace(falls=last.falls or moves).why()
+        free = undetermined(problem, own is not None) or last._replace(falls=last.falls or moves).why()
         if best.drop > _blind(best.features) and _exact(problem, trial, terms, like):
             best = replace(best, exact=True)
         judged = _judge(problem, trial, best, free, time.thread_time() - began, done)
