@@ -14,7 +14,7 @@ from sciml.checks.jumps import jumps
 from sciml.checks.measured import measured_against
 from sciml.checks.numerics.growth import growing_waves
 from sciml.checks.numerics.layers import thin_layers
-from sciml.checks.numerics.resolution import unseen
+from sciml.checks.numerics.resolution import peaks, unseen
 from sciml.checks.severed import severed
 from sciml.checks.starts import bare_starts
 from sciml.checks.trainable import check_attributes
@@ -77,10 +77,11 @@ def examine(problem: PDE) -> tuple[Equation, list[Statement], list[str]]:
     return equation, stated, notes
 
 
-def undetermined(problem: PDE) -> str | None:
+def undetermined(problem: PDE, placed: bool = False) -> str | None:
     """Why the residual does not tell the solution, as one sentence without its full stop; None where nothing says so.
 
-    The problem may have more than one solution, be ill-posed, or hide what the points do not see.
+    The problem may have more than one solution, be ill-posed, or hide what the points do not see. On a line without time
+    this depends on whether they are ``placed`` in the cells of a spline, which are small where the data change.
 
     Raises:
         ArgumentError: nothing at all determines an unknown.
@@ -94,4 +95,6 @@ def undetermined(problem: PDE) -> str | None:
         if found:
             return found[0].rstrip(".")
         found = severed(equation) or growing_waves(equation, stated) or unseen(equation, stated)
+        if not found and problem.domain.dim == 1 and not placed:
+            found = peaks(equation)
     return found[0].partition(". ")[0].rstrip(".") if found else None

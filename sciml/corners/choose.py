@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -98,10 +99,11 @@ def _roughest(found: Mapping[Function, tuple[str, str]], most: int) -> tuple[lis
     if asked <= most:
         return list(found), []
     kept: list[Function] = []
-    for function in sorted(found, key=_smoothness):
-        if sum(f.count for f in kept) + function.count > most:
+    for _, alike in itertools.groupby(sorted(found, key=_smoothness), key=_smoothness):
+        more = list(alike)  # some of many corners that are alike would help at some places alone
+        if sum(f.count for f in kept + more) > most:
             break
-        kept.append(function)
+        kept += more
     missing = _listed(found, [f for f in found if f not in kept])
     note = (
         f"the corners ask for {asked} functions, more than the {most} that are given to a network: the smoothest are left "

@@ -45,6 +45,7 @@ from sciml.solvers.estimate.marched import grown, refined
 from sciml.solvers.estimate.newton import bends, leads_on
 from sciml.solvers.estimate.spectrum import waves_of
 from sciml.solvers.terms.build import recorded_terms
+from sciml.solvers.terms.places import cells_of
 
 ENOUGH = 0.3  # of the residual left: the estimate is right within some per cent
 LARGE = 0.1  # an estimated error over which an equation may bend
@@ -115,7 +116,8 @@ class _Estimate:
     def made(self, least: int) -> ErrorEstimate:
         """As ``estimate_error``."""
         best, complete = self._best(least)
-        free = undetermined(self.problem) or self._left_free(best)
+        placed = cells_of(self.trial) is not None
+        free = undetermined(self.problem, placed) or self._left_free(best)
         if best.drop > blind(best.features) and is_rounding(self.problem, self.trial, self.terms):
             best = replace(best, exact=True)
         spent = self.allowance

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from sciml.checks.equation import Equation
+from sciml.checks.numerics.profile import NARROWEST, Profile, profile_of, steepest
 from sciml.errors import SciMLError
 from sciml.solvers.placed.rates import Rates
 
@@ -20,6 +21,7 @@ GROWTH = 0.5  # of the distance from a layer plus its width: the largest cell th
 WIDEST = 0.5  # cells, of [-1, 1]
 STEPS = 2000  # along the domain in which jumps are looked for
 BISECTIONS = 60
+ACROSS, LOOKS = 4.0, 401  # widths to both sides of a rise or peak, and looks there
 STAYS, SEEN, OUT = (
     0.5,
     1e-6,
@@ -88,14 +90,7 @@ def jumps_of(equation: Equation) -> list[float]:
     """Places in [-1, 1], increasing, at which the residual of a smooth field jumps in one coordinate."""
     z = _line()
     try:
-        values = _rows(equation, z)
-        size = values.abs().amax(0).clamp(min=1e-300)
-        steps = values.diff(dim=0).abs()
-        out = (steps > OUT * steps.median(0).values) & (steps > SEEN * size)
-        peak = torch.ones_like(out)  # a slope is steep beside its steepest step, too
-        peak[1:] &= steps[1:] >= steps[:-1]
-        peak[:-1] &= steps[:-1] >= steps[1:]
-        k, column = (out & peak).nonzero().T
+        k, column, steps = _steepest(equation)
         if not 0 < len(k) <= STEPS // 4:
             return []
         a, b, first = z[k], z[k + 1], steps[k, column]
@@ -113,6 +108,64 @@ def jumps_of(equation: Equation) -> list[float]:
     places = sorted(set(b[stays].tolist()))
     apart = [p for i, p in enumerate(places) if i == 0 or p - places[i - 1] > 1e-9]
     return apart if len(apart) <= MOST_JUMPS else []
+
+
+def _steepest(equation: Equation) -> tuple[Tensor, Tensor, Tensor]:
+    """Cells of the line in which a column changes more than in usual ones, ``(k,)`` and ``(k,)``, and all changes."""
+    values = _rows(equation, _line())
+    size = values.abs().amax(0).clamp(min=1e-300)
+    steps = values.diff(dim=0).abs()
+    out = (steps > OUT * steps.median(0).values) & (steps > SEEN * size)
+    peak = torch.ones_like(out)  # a slope is steep beside its steepest step, too
+    peak[1:] &= steps[1:] >= steps[:-1]
+    peak[:-1] &= steps[:-1] >= steps[1:]
+    k, column = (out & peak).nonzero().T
+    return k, column, steps
+
+
+def steep_of(equation: Equation) -> tuple[list[float], list[Layer]]:
+    """Places of [-1, 1] at which the residual of a smooth field changes within less than the steps of the line.
+
+    Rises that are thinner than rounding lets points resolve are jumps; others, and narrow peaks, such as the slope of a
+    steep coefficient, are layers.
+    """
+    z = _line()
+    jumps: list[float] = []
+    found: list[Layer] = []
+    try:
+        k, column, _ = _steepest(equation)
+        inner = (k > 0) & (k < STEPS - 1)  # what grows towards an end is a pole, or a layer that rates tell
+        k, column = k[inner], column[inner]
+        if len(k) > STEPS // 4:
+            return [], []
+        for cell, which in zip(k.tolist(), column.tolist(), strict=True):
+
+            def values(s: Tensor, which: int = which) -> Tensor:
+                return _rows(equation, 2 * s - 1)[:, which]
+
+            place, _ = steepest(values, float(z[cell] + 1) / 2, float(z[cell + 1] + 1) / 2)
+            profile = profile_of(values, place)
+            if profile is None or (profile.width == 0.0 and not profile.peak):
+                continue
+            layer = _around(values, place, profile)
+            if layer.width < THINNEST and not profile.peak:
+                jumps.append(layer.place)
+            elif all(abs(layer.place - other.place) > layer.width for other in found):
+                found.append(layer)
+    except SciMLError:
+        return [], []
+    return (jumps, found) if len(jumps) + len(found) <= MOST_JUMPS else ([], [])
+
+
+def _around(values: Callable[[Tensor], Tensor], place: float, profile: Profile) -> Layer:
+    """The mean and the spread of what changes near a place of [0, 1], as a layer of [-1, 1]."""
+    s = place + ACROSS * max(profile.width, NARROWEST) * torch.linspace(-1, 1, LOOKS, dtype=torch.float64)
+    v = values(s)
+    inner = (v - torch.lerp(v[0], v[-1], (s - s[0]) / (s[-1] - s[0]))).abs()
+    weights = inner[1:] + inner[:-1] if profile.peak else v.diff().abs()
+    middle, weights = (s[1:] + s[:-1]) / 2, weights / weights.sum()
+    mean = float(weights @ middle)
+    return Layer(2 * mean - 1, 2 * float((weights @ (middle - mean).square()).sqrt()))
 
 
 def peaks_of(equation: Equation) -> list[Layer]:

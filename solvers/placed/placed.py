@@ -20,7 +20,7 @@ from sciml.checks.equation import Equation
 from sciml.conditions import Data, Interface
 from sciml.derivatives import AutogradSource
 from sciml.problem import PDE
-from sciml.solvers.placed.cells import THINNEST, Layer, graded, jumps_of, layers, peaks_of
+from sciml.solvers.placed.cells import THINNEST, Layer, graded, jumps_of, layers, peaks_of, steep_of
 from sciml.solvers.placed.rates import (
     Rates,
     coefficients,
@@ -64,7 +64,9 @@ class Placed:
     def note(self, problem: PDE) -> str:
         """What a user should know."""
         half = float(problem.domain.upper[0] - problem.domain.lower[0]) / 2
-        parts = [f"a layer or peak of width {half * w:.1e} at {_place(problem, p)}" for p, w in self.layers]
+        parts = [
+            f"a layer, rise or peak of width {half * w:.1e} at {_place(problem, p)}" for p, w in self.layers
+        ]
         parts += [
             f"a jump at {_place(problem, p)}" for p in self.jumps if all(p != q for q, _ in self.layers)
         ]
@@ -94,9 +96,12 @@ def placed_of(problem: PDE) -> Placed | None:
     if rates is None or not 1 <= order <= HIGHEST:
         return None
     crossed = sorted({z for c in problem.interfaces for z in _crossings(problem, c)})
-    jumps = sorted({*crossed, *(z for z in jumps_of(equation) if all(abs(z - c) > 1e-6 for c in crossed))})
-    places = layers(_looks(), rates, jumps)
-    places += peaks_of(equation)
+    sudden, steep = steep_of(equation)
+    steep = [layer for layer in steep if all(abs(layer.place - c) > 1e-6 for c in crossed)]
+    known = [*crossed, *(layer.place for layer in steep)]
+    inner = sorted({*jumps_of(equation), *sudden})
+    jumps = sorted({*crossed, *(z for z in inner if all(abs(z - c) > 1e-6 for c in known))})
+    places = layers(_looks(), rates, jumps) + steep + peaks_of(equation)
     if not places and not jumps:
         return None
     thinnest = min(places, key=lambda layer: layer.width, default=None)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from sciml.checks.jumps import lines
-from sciml.checks.probe import Zero, interior, sampled
+from sciml.checks.jumps import changes, lines, source_of
+from sciml.checks.probe import interior, sampled
 from sciml.checks.values import place_of
 from sciml.conditions import Initial
 from sciml.errors import SciMLError
@@ -36,7 +36,21 @@ def unseen(equation: Equation, stated: list[Statement]) -> list[str]:
     """
     if not 2 <= equation.problem.domain.dim <= MOST:
         return []
-    return spots(equation, stated) + swings(equation)
+    return (spots(equation, stated) or peaks(equation)) + swings(equation)
+
+
+def peaks(equation: Equation) -> list[str]:
+    """A note on a narrow peak of the equation's data that a line crosses, such as the slope of a steep coefficient."""
+    found = [change for change in changes(equation) if change.peak]
+    if not found:
+        return []
+    narrowest = min(found, key=lambda change: change.width)
+    return [
+        f"a coefficient or the source has a peak, or a slope, of width {narrowest.width:.0e} of the length, near "
+        f"{place_of(equation.problem, narrowest.pair.mean(0))}: hardly a point sees it, so neither the residual nor an "
+        "estimate of the error tells what is missed. A wider one, more points there (a sample of your own), or "
+        "sciml.Interface in its place, helps."
+    ]
 
 
 def spots(equation: Equation, stated: list[Statement]) -> list[str]:
@@ -45,7 +59,7 @@ def spots(equation: Equation, stated: list[Statement]) -> list[str]:
     x = interior(problem, MANY)
     found = [
         (*_spot(problem, lambda y: _coefficient(equation, y), x), "a coefficient"),
-        (*_spot(problem, lambda y: _source(equation, y), x), "the source"),
+        (*_spot(problem, lambda y: source_of(equation, y), x), "the source"),
     ]
     for s in stated:
         if isinstance(s.condition, Initial) and callable(s.condition.value):
@@ -87,12 +101,7 @@ def swings(equation: Equation) -> list[str]:
 
 def _coefficient(equation: Equation, x: Tensor) -> Tensor:
     """What multiplies a smooth field, ``(n, C)``: the residual without its part that no field enters."""
-    return equation.rows(equation.waves(x), x) - torch.nan_to_num(_source(equation, x))
-
-
-def _source(equation: Equation, x: Tensor) -> Tensor:
-    """What is left of the residual for the field zero, ``(n, C)``."""
-    return equation.rows(Zero(x.to(equation.dtype), equation.problem.outputs), x)
+    return equation.rows(equation.waves(x), x) - torch.nan_to_num(source_of(equation, x))
 
 
 def _spot(problem: PDE, function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[float, Tensor]:

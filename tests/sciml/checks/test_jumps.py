@@ -9,7 +9,8 @@ import torch
 
 import sciml
 from sciml import Dirichlet, Initial
-from tests.sciml.checks.cases import LINE, SQUARE, TIME_LINE, heat, notes, poisson
+from sciml.checks.findings import undetermined
+from tests.sciml.checks.cases import LINE, SQUARE, TIME_LINE, heat, notes, poisson, stated
 
 ZERO = [Dirichlet(0.0)]
 
@@ -32,16 +33,16 @@ JUMPS = {
         "coefficient",
         0.37,
     ),
-    "written as a sign": (LINE, lambda u, x: u.d("x", "x") + torch.sign(x - 0.37), "coefficient", 0.37),
+    "written as a sign": (LINE, lambda u, x: u.d("x", "x") + torch.sign(x - 0.37), "source", 0.37),
     "a disc": (
         SQUARE,
         lambda u, x: u.laplacian() + ((x - 0.5).square().sum(1, keepdim=True) < 0.09).double() - 3,
-        "coefficient",
+        "source",
         None,
     ),
-    "rounded coordinates": (LINE, lambda u, x: u.d("x", "x") + torch.floor(3 * x), "coefficient", None),
+    "rounded coordinates": (LINE, lambda u, x: u.d("x", "x") + torch.floor(3 * x), "source", None),
     "in the unknown": (SQUARE, lambda u, x: u.laplacian() + 3 * (u.value > 1.5), "coefficient", None),
-    "in time": (TIME_LINE, lambda u, x: heat(u, x) - step(x[:, :1], 0.0, 5.0), "coefficient", 0.37),
+    "in time": (TIME_LINE, lambda u, x: heat(u, x) - step(x[:, :1], 0.0, 5.0), "source", 0.37),
 }
 
 
@@ -50,7 +51,8 @@ def test_jumps_are_noted(case):
     domain, residual, what, place = case
     conditions = ZERO if domain.time_axis is None else [*ZERO, Initial(0.0)]
     (found,) = notes(domain, conditions, residual)
-    assert f"a {what} of the equation jumps near" in found
+    words = {"source": "the source jumps near", "coefficient": "a coefficient of the equation jumps near"}
+    assert words[what] in found
     if place is not None:
         assert f"= {place}" in found
 
@@ -77,7 +79,7 @@ def test_a_jump_of_the_source_is_called_that(size):
 
 SMOOTH = {
     "steep": lambda u, x: poisson(u, x) + torch.tanh((x[:, :1] - 0.37) / 1e-3),
-    "very steep": lambda u, x: poisson(u, x) + torch.tanh((x[:, :1] - 0.37) / 1e-5),
+    "a corner of a power": lambda u, x: poisson(u, x) + 10 * (x[:, :1] - 0.37).abs() ** 0.2,
     "a kink": lambda u, x: poisson(u, x) + 10 * (x[:, :1] - 0.37).abs(),
     "a square root": lambda u, x: poisson(u, x) + 10 * (x[:, :1] - 0.37).abs().sqrt(),
     "fast waves": lambda u, x: poisson(u, x) + torch.sin(200 * x[:, :1]),
@@ -90,6 +92,41 @@ SMOOTH = {
 @pytest.mark.parametrize("residual", SMOOTH.values(), ids=SMOOTH.keys())
 def test_steep_is_no_jump(residual):
     assert notes(SQUARE, ZERO, residual) == []
+
+
+@pytest.mark.parametrize("at", [0.37, 0.3137])
+@pytest.mark.parametrize("width", [1e-5, 1e-6, 1e-7])
+@pytest.mark.parametrize("domain", [LINE, SQUARE, TIME_LINE])
+def test_what_is_steeper_than_points_resolve_is_said_like_a_jump(domain, width, at):
+    def rise(x):
+        return torch.tanh((x[:, :1] - at) / width)
+
+    def equation(u, x):
+        return heat(u, x) if domain is TIME_LINE else -u.laplacian()
+
+    conditions = ZERO if domain.time_axis is None else [*ZERO, Initial(0.0)]
+    (source,) = notes(domain, conditions, lambda u, x: equation(u, x) - rise(x))
+    (coefficient,) = notes(domain, conditions, lambda u, x: (2 + rise(x)) * equation(u, x) - 1)
+    assert source.startswith("the source rises within ")
+    assert coefficient.startswith("a coefficient of the equation rises within ")
+    for note in (source, coefficient):
+        said = float(note.split("within ")[1].split(" ")[0])
+        assert 0.3 * width < said < 3 * width
+        assert f"= {at}" in note
+
+
+@pytest.mark.parametrize("at", [0.37, 0.3137])
+@pytest.mark.parametrize("width", [1e-4, 1e-5, 1e-6, 1e-8])
+def test_the_slope_of_a_steep_coefficient_leaves_the_error_unknown(width, at):
+    """``div(k grad u)`` with ``k'`` at next to no point: the flux is not continuous, and the solution another."""
+
+    def residual(u, x):
+        k = torch.tanh((x[:, :1] - at) / width)
+        return -(2 + k) * u.laplacian() - (1 - k**2) / width * u.d("x")
+
+    found = notes(SQUARE, ZERO, residual)
+    assert len(found) == 1 and "hardly" in found[0] and f"x = {at}" in found[0]
+    assert undetermined(stated(SQUARE, ZERO, residual)) is not None
 
 
 def test_what_happens_outside_the_domain_does_not_matter():
