@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import sciml
+from benchmarks.rows import l_shape
 from sciml import Box, Dirichlet, Initial, Interval, Polygon, TimeInterval, nn
 from sciml.errors import ArgumentError, ArgumentTypeError
 
@@ -248,3 +249,8 @@ def test_a_pipe_that_the_air_cools():
     solution = sciml.solve(Pipe(), max_steps=40, **LIMITS)
     x = Pipe.domain.sample(1000, seed=5)
     assert off(solution, x, 1 - torch.log(x.norm(dim=1, keepdim=True)) / (math.log(2) + 0.5)) < 1e-7
+
+
+def test_finite_elements_give_the_same_integral():
+    pytest.importorskip("skfem")
+    assert l_shape.integral() == pytest.approx(INTEGRAL, rel=l_shape.FLOOR)
