@@ -1,4 +1,4 @@
-"""What the default optimiser gains where a loss crawls: lengths of steps by the parameters alone, by columns, and as it goes.
+"""Gauss-Newton where a loss crawls: lengths of steps by the parameters alone, by columns, and as it goes.
 
     python -m benchmarks.lengths --json [--only wave] [--seeds 2]
 
@@ -20,7 +20,7 @@ from benchmarks._common import machine, one_thread, show
 from sciml import nn, optim, pdes
 
 CASES: dict[str, tuple[Callable[[], Any], Callable[[int], torch.nn.Module], int]] = {
-    "wave": (lambda: pdes.Wave(2.0), lambda seed: nn.MLP([2, 30, 30, 1], "sine", seed=seed), 200),
+    "wave": (lambda: pdes.Wave(2.0), lambda seed: nn.MLP([2, 30, 30, 1], "sine", seed=seed), 150),
     "burgers": (
         lambda: pdes.Burgers(0.01 / math.pi),
         lambda seed: nn.MLP([2, 20, 20, 20, 1], "tanh", seed=seed),

@@ -151,6 +151,11 @@ class GaussNewtonMethod(ModelMethod):
         lin = problem.linearize(theta)
         return lin, half_square(lin.residual), lin.rmv(lin.residual)
 
+    def _build(self, problem: LeastSquaresProblem, theta: Tensor, state: GaussNewtonState) -> None:
+        if state.moved:
+            self._watch(state)
+        super()._build(problem, theta, state)
+
     def first_weight(self, model: Linearization, gradient: Tensor) -> float:
         """A sigma of 0.1, or a small share of the curvature for λ."""
         return 0.1 if self.model == "cubic" else 1e-3 * _rayleigh(model, gradient)
@@ -160,21 +165,19 @@ class GaussNewtonMethod(ModelMethod):
         form = self._form(state.model)
         if form == "krylov":
             return KrylovSystem(state.model, self.tolerance, self.max_basis)
-        if self._measures_columns(state) and scalable(state.model):
+        by_columns = state.by_columns if self.lengths == "auto" else self.lengths == "columns"
+        if by_columns and scalable(state.model):
             state.model = ScaledColumns(state.model)
         lin: Linearization = state.model
         return SpectralSystem(lin) if form == "qr" else CholeskySystem(lin, form)
 
-    def _measures_columns(self, state: GaussNewtonState) -> bool:
-        """Whether lengths are measured by columns from here on; asked once a step that was taken."""
-        if self.lengths != "auto":
-            return self.lengths == "columns"
+    def _watch(self, state: GaussNewtonState) -> None:
+        """Judge the progress, once a point: a model that is built again there counts once."""
         if state.watched >= WATCHED and state.loss > CRAWLS * state.mark:
             state.by_columns = not state.by_columns
         if state.watched >= WATCHED or state.mark <= 0.0:
             state.mark, state.watched = state.loss, 0
         state.watched += 1
-        return state.by_columns
 
     def _form(self, lin: Linearization) -> str:
         m, p = lin.shape

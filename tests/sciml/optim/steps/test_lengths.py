@@ -125,3 +125,17 @@ def test_the_measure_is_part_of_the_state_and_may_be_missing():
 def test_only_another_measure_changes_the_text():
     assert "lengths" not in repr(GaussNewtonMethod())
     assert repr(GaussNewtonMethod(lengths="columns")).endswith("max_basis=300, lengths='columns')")
+
+
+def test_a_state_that_is_taken_up_between_two_rejections_goes_on_alike():
+    problem, start = helix()
+    method = GaussNewtonMethod()
+    theta, state = start, method.init(problem, start)
+    while state.rejections < 2:
+        theta, state = method.step(problem, theta, state)
+    other, again = theta, method.init(problem, theta).load_state_dict(state.state_dict())
+    for _ in range(30):
+        theta, state = method.step(problem, theta, state)
+        other, again = method.step(problem, other, again)
+        assert (again.watched, again.mark, again.by_columns) == (state.watched, state.mark, state.by_columns)
+    assert torch.equal(other, theta)
