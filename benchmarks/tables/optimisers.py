@@ -72,6 +72,19 @@ def forms() -> str:
     return table(("", *heads), rows)
 
 
+def lengths() -> str:
+    """A row a problem and seed: the error with every measure of a step's length, CPU seconds in brackets."""
+    found: dict[tuple[str, int], dict[str, dict]] = {}
+    for r in records("lengths", "solve"):
+        found.setdefault((r["case"], r["seed"]), {})[r["lengths"]] = r
+    kinds = ("parameters", "columns", "auto")
+    rows = []
+    for (case, seed), by_kind in found.items():
+        cells = [f"{number(by_kind[k]['error'])} ({seconds(by_kind[k]['cpu_seconds'])})" for k in kinds]
+        rows.append([f"{case.capitalize()}, {by_kind['auto']['steps']} steps", str(seed), *cells])
+    return table(("", "seed", *(f"`{kind}`" for kind in kinds)), rows)
+
+
 PAGE = Page(
     "optimisers",
     {
@@ -79,6 +92,7 @@ PAGE = Page(
         "gains": gains,
         "parts": parts,
         "forms": forms,
+        "lengths": lengths,
         "poisson": pinn.poisson,
         "networks": pinn.networks,
     },

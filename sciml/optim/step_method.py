@@ -49,6 +49,8 @@ class State:
 
     # names that fields had in saved states of earlier versions, and what they are called now
     RENAMED: ClassVar[Mapping[str, str]] = {}
+    # fields that saved states of earlier versions lack; they then keep what they have
+    ADDED: ClassVar[frozenset[str]] = frozenset()
 
     def state_dict(self) -> dict[str, Any]:
         """Numbers, booleans, strings and tensors by field name; None is left out. A copy, safe to keep."""
@@ -78,7 +80,7 @@ class State:
                 setattr(self, name, value)
             elif isinstance(getattr(self, name), Tensor):
                 setattr(self, name, None)  # None is left out of a saved state
-            else:
+            elif name not in self.ADDED:
                 raise ArgumentError(f"saved state needs {name!r}, got only {sorted(saved)}.")
         return self
 
