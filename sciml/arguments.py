@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from numbers import Integral, Real
 from typing import Any
 
@@ -82,6 +83,8 @@ def points(argument: str, value: Any, width: int | None = None) -> torch.Tensor:
         if value.dtype.kind not in "iuf":
             raise ArgumentTypeError(f"{argument} needs an array of numbers, got a {got} of other things.")
         value = torch.from_numpy(value.astype(np.float64))
+    if value.is_complex():
+        raise ArgumentTypeError(f"{argument} needs an array of real numbers, got {value.dtype}.")
     value = value.detach().to(device="cpu", dtype=torch.float64, copy=True)
     if value.ndim != 2 or value.numel() == 0:
         raise ArgumentError(f"{argument} needs shape (n, d) with n, d >= 1, got {tuple(value.shape)}.")
@@ -90,6 +93,15 @@ def points(argument: str, value: Any, width: int | None = None) -> torch.Tensor:
     if not bool(torch.isfinite(value).all()):
         raise ArgumentError(f"{argument} needs finite numbers, got nan or infinity.")
     return value
+
+
+def samples(argument: str, value: Any, width: int | None = None) -> torch.Tensor:
+    """As ``points``; of one number each, ``(n,)`` stands for ``(n, 1)``."""
+    if not isinstance(value, torch.Tensor):
+        with suppress(ValueError):  # of ragged rows, which ``points`` refuses
+            value = np.asarray(value)
+    shape = getattr(value, "shape", ())
+    return points(argument, value[:, None] if len(shape) == 1 else value, width)
 
 
 def coordinate_name(argument: str, value: Any) -> str:
