@@ -11,6 +11,7 @@ raise ArgumentError(f"{name} needs {what}, got {value!r}.")
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable
 from contextlib import suppress
 from numbers import Integral, Real
@@ -102,6 +103,20 @@ def samples(argument: str, value: Any, width: int | None = None) -> torch.Tensor
             value = np.asarray(value)
     shape = getattr(value, "shape", ())
     return points(argument, value[:, None] if len(shape) == 1 else value, width)
+
+
+def warn_outside(points: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> None:
+    """Warn of points ``(n, d)`` outside a box, to whoever called the caller's caller."""
+    low, high = low.to(points), high.to(points)
+    slack = 1e-6 * (high - low)
+    outside = ((points < low - slack) | (points > high + slack)).any(1)
+    count = int(outside.sum())
+    if count:
+        first = [round(v, 6) for v in points[outside][0].tolist()]
+        warnings.warn(
+            f"{count} of {len(points)} points lie outside the domain, the first at {first}: nothing was solved there.",
+            stacklevel=4,
+        )
 
 
 def coordinate_name(argument: str, value: Any) -> str:

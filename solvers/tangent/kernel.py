@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,6 @@ from sciml.jacobian.forecast import Forecast, foretell
 from sciml.jacobian.tangent import LAZY, MOST_ROWS, TangentKernel
 from sciml.optim.methods.gradient_descent import GradientDescentMethod
 from sciml.problem import PDE
-from sciml.solvers.answer import Answer
 from sciml.solvers.training.defaults import default_network
 from sciml.solvers.training.residual_system import ResidualSystem
 from sciml.solvers.training.settings import Settings, training_system
@@ -132,13 +131,13 @@ class ProblemKernel(TangentKernel):
         finally:
             self._system.load(self._theta)
 
-    def at(self, network: nn.Module | Answer) -> TangentKernel:
+    def at(self, network: Any) -> TangentKernel:
         """The kernel of the same rows at another network's parameters, or at those of a solution of this problem.
 
         Raises:
             ArgumentError, ArgumentTypeError: What is neither, or a network of another structure.
         """
-        network = network.network if isinstance(network, Answer) else network
+        network = getattr(network, "network", network)  # a solution's
         if not isinstance(network, nn.Module):
             raise ArgumentTypeError(
                 f"network needs a torch.nn.Module or a solution, got {type(network).__name__}."
@@ -152,7 +151,7 @@ class ProblemKernel(TangentKernel):
         finally:
             self._system.load(self._theta)
 
-    def drift(self, later: TangentKernel | nn.Module | Answer) -> float:
+    def drift(self, later: Any) -> float:
         """As for every kernel; of a network or a solution it takes the kernel ``at`` its parameters.
 
         Raises:
