@@ -32,6 +32,7 @@ HIDDEN = [40, 40]
 LEAST, HELD_OUT = 20, 4  # snapshots, and the part of them that is kept aside
 SEEN = 1.5  # times the distance of two samples, from which the critic is said to see one
 OPEN = 0.1  # of the residual of the untrained network: what is noted
+FITTED = 1e-4  # of the values: a distance that is the fit's
 SAME = 1e-6  # of the values: two that do not contradict
 SLACK = 1e-6  # of the domain's size: a sensor on its boundary
 
@@ -130,11 +131,12 @@ def _notes(law: GeneratedLaw, aside: int) -> list[str]:
     found = []
     if law.latent and law.strengths.held < HELD:
         found.append(
-            f"latent: {law.latent} components hold {law.strengths.held:.0%} of the snapshots' variance."
+            f"latent: {law.latent} components hold {law.strengths.held:.1%} of the snapshots' variance."
         )
     if law.residual > OPEN:
         found.append(f"equation: its residual is {law.residual:.0%} of that of the untrained network.")
-    if law.distance > SEEN * max(law.sampling, SAME * law.size):
+    least = FITTED * law.size * law.strengths.middle.numel() ** 0.5  # of whole snapshots
+    if law.distance > max(SEEN * law.sampling, least):
         found.append(
             f"distance: the critic sees {law.distance:.2g} between the law and {aside} snapshots that it had not seen, and "
             f"{law.sampling:.2g} between these and the others."

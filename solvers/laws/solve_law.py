@@ -43,7 +43,7 @@ def solve_law(
         snapshots: Points ``(m, d)`` and values there ``(n, m)``, one row a draw; ``n >= 20``.
         model: With draws, as for ``sciml.solve``.
         tol: With draws, the relative L2 error of what is not solved for, at which no more is solved; 1e-4 unless given.
-        latent: With snapshots, principal components at most; as many as hold 99 % of the variance unless given, up to six;
+        latent: With snapshots, principal components at most; as many as hold 99.9 % of the variance unless given, up to six;
             0 for a law without any spread.
         weight: With snapshots, the weight of the equation's squared residual beside the squared values, both in units of
             the values; 1 unless given.

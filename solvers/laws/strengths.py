@@ -5,10 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-HELD, MOST = (
-    0.99,
-    6,
-)  # share of the variance that the components are to hold, and the most that are taken for it
+HELD = 0.999  # share of the variance that the components are to hold
+MOST = 6  # components that are taken for it
 NOTHING = 1e-8  # of the largest singular value: a component that is rounding
 NEAR = 4  # neighbours of a snapshot
 PAIRS = 10**6  # distances that are held at once
@@ -23,7 +21,7 @@ class Strengths:
 
     Args:
         known: Snapshots ``(n, m)``.
-        latent: Components, at most; None for as many as hold 99 % of the variance, up to six.
+        latent: Components, at most; None for as many as hold 99.9 % of the variance, up to six.
 
     Attributes:
         count: Components, ``k``; 0 where the snapshots are all the same.
