@@ -98,11 +98,11 @@ def points(argument: str, value: Any, width: int | None = None) -> torch.Tensor:
 
 def samples(argument: str, value: Any, width: int | None = None) -> torch.Tensor:
     """As ``points``; of one number each, ``(n,)`` stands for ``(n, 1)``."""
+    array = value
     if not isinstance(value, torch.Tensor):
         with suppress(ValueError):  # of ragged rows, which ``points`` refuses
-            value = np.asarray(value)
-    shape = getattr(value, "shape", ())
-    return points(argument, value[:, None] if len(shape) == 1 else value, width)
+            array = np.asarray(value)
+    return points(argument, array[:, None] if getattr(array, "ndim", 0) == 1 else value, width)
 
 
 def warn_outside(points: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> None:

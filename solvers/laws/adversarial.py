@@ -24,6 +24,7 @@ BATCH, INTERIOR = 128, 200  # snapshots and points of a step
 START, AGAIN = 800, 400  # evaluations of least squares at the start and after the steps against the critic
 POINTS = 500  # of least squares, each with its own draw
 DRAWS, DATA = 150, 10.0  # at the sensors, and the weight of these values
+SPLITS = 3  # of the snapshots, whose distances tell what sampling is
 FEW = 1000  # snapshots that are compared
 BETTER = 0.9  # of the distance at the start, for which the steps against the critic are kept
 
@@ -59,6 +60,17 @@ def distance(training: Training) -> float:
     with torch.no_grad():
         z = training.law.draws(len(training.seen), training.seed)
         return training.away(training.law.values(training.x, z))
+
+
+def two_samples(training: Training, known: Tensor) -> float:
+    """The largest distance of random parts of the snapshots ``(n, m)`` from the rest: one alone may be small by luck."""
+    found, aside = 0.0, len(training.apart)
+    for k in range(1, SPLITS):
+        rng = torch.Generator().manual_seed(training.seed + k)
+        order = torch.randperm(len(known), generator=rng)
+        one, other = known[order[:aside]], known[order[aside:]]
+        found = max(found, wasserstein1(other[:FEW], one[:FEW], steps=COMPARED, seed=training.seed))
+    return found
 
 
 def least_squares(training: Training, wanted: Callable[[Tensor], Tensor], again: bool = False) -> None:

@@ -24,7 +24,7 @@ from sciml.derivatives import AutogradSource, recording_gradients
 from sciml.errors import ArgumentError
 from sciml.nn import MLP
 from sciml.problem import PDE
-from sciml.solvers.laws.adversarial import Training, distance, improve, least_squares
+from sciml.solvers.laws.adversarial import Training, distance, improve, least_squares, two_samples
 from sciml.solvers.laws.law import Law
 from sciml.solvers.laws.strengths import HELD, Strengths
 
@@ -47,7 +47,8 @@ class GeneratedLaw(Law):
         residual: Root mean square of the equation's residual over points and draws, over that of the untrained network.
         steps: Of the generator against the critic; 0 where least squares is kept.
         distance: Wasserstein-1 distance of its values at the sensors from snapshots that it has not seen.
-        sampling: The same distance of the snapshots that it has seen, which two samples of one law have.
+        sampling: What two samples of one law have: the same distance of the snapshots that it has seen, or that of other
+            parts of the snapshots, the largest of three.
     """
 
     method = "generator"
@@ -115,7 +116,7 @@ def generated_law(
     training = Training(law, x, seen, apart, weight, seed)
     with recording_gradients():
         least_squares(training, strengths.values)
-        law.sampling = training.away(seen)
+        law.sampling = max(training.away(seen), two_samples(training, known))
         law.distance = distance(training)
         if law.latent and law.distance > SEEN * law.sampling:
             improve(training, steps, max_time)
@@ -139,7 +140,7 @@ def _notes(law: GeneratedLaw, aside: int) -> list[str]:
     if law.distance > max(SEEN * law.sampling, least):
         found.append(
             f"distance: the critic sees {law.distance:.2g} between the law and {aside} snapshots that it had not seen, and "
-            f"{law.sampling:.2g} between these and the others."
+            f"up to {law.sampling:.2g} between parts of the snapshots."
         )
     return found
 
