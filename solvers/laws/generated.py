@@ -25,6 +25,7 @@ from sciml.errors import ArgumentError
 from sciml.nn import MLP
 from sciml.problem import PDE
 from sciml.solvers.laws.adversarial import Training, distance, improve, least_squares, two_samples
+from sciml.solvers.laws.determined import is_open
 from sciml.solvers.laws.law import Law
 from sciml.solvers.laws.strengths import HELD, Strengths
 
@@ -118,6 +119,10 @@ def generated_law(
         least_squares(training, strengths.values)
         law.sampling = max(training.away(seen), two_samples(training, known))
         law.distance = distance(training)
+        if is_open(law, x, seed):
+            law.notes.append(
+                "open: the equation and the values at the sensors leave the solution open; this law is one of many."
+            )
         if law.latent and law.distance > SEEN * law.sampling:
             improve(training, steps, max_time)
     for p in law.network.parameters():

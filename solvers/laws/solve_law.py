@@ -34,8 +34,7 @@ def solve_law(
     weighted sums, exactly where equation and data are linear. That is the better way wherever it can be gone. ``snapshots``
     are for data whose law is not known: a generator carries the law of the snapshots' principal components into the domain,
     by least squares with the equation, and is trained against a critic where that sees a distance (WGAN-PINN). What is
-    wrong beside the snapshots, of which it has not seen a quarter, is in ``law.notes``. Whether equation and sensors determine
-    the solution is not looked at.
+    wrong beside the snapshots, of which it has not seen a quarter, is in ``law.notes``.
 
     Args:
         problem: With draws, a function of a draw's numbers that returns the problem with these data. With snapshots, the

@@ -8,7 +8,7 @@ import torch
 import sciml
 from sciml import nn
 from sciml.errors import ArgumentError, ArgumentTypeError
-from sciml.solvers.laws import sampled
+from sciml.solvers.laws import adversarial, sampled
 from sciml.solvers.laws.generated import GeneratedLaw
 from sciml.solvers.laws.sampled import _polynomials
 from sciml.solvers.laws.strengths import Strengths
@@ -165,6 +165,31 @@ def test_snapshots_that_are_all_the_same_have_no_spread():
     assert "0 times" in note
     wide = sciml.solve_law(Rod(), snapshots=(sensors, 1 + draws_of(40, 2)), steps=2)
     assert wide.compare(X, torch.ones(40, 7))[-1].endswith("and the draws have none.")
+
+
+class Held(Rod):
+    """One end is known, the other in the snapshots."""
+
+    def __init__(self):
+        self.conditions = (sciml.Dirichlet(0.0, on="x=1"),)
+
+
+class Forced(Rod):
+    """A large source, which says nothing of what is left open."""
+
+    def residual(self, u, x):
+        return 1e-3 * (u.d("x", "x") - 500.0 * torch.sin(x))
+
+
+@pytest.mark.parametrize(
+    "problem, ends, left",
+    [(Rod, 1, True), (Rod, 2, False), (Held, 1, False), (Forced, 1, True), (Forced, 2, False)],
+)
+def test_sensors_that_leave_the_solution_open_are_noted(problem, ends, left, monkeypatch):
+    monkeypatch.setattr(adversarial, "START", 60)
+    sensors = torch.tensor([[-1.0], [1.0]], dtype=torch.float64)[:ends]
+    law = sciml.solve_law(problem(), snapshots=(sensors, 1 + SPREAD * draws_of(40, ends)), steps=1)
+    assert any(note.startswith("open:") for note in law.notes) == left
 
 
 def test_what_does_not_fit_is_noted_or_refused(snapshots):
