@@ -13,7 +13,8 @@ def families() -> str:
     for r in records("bases", "solve"):
         row = worst.setdefault(r["problem"], {})
         row[r["basis"]] = max(r["error"], row.get(r["basis"], 0.0))
-    bases = list(dict.fromkeys(basis for row in worst.values() for basis in row))
+    found = dict.fromkeys(basis for row in worst.values() for basis in row)
+    bases = sorted(found, key=lambda basis: basis == "skan")
     rows = [
         [name, *(number(worst[name][b], 0) if b in worst[name] else "not measured" for b in bases)]
         for name in PROBLEMS
