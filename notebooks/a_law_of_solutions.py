@@ -153,6 +153,6 @@ _ = axis.legend(frameon=False)
 # Where the law of the data is known, draw from it. Fourteen solves give the law of 4000 rods, and its spread is off by 4e-4.
 # Having 4000 draws only costs ten times as much.
 #
-# From snapshots less is certain. Here the generator's mean at the middle is right to three digits and its spread to 1 %; its
+# From snapshots less is certain. Here the generator's mean at the middle is right to three digits and its spread to 2 %; its
 # Wasserstein-1 distance is 0.03 standard deviations. Its notes tolerate more than that, so no note is no proof of so many
 # digits.

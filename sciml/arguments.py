@@ -11,7 +11,9 @@ raise ArgumentError(f"{name} needs {what}, got {value!r}.")
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable
+from contextlib import suppress
 from numbers import Integral, Real
 from typing import Any
 
@@ -82,6 +84,8 @@ def points(argument: str, value: Any, width: int | None = None) -> torch.Tensor:
         if value.dtype.kind not in "iuf":
             raise ArgumentTypeError(f"{argument} needs an array of numbers, got a {got} of other things.")
         value = torch.from_numpy(value.astype(np.float64))
+    if value.is_complex():
+        raise ArgumentTypeError(f"{argument} needs an array of real numbers, got {value.dtype}.")
     value = value.detach().to(device="cpu", dtype=torch.float64, copy=True)
     if value.ndim != 2 or value.numel() == 0:
         raise ArgumentError(f"{argument} needs shape (n, d) with n, d >= 1, got {tuple(value.shape)}.")
@@ -90,6 +94,29 @@ def points(argument: str, value: Any, width: int | None = None) -> torch.Tensor:
     if not bool(torch.isfinite(value).all()):
         raise ArgumentError(f"{argument} needs finite numbers, got nan or infinity.")
     return value
+
+
+def samples(argument: str, value: Any, width: int | None = None) -> torch.Tensor:
+    """As ``points``; of one number each, ``(n,)`` stands for ``(n, 1)``."""
+    array = value
+    if not isinstance(value, torch.Tensor):
+        with suppress(ValueError):  # of ragged rows, which ``points`` refuses
+            array = np.asarray(value)
+    return points(argument, array[:, None] if getattr(array, "ndim", 0) == 1 else value, width)
+
+
+def warn_outside(points: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> None:
+    """Warn of points ``(n, d)`` outside a box, to whoever called the caller's caller."""
+    low, high = low.to(points), high.to(points)
+    slack = 1e-6 * (high - low)
+    outside = ((points < low - slack) | (points > high + slack)).any(1)
+    count = int(outside.sum())
+    if count:
+        first = [round(v, 6) for v in points[outside][0].tolist()]
+        warnings.warn(
+            f"{count} of {len(points)} points lie outside the domain, the first at {first}: nothing was solved there.",
+            stacklevel=4,
+        )
 
 
 def coordinate_name(argument: str, value: Any) -> str:

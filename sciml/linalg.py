@@ -12,6 +12,11 @@ import torch
 from torch import Tensor
 
 
+def divisor(x: Tensor) -> Tensor:
+    """``x >= 0`` with the least normal number of its dtype in the place of what is less: to divide by."""
+    return x.clamp(min=torch.finfo(x.dtype).tiny)
+
+
 def outer_gram(a: Tensor) -> Tensor:
     """``a aᵀ`` of shape (m, m) for ``a`` (m, p)."""
     if a.is_cuda:

@@ -6,7 +6,6 @@ Everything that looks at a solution (pictures, files, tables) takes an ``Answer`
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 
 from sciml.ansatz import Trial
 from sciml.ansatz.march import Chain
-from sciml.arguments import number
+from sciml.arguments import number, warn_outside
 from sciml.conditions import Data
 from sciml.derivatives import AutogradSource
 from sciml.errors import ArgumentError
@@ -284,18 +283,10 @@ class Answer:
 
     def _warn_outside(self, points: Tensor) -> None:
         domain = self.problem.domain
-        low, high = domain.lower.to(points), domain.upper.to(points).clone()
+        high = domain.upper.clone()
         if isinstance(self.trial, Chain):  # it may have stopped before the end of time
             high[0] = self.trial.until
-        slack = 1e-6 * (high - low)
-        outside = ((points < low - slack) | (points > high + slack)).any(1)
-        count = int(outside.sum())
-        if count:
-            first = [round(v, 6) for v in points[outside][0].tolist()]
-            warnings.warn(
-                f"{count} of {len(points)} points lie outside the domain, the first at {first}: nothing was solved there.",
-                stacklevel=3,
-            )
+        warn_outside(points, domain.lower, high)
 
 
 def _in_parts(function: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 from sciml.arguments import integer, number, torch_device
 from sciml.derivatives import recording_gradients
 from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.nn.base import JetNetwork
 from sciml.nn.skan import SKAN
 from sciml.problem import PDE
 from sciml.solvers.attempts.at_once import AtOnce
@@ -173,9 +174,10 @@ def solve(
     return _polished(solution, settings, polish, started)
 
 
-def _with_families(asked: AtOnce, network: SKAN, max_time: float, max_steps: int | None) -> Solution:
+def _with_families(asked: AtOnce, network: JetNetwork, max_time: float, max_steps: int | None) -> Solution:
     """The solution of a network with the families that it has now, within its own time and steps."""
-    network.selected = True
+    if isinstance(network, SKAN):
+        network.selected = True
     settings = replace(asked.settings, max_time=max_time, max_steps=max_steps)
     with Interruption() as interruption, recording_gradients():
         return replace(asked, settings=settings, model=network, began=time.perf_counter()).solution(

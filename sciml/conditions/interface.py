@@ -16,6 +16,7 @@ from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.expressions import evaluate_residual
 from sciml.expressions.parts import Parts, parts_of
 from sciml.field import Field
+from sciml.linalg import divisor
 
 APART = 1e-8  # of the domain's size: distance of the two sides' points from the interface
 APART_PLANE = 1e-12  # the same for a plane, whose place is known to rounding
@@ -102,7 +103,7 @@ class Interface(BaseCondition):
             x = domain.sample(DRAWN * pairs, seed=seed + 7919 * count)
             for _ in range(NEWTON):
                 value, slope = self._slope(level, domain, x)
-                x = x - value * slope / slope.square().sum(1, keepdim=True).clamp(min=1e-300)
+                x = x - value * slope / divisor(slope.square().sum(1, keepdim=True))
             value, slope = self._slope(level, domain, x)
             near = value.abs()[:, 0] <= REACHED * domain._size * slope.norm(dim=1)
             found = torch.cat([found, x[near & domain.contains(x) & (slope.norm(dim=1) > 0)]])
@@ -119,7 +120,7 @@ class Interface(BaseCondition):
     def normal(self, domain: Domain, x: Tensor) -> Tensor:
         """Unit normals towards the far side, ``(n, d)``, the component along time 0."""
         slope = self._slope(self.level(domain), domain, x)[1]
-        return slope / slope.norm(dim=1, keepdim=True).clamp(min=1e-300)
+        return slope / divisor(slope.norm(dim=1, keepdim=True))
 
     def parts(self, domain: Domain, u: Field, x: Tensor) -> Parts:
         """The flux along the normal at pairs of points as ``draw`` makes them: the difference within a pair vanishes.

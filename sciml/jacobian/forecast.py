@@ -26,7 +26,7 @@ CAREFUL = 0.8  # of the length that would just do
 TURN = 0.25
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Forecast:
     """What gradient descent will do, as foretold by kernels along the way.
 
@@ -52,6 +52,15 @@ class Forecast:
     looks: int
     drift: float
     theta: Tensor
+
+    def __str__(self) -> str:
+        reached = f"{int(self.steps[-1])} of {self.asked} steps by {self.looks} kernels"
+        loss = f"loss {float(self.losses[0]):.2e} to {float(self.losses[-1]):.2e}"
+        return (
+            f"{reached}: {loss}, its logarithm off by {self.error:.2g}; the kernel drifts by {self.drift:.2g}"
+        )
+
+    __repr__ = __str__
 
     @property
     def complete(self) -> bool:
@@ -158,7 +167,7 @@ def foretell(
         steps=torch.tensor(marks),
         losses=torch.tensor(losses, dtype=torch.float64),
         parts={name: _loss(left[rows]) for name, rows in parts.items()},
-        error=error,
+        error=error if math.isfinite(losses[-1]) else math.inf,
         looks=looks,
         drift=first.kernel.drift(here.kernel),
         theta=theta,

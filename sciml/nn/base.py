@@ -96,11 +96,9 @@ class JetNetwork(nn.Module, abc.ABC):
         """Values ``(n, n_L)`` at ``x (n, n_0)``, of the parameters' dtype.
 
         Raises:
-            ArgumentTypeError: Another dtype.
+            ArgumentError, ArgumentTypeError: Another shape or dtype.
         """
-        dtype = next(self.parameters()).dtype
-        if x.dtype != dtype:
-            raise ArgumentTypeError(f"x needs dtype {dtype} like the network, got {x.dtype}.")
+        check_inputs(x, self.widths[0], next(self.parameters()).dtype)
         return self.jets(x[:, None], x.new_zeros(0, 0))[:, 0]
 
     def jets(self, z: Tensor, weights: Weights, tape: list[Record] | None = None) -> Tensor:
@@ -158,6 +156,14 @@ class JetNetwork(nn.Module, abc.ABC):
     def extra_repr(self) -> str:
         """Shown by ``print(network)``."""
         return f"widths={self.widths}, parameters={sum(p.numel() for p in self.parameters())}"
+
+
+def check_inputs(x: Tensor, width: int, dtype: torch.dtype) -> None:
+    """Refuse what is no ``(n, width)`` of that dtype."""
+    if x.dtype != dtype:
+        raise ArgumentTypeError(f"x needs dtype {dtype} like the network, got {x.dtype}.")
+    if x.ndim != 2 or x.shape[1] != width:
+        raise ArgumentError(f"x needs shape (n, {width}), got {tuple(x.shape)}.")
 
 
 def layer_widths(widths: Any) -> list[int]:

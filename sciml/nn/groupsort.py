@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sciml.arguments import count, integer
 from sciml.errors import ArgumentError
-from sciml.nn.base import generator, layer_widths
+from sciml.nn.base import check_inputs, generator, layer_widths
 
 STEPS = 8  # of Bjorck's iteration
 REACH = 1.5  # largest singular value that it starts from; below sqrt(3) it converges
@@ -53,7 +53,12 @@ class GroupSort(nn.Module):
             self.biases.append(nn.Parameter(torch.zeros(n_out, dtype=dtype)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(n, n_0) -> (n, n_L)``."""
+        """``(n, n_0) -> (n, n_L)``.
+
+        Raises:
+            ArgumentError, ArgumentTypeError: Another shape or dtype.
+        """
+        check_inputs(x, self.widths[0], self.biases[0].dtype)
         last = len(self.weights) - 1
         for k, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             x = torch.addmm(bias, x, orthonormal(weight).T)

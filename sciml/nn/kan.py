@@ -180,6 +180,11 @@ class KAN(SplineNetwork):
         """Functions of an edge of each layer."""
         return [layer.coef.shape[1] for layer in self._kan_layers()]
 
+    @property
+    def chosen(self) -> list[list[tuple[int, str]]]:
+        """For each layer its inputs with the family that each passes through, as an ``SKAN`` has it."""
+        return [[(i, self.basis) for i in range(n)] for n in self.widths[:-1]]
+
     def jets(self, z: Tensor, weights: Weights, tape: list | None = None) -> Tensor:
         """See ``JetNetwork.jets``; without a tape a network of B-splines is one fused call."""
         if tape is not None or self.basis != "bspline":

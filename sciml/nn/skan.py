@@ -19,6 +19,7 @@ from sciml.nn.base import JetNetwork, generator, layer_widths
 from sciml.nn.bases.families import FAMILIES, make_family
 from sciml.nn.bases.layer import BasisLayer, Slot
 from sciml.nn.bases.start import random_layer
+from sciml.nn.kan import KAN
 from sciml.nn.splines import with_parameter
 
 Chosen = list[list[tuple[int, str]]]  # for each layer, the inputs with the family that each passes through
@@ -27,10 +28,10 @@ Chosen = list[list[tuple[int, str]]]  # for each layer, the inputs with the fami
 class SKAN(JetNetwork):
     """A KAN whose inputs pass through several families of functions until it is told which to keep.
 
-    ``sciml.solve`` trains each family alone, and all of them together, of which it keeps one for each input of each layer by
-    the second-order score of SubLoRA (``sciml.rank``). The two with the smallest residuals after a third of the steps run
-    on, and the better of these is kept: a network of the size of a ``KAN``. ``chosen`` tells which. All trainings share the
-    time of the solve.
+    ``sciml.solve`` trains each family alone, as a ``KAN``, and all of them together, of which it keeps one for each input of
+    each layer by the second-order score of SubLoRA (``sciml.rank``). The two with the smallest residuals after a third of
+    the steps run on, and the better of these is kept: a ``KAN``, or an ``SKAN`` of its size. ``chosen`` of both tells which
+    families it has. All trainings share the time of the solve.
 
     Args:
         widths: Layer widths, input and output included.
@@ -131,17 +132,20 @@ class SKAN(JetNetwork):
         self.selected = True
         return self
 
-    def alone(self, basis: str) -> SKAN:
-        """A new network of one of the families, at a start of its own.
+    def alone(self, basis: str) -> KAN:
+        """A ``KAN`` of one of the families, with as many functions an edge, at the start that it has with this seed.
 
         Raises:
             ArgumentError: A family that this one does not have.
         """
         one_of("basis", basis, self.bases)
-        config: dict[str, Any] = self.config()
-        config["chosen"] = [[(i, basis) for i in range(n)] for n in self.widths[:-1]]
-        del config["kind"]
-        return SKAN(**config).to(next(self.parameters()))
+        sizes: dict[str, Any] = (
+            {"grid": self.size - self.degree, "degree": self.degree}
+            if basis == "bspline"
+            else {"basis": basis, "size": self.size}
+        )
+        network = KAN(self.widths, base=self.base, domain=self.domain, seed=self.seed, **sizes)
+        return network.to(next(self.parameters()))
 
     def config(self) -> dict[str, Any]:
         """Plain data that rebuilds the architecture."""

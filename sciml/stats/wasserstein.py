@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sciml.arguments import integer
+from sciml.arguments import integer, samples
+from sciml.derivatives import recording_gradients
 from sciml.errors import ArgumentError
 from sciml.nn.groupsort import GroupSort
 
@@ -31,20 +32,30 @@ def wasserstein1(a: Any, b: Any, *, steps: int = 400, seed: int = 0) -> float:
         seed: Of the critic.
 
     Raises:
-        ArgumentError: Shapes that do not fit, no samples, or numbers that are not finite.
+        ArgumentError, ArgumentTypeError: Shapes that do not fit, no samples, or what is no finite real number.
     """
-    a, b = _samples("a", a), _samples("b", b)
+    with recording_gradients():  # also of samples from a caller without them
+        return _distance(
+            samples("a", a), samples("b", b), integer("steps", steps, least=1), integer("seed", seed)
+        )
+
+
+def _distance(a: Tensor, b: Tensor, steps: int, seed: int) -> float:
     if a.shape[1] != b.shape[1]:
         raise ArgumentError(f"b needs {a.shape[1]} columns like a, got {b.shape[1]}.")
-    steps, seed = integer("steps", steps, least=1), integer("seed", seed)
+    # squares of very large or small numbers would not be numbers, or 0
+    unit = max(float(a.abs().max()), float(b.abs().max()))
+    if unit == 0.0:
+        return 0.0
+    a, b = a / unit, b / unit
     if a.shape[1] == 1:
         from scipy.stats import wasserstein_distance
 
-        return float(wasserstein_distance(a[:, 0].numpy(), b[:, 0].numpy()))
+        return unit * float(wasserstein_distance(a[:, 0].numpy(), b[:, 0].numpy()))
     found, critic = critic_distance(a, b, steps, seed)
     if len(a) * len(b) <= PAIRS:
         found = max(found, _extended(critic, a, b))
-    return max(found, 0.0)
+    return unit * max(found, 0.0)
 
 
 def critic_distance(a: Tensor, b: Tensor, steps: int = 400, seed: int = 0) -> tuple[float, _Critic]:
@@ -58,7 +69,7 @@ def critic_distance(a: Tensor, b: Tensor, steps: int = 400, seed: int = 0) -> tu
     critic = _Critic(torch.cat([a, b]), seed)
     optimizer = torch.optim.Adam(critic.parameters(), lr=RATE)
     rng = torch.Generator().manual_seed(seed)
-    with torch.enable_grad():
+    with recording_gradients():
         for k in range(steps):
             for group in optimizer.param_groups:
                 group["lr"] = RATE * (1.0 - k / steps)
@@ -112,13 +123,3 @@ def _distances(a: Tensor, b: Tensor) -> Tensor:
 
 def _batch(samples: Tensor, rng: torch.Generator) -> Tensor:
     return samples[torch.randint(len(samples), (min(BATCH, len(samples)),), generator=rng)]
-
-
-def _samples(name: str, value: Any) -> Tensor:
-    found = torch.as_tensor(value).detach().cpu().double()
-    found = found[:, None] if found.ndim == 1 else found
-    if found.ndim != 2 or 0 in found.shape:
-        raise ArgumentError(f"{name} needs samples of shape (n, d), got {tuple(found.shape)}.")
-    if not bool(torch.isfinite(found).all()):
-        raise ArgumentError(f"{name} needs finite numbers, got nan or infinity.")
-    return found

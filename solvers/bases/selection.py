@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from sciml.ansatz import Trial
+from sciml.nn.base import JetNetwork
 from sciml.nn.skan import SKAN
 from sciml.rank import SecondOrder, gauss_newton
 from sciml.solvers.solution import Solution
@@ -22,7 +23,7 @@ FIRST = 1 / 3  # of a candidate's steps, after which all but two are given up
 LAST = 2  # candidates that run on
 
 # (network, seconds, steps) to its solution
-Train = Callable[[SKAN, float, int | None], Solution]
+Train = Callable[[JetNetwork, float, int | None], Solution]
 
 
 @dataclass
@@ -70,18 +71,19 @@ class Race:
 
     def __init__(self, settings: Settings, train: Train, families: int):
         limits = settings.limits
-        later = (1 - FIRST) / FIRST  # times the first part
-        self.seconds = limits.max_time / (families + 1 + LAST * later)
+        self.seconds = limits.max_time / (families + 1 + LAST / FIRST)
         self.length = None if limits.max_steps is None else max(1, round(FIRST * limits.max_steps))
         self.train = train
         self.spent, self.steps = 0.0, 0
 
-    def run(self, candidate: Candidate, network: SKAN, share: float = 1.0) -> Candidate:
+    def run(self, candidate: Candidate, network: JetNetwork, share: float = 1.0) -> Candidate:
         """Train a candidate's network for a share of its first part."""
         steps = None if self.length is None else max(1, int(share * self.length))
         return self.further(candidate, network, share * self.seconds, steps)
 
-    def further(self, candidate: Candidate, network: SKAN, seconds: float, steps: int | None) -> Candidate:
+    def further(
+        self, candidate: Candidate, network: JetNetwork, seconds: float, steps: int | None
+    ) -> Candidate:
         """Train it for seconds and steps."""
         candidate.solution = self.train(network, seconds, steps)
         stats = candidate.trained.stats
@@ -96,8 +98,10 @@ def solve_selecting(settings: Settings, model: SKAN, train: Train) -> Solution:
     """The solution of a network with the families that it has kept; the model stays as it is.
 
     The candidates are every family alone, from its own start, and a family for each input, by ``helpful`` among all of them
-    trained together. Each runs a third of the steps. The two with the smallest residuals on held-out points run on to the
-    end, and the better of these is kept. The time is shared by all trainings; the steps are those of each.
+    trained together. Each runs a third of the steps. The two with the smallest residuals on held-out points run all steps,
+    and the better of these is kept. A family alone begins anew for that: what a solve knows besides its parameters, of
+    points and damping, is worth a factor of six. So the answer is that of the family's own solve. The time is shared by all
+    trainings; the steps are those of each.
 
     Args:
         settings: Of the whole solve.
@@ -114,9 +118,16 @@ def solve_selecting(settings: Settings, model: SKAN, train: Train) -> Solution:
             return _told(candidate, _results(entered), race)
     last = sorted(entered, key=lambda c: c.residual)[:LAST]
     for k, candidate in enumerate(last):
-        steps = None if limits.max_steps is None else max(1, limits.max_steps - candidate.steps)
         left = max(limits.max_time - (time.perf_counter() - began), race.seconds) / (len(last) - k)
-        race.further(candidate, _network(candidate.trained), left, steps)
+        network = copy.deepcopy(candidate.trained.network)
+        assert isinstance(network, JetNetwork)
+        if candidate.name in model.bases:
+            network, candidate.steps, candidate.rejected = model.alone(candidate.name), 0, 0
+        steps = None if limits.max_steps is None else max(1, limits.max_steps - candidate.steps)
+        before = candidate.trained, candidate.residual
+        race.further(candidate, network, left, steps)
+        if candidate.residual > before[1]:  # in less time, or from a state that was lucky
+            candidate.solution = before[0]
         if candidate.done:
             return _told(candidate, _results(entered), race)
     return _told(min(last, key=lambda c: c.residual), _results(entered), race)
@@ -131,15 +142,10 @@ def _entrants(settings: Settings, model: SKAN, race: Race) -> Iterator[Candidate
         each.name = "all families together"
         yield each
         return
-    network = _network(together)
+    network = copy.deepcopy(together.network)
+    assert isinstance(network, SKAN)
     network.keep(helpful(settings, together.trial.like(together.trial.problem, network)))
     yield race.run(each, network, 0.5)
-
-
-def _network(solution: Solution) -> SKAN:
-    network = solution.network
-    assert isinstance(network, SKAN)
-    return copy.deepcopy(network)
 
 
 def _results(entered: list[Candidate]) -> str:

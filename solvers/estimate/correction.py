@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from sciml.ansatz import Trial
+from sciml.linalg import divisor
 from sciml.problem import PDE
 from sciml.solvers.estimate.features import Features
 from sciml.solvers.estimate.linearised import POOL, Rows, rows_of
@@ -89,7 +90,7 @@ def correct(
             0.0 if size == 0.0 else 1.0,
             points,
         )
-    columns = lengths[:-1].clamp(min=1e-300)
+    columns = divisor(lengths[:-1])
     J.div_(columns)
     # the factor Q is never asked for: with the right-hand side as a last column R holds what it makes of that
     R = torch.linalg.qr(A, mode="r").R[: J.shape[1]]

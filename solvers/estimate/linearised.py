@@ -18,6 +18,7 @@ from sciml.ansatz import Trial
 from sciml.derivatives import AutogradSource
 from sciml.expressions.parts import Parts
 from sciml.jacobian.graph import GraphLinearization, vjp
+from sciml.linalg import divisor
 from sciml.problem import PDE
 from sciml.solvers.estimate.features import Features
 from sciml.solvers.estimate.polynomials import TimePolynomials
@@ -69,7 +70,7 @@ def rows_of(
         function, density = evaluated(problem, trial, term, x), x.new_ones(len(x), 1)
     elif term.adaptive:
         size = function.residual().square().sum(1).sqrt()
-        density = 0.5 + 0.5 * size / size.mean().clamp(min=1e-300)
+        density = 0.5 + 0.5 * size / divisor(size.mean())
         density = torch.where(torch.isfinite(density), density, torch.ones_like(density))
         rng = torch.Generator().manual_seed(seed)
         chosen = torch.multinomial(density.double().cpu(), min(count, len(x)), generator=rng).to(x.device)

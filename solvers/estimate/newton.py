@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from sciml.ansatz import Trial
+from sciml.linalg import divisor
 from sciml.problem import PDE
 from sciml.solvers.estimate.correction import Correction, weights_of
 from sciml.solvers.estimate.linearised import Jets, Rows, evaluated
@@ -127,7 +128,7 @@ class _System:
 
     def steps(self, w: Tensor) -> list[Tensor]:
         """The correction and the steps after it, as they move the solution."""
-        lengths = self.J.norm(dim=0).clamp(min=1e-300)
+        lengths = divisor(self.J.norm(dim=0))
         U, s, Vh = torch.linalg.svd(self.J / lengths, full_matrices=False)
         kept = int((s > KEPT * s[0]).sum())
         changes = [w]

@@ -17,6 +17,7 @@ from sciml.ansatz.march import Chain
 from sciml.errors import ArgumentError
 from sciml.kernels.reference import reference_jets
 from sciml.nn.combination import Combination
+from sciml.nn.kan import KAN
 from sciml.nn.splines import SplineNetwork
 from sciml.solvers.exports.onnx_model import onnx_model
 from sciml.solvers.exports.table import file_path
@@ -149,6 +150,8 @@ class PlainSum(nn.Module):
 def plain(network: nn.Module) -> nn.Module:
     """A network without compiled kernels."""
     if not isinstance(network, (Combination, SplineNetwork)):
+        return network
+    if isinstance(network, KAN) and network.basis != "bspline":  # has none
         return network
     found: Any = PlainSum(network) if isinstance(network, Combination) else PlainSplines(network)
     found.terms = network.terms

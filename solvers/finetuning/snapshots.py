@@ -12,6 +12,7 @@ from sciml.adapters import Adapter, Span, SpanAdapter, member_network, member_pr
 from sciml.ansatz import Trial
 from sciml.errors import ArgumentError
 from sciml.jets import DerivativePlan
+from sciml.linalg import divisor
 from sciml.nn import JetNetwork
 from sciml.problem import PDE
 from sciml.solvers.adapted import AdaptedAnswer
@@ -136,7 +137,7 @@ class SnapshotSpace:
         with torch.no_grad():
             jets = trial.jets(trial.frozen_jets(pool, plan), plan)
         steep = jets[:, 1 : 1 + d].square().sum((1, 2)).sqrt()
-        density = (steep / steep.mean().clamp(min=1e-300)).double().cpu()[even:]
+        density = (steep / divisor(steep.mean())).double().cpu()[even:]
         if not bool(torch.isfinite(density).all()) or float(density.max()) <= 0.0:
             density = torch.ones_like(density)
         rng = torch.Generator().manual_seed(seed)

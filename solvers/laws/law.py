@@ -9,13 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sciml.arguments import integer, number
+from sciml.arguments import integer, number, samples
 from sciml.arguments import points as points_of
 from sciml.errors import ArgumentError
 from sciml.stats import wasserstein1
 
 MANY = 2000  # samples for moments
 FEW = 0.5  # of the spread that is known, below which a law is said to have too little of it
+CLOSE = 0.02  # of the mean, up to which another is not noted
+ROUNDING = 1e-9
 OFF = 3.0  # times the distance that two samples of one law have
 
 
@@ -85,24 +87,32 @@ class Law(abc.ABC):
             ArgumentError: Other shapes.
         """
         x = points_of("x", x, self.dim)
-        known = torch.as_tensor(values).detach().double()
-        if known.ndim != 2 or known.shape[1] != len(x) or len(known) < 20:
+        known = samples("values", values)
+        if known.shape[1] != len(x) or len(known) < 20:
             raise ArgumentError(f"values needs shape (n, {len(x)}) with n >= 20, got {tuple(known.shape)}.")
         own = self.sample(x, len(known), seed)
         found = []
-        spread = known.std(0)
-        error = (own.mean(0) - known.mean(0)).norm()
-        noise = math.sqrt(2.0 / len(known)) * spread.norm()
-        if error > OFF * noise + 0.02 * known.mean(0).norm():
-            found.append(f"mean: off by {float(error / known.mean(0).norm().clamp(min=1e-300)):.1%}.")
-        ratio = float(own.std(0).norm() / spread.norm().clamp(min=1e-300))
+        spread, nothing = float(known.std(0).norm()), ROUNDING * float(known.norm(dim=1).max())
+        middle = float(known.mean(0).norm())
+        error = float((own.mean(0) - known.mean(0)).norm())
+        if error > OFF * math.sqrt(2.0 / len(known)) * spread + CLOSE * middle:
+            found.append(f"mean: off by {error / max(middle, nothing, 1e-300):.1%}.")
+        has = float(own.std(0).norm())
+        if spread <= nothing:  # the draws are all the same
+            if has > CLOSE * middle:
+                found.append(f"spread: its standard deviation is {has:.2g}, and the draws have none.")
+            return found
+        ratio = has / spread
         if not FEW <= ratio <= 1 / FEW:
             found.append(f"spread: its standard deviation is {ratio:.2g} times that of the draws.")
         half = len(known) // 2
         between = sum(wasserstein1(known[:half, k], known[half:, k]) for k in range(len(x)))
         away = sum(wasserstein1(own[:, k], known[:, k]) for k in range(len(x)))
-        if away > OFF * max(between, 1e-12 * float(known.abs().sum())):
+        if away > OFF * between:
             found.append(
                 f"law: its Wasserstein-1 distance is {away / max(between, 1e-300):.1f} times that of two halves."
             )
         return found
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {' '.join(self.notes) or 'no notes'}>"

@@ -7,6 +7,7 @@ differential equations with random inputs). Where equation and data are linear `
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,15 +15,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sciml.arguments import positive
+from sciml.arguments import points as points_of
+from sciml.arguments import positive, samples
 from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.linalg import divisor
 from sciml.problem import PDE
 from sciml.solvers.laws.law import Law
 from sciml.solvers.solution import Solution
 from sciml.solvers.solve import solve
 
+LEAST = 8  # draws
 CHECKS = 3  # draws that are solved to tell the error of the interpolation
 DEGREES = 4
+REACH = 3.0  # standard deviations up to which draws are nodes
 SPREAD = 2.0  # nodes for each polynomial
 
 Make = Callable[..., PDE]  # the numbers of a draw to the problem
@@ -43,7 +48,7 @@ class SampledLaw(Law):
     def __init__(self, draws: Tensor, nodes: Tensor, members: Sequence[Solution], degree: int):
         super().__init__(members[0].problem.domain.dim)
         self.draws, self.members, self.degree = draws, list(members), degree
-        self._middle, self._size = nodes.mean(0), nodes.std(0).clamp(min=1e-300)
+        self._middle, self._size = nodes.mean(0), divisor(nodes.std(0))
         self._nodes = torch.linalg.pinv(_polynomials(self._scaled(nodes), degree))
         self.error = float("nan")
 
@@ -51,9 +56,13 @@ class SampledLaw(Law):
         """``w (n, K)`` of draws ``(n, p)``; they add up to 1."""
         return _polynomials(self._scaled(draws), self.degree) @ self._nodes
 
-    def at(self, draws: Tensor, x: Tensor) -> Tensor:
-        """The solutions ``(n, m)`` of draws ``(n, p)`` at ``x (m, d)``."""
-        draws = draws[:, None] if draws.ndim == 1 else draws
+    def at(self, draws: Any, x: Any) -> Tensor:
+        """The solutions ``(n, m)`` of draws ``(n, p)`` at ``x (m, d)``.
+
+        Raises:
+            ArgumentError, ArgumentTypeError: Another number of random numbers or of coordinates.
+        """
+        draws, x = samples("draws", draws, self.draws.shape[1]), points_of("x", x, self.dim)
         with torch.no_grad():
             values = torch.stack([member(x).reshape(len(x)) for member in self.members])
             return self.weights(draws) @ values
@@ -105,17 +114,40 @@ def sampled_law(make: Make, draws: Any, model: Any, tol: float, options: dict[st
         if law.error <= tol:
             break
     if law is None:
-        raise ArgumentError(f"draws needs more draws for {draws.shape[1]} random numbers, got {len(draws)}.")
+        least = draws.shape[1] + 1 + CHECKS
+        raise ArgumentError(
+            f"draws needs {least} draws at least for {draws.shape[1]} random numbers, got {len(draws)}."
+        )
     law.notes.append(
         f"{len(found) + 1} solves; {len(draws)} draws from them by polynomials of degree {law.degree} in "
         f"{draws.shape[1]} random numbers, off by {law.error:.0e} at {CHECKS} draws that were solved to tell."
     )
     if law.error > tol:
         law.notes.append(f"The law is not as exact as asked: {law.error:.0e} is above tol={tol:.0e}.")
+    law.notes += _extrapolated(law, draws, solved, x, tol)
     bad = [s for _, s in found if s.stats.outcome == "diverged"]
     if bad:
         law.notes.append(f"{len(bad)} of {len(found)} solves diverged.")
     return law
+
+
+def _extrapolated(
+    law: SampledLaw, draws: Tensor, solved: Callable[[Tensor], Solution], x: Tensor, tol: float
+) -> list[str]:
+    """A note where the draw that lies farthest out, beyond all nodes, is not what the polynomials say."""
+    z = (draws - draws.mean(0)) / divisor(draws.std(0))
+    beyond = int((z.abs().amax(1) > REACH).sum())
+    if not beyond:
+        return []
+    far = draws[int(z.abs().amax(1).argmax())]
+    exact = solved(far)(x).reshape(1, len(x))
+    error = float((law.at(far[None], x) - exact).norm() / divisor(exact.norm()))
+    if error <= 10 * tol:
+        return []
+    return [
+        f"{beyond} of {len(draws)} draws lie beyond {REACH:g} standard deviations, where only the farthest was solved: "
+        f"there the law is off by {error:.0e}."
+    ]
 
 
 def _polynomials(z: Tensor, degree: int) -> Tensor:
@@ -129,9 +161,9 @@ def _polynomials(z: Tensor, degree: int) -> Tensor:
 
 def _spread_out(draws: Tensor) -> list[int]:
     """An order of the draws in which every one is the farthest from those before it; the last ones lie among them."""
-    z = (draws - draws.mean(0)) / draws.std(0).clamp(min=1e-300)
-    # draws beyond 3 deviations would make the nodes lonely
-    near = (z.abs().amax(1) <= 3.0).nonzero()[:, 0]
+    z = (draws - draws.mean(0)) / divisor(draws.std(0))
+    # draws beyond these deviations would make the nodes lonely
+    near = (z.abs().amax(1) <= REACH).nonzero()[:, 0]
     z = z[near] if len(near) > CHECKS + 1 else z
     near = near if len(near) > CHECKS + 1 else torch.arange(len(draws))
     order = [int(z.norm(dim=1).argmin())]
@@ -143,15 +175,25 @@ def _spread_out(draws: Tensor) -> list[int]:
 
 
 def _problem(make: Make, draw: Tensor) -> PDE:
-    problem = make(*draw.tolist())
+    numbers = draw.tolist()
+    try:
+        inspect.signature(make).bind(*numbers)
+    except TypeError as error:
+        raise ArgumentTypeError(
+            f"problem needs a function of {len(numbers)} numbers, one a column of draws, got {make!r}: {error}."
+        ) from error
+    except ValueError:
+        pass  # no signature to look at
+    problem = make(*numbers)
     if not isinstance(problem, PDE):
         raise ArgumentTypeError(f"problem needs a function that returns a sciml.PDE, got {problem!r}.")
     return problem
 
 
 def _checked(draws: Any) -> Tensor:
-    found = torch.as_tensor(draws).detach().cpu().double()
-    found = found[:, None] if found.ndim == 1 else found
-    if found.ndim != 2 or len(found) < 8 or found.shape[1] < 1 or not bool(torch.isfinite(found).all()):
-        raise ArgumentError(f"draws needs finite numbers (n, p) with n >= 8, got shape {tuple(found.shape)}.")
+    found = samples("draws", draws)
+    if len(found) < LEAST:
+        raise ArgumentError(
+            f"draws needs finite numbers (n, p) with n >= {LEAST}, got shape {tuple(found.shape)}."
+        )
     return found

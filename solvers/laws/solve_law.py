@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -19,11 +20,11 @@ def solve_law(
     draws: Any = None,
     snapshots: Any = None,
     model: torch.nn.Module | None = None,
-    tol: float = 1e-4,
-    latent: int = 2,
-    weight: float = 1.0,
-    steps: int = 300,
-    max_time: float = 300.0,
+    tol: float | None = None,
+    latent: int | None = None,
+    weight: float | None = None,
+    steps: int | None = None,
+    max_time: float | None = None,
     seed: int = 0,
     **options: Any,
 ) -> Law:
@@ -31,8 +32,9 @@ def solve_law(
 
     Where the law of the data is known, draw from it and give ``draws``: some of them are solved, the others follow as
     weighted sums, exactly where equation and data are linear. That is the better way wherever it can be gone. ``snapshots``
-    are for data whose law is not known: a generator is trained against a critic (WGAN-PINN). Its training is not certain to
-    find the law; what is wrong beside the snapshots is in ``law.notes``.
+    are for data whose law is not known: a generator carries the law of the snapshots' principal components into the domain,
+    by least squares with the equation, and is trained against a critic where that sees a distance (WGAN-PINN). What is
+    wrong beside the snapshots, of which it has not seen a quarter, is in ``law.notes``.
 
     Args:
         problem: With draws, a function of a draw's numbers that returns the problem with these data. With snapshots, the
@@ -40,11 +42,14 @@ def solve_law(
         draws: ``(n, p)``, or ``(n,)`` for one random number; ``n >= 8``.
         snapshots: Points ``(m, d)`` and values there ``(n, m)``, one row a draw; ``n >= 20``.
         model: With draws, as for ``sciml.solve``.
-        tol: With draws, the relative L2 error of what is not solved for, at which no more is solved.
-        latent: With snapshots, the random numbers of the generator; 0 for one without any spread.
-        weight: With snapshots, the weight of the equation's squared residual.
-        steps: With snapshots, those of the generator.
-        max_time: With snapshots, seconds.
+        tol: With draws, the relative L2 error of what is not solved for, at which no more is solved; 1e-4 unless given.
+        latent: With snapshots, principal components at most; as many as hold 99.9 % of the variance unless given, up to six;
+            0 for a law without any spread.
+        weight: With snapshots, the weight of the equation's squared residual beside the squared values, both in units of
+            the values; 1 unless given.
+        steps: With snapshots, those of the generator against the critic; 300 unless given.
+        max_time: Seconds; with draws, of each solve, as in ``sciml.solve``; with snapshots, of the steps against the critic,
+            300 unless given.
         seed: Of everything random.
         options: With draws, further arguments of ``sciml.solve``, for each of the solves.
 
@@ -61,9 +66,25 @@ def solve_law(
             raise ArgumentTypeError(
                 f"problem needs a function of a draw for draws, got {type(problem).__name__}."
             )
-        return sampled_law(problem, draws, model, tol, {"progress": False, "seed": seed, **options})
+        _without("draws", {"latent": latent, "weight": weight, "steps": steps})
+        options = {"progress": False, "seed": seed, "max_time": max_time, **options}
+        return sampled_law(problem, draws, model, 1e-4 if tol is None else tol, options)
     if not isinstance(problem, PDE):
         raise ArgumentTypeError(f"problem needs a sciml.PDE for snapshots, got {type(problem).__name__}.")
-    if options or model is not None:
-        raise ArgumentError(f"snapshots goes without {', '.join(options) or 'model'}.")
-    return generated_law(problem, snapshots, latent, weight, steps, max_time, seed)
+    _without("snapshots", {"model": model, "tol": tol, **options})
+    return generated_law(
+        problem,
+        snapshots,
+        latent,
+        1.0 if weight is None else weight,
+        300 if steps is None else steps,
+        300.0 if max_time is None else max_time,
+        seed,
+    )
+
+
+def _without(way: str, given: Mapping[str, Any]) -> None:
+    """Refuse arguments that the way to a law does not look at."""
+    names = [name for name, value in given.items() if value is not None]
+    if names:
+        raise ArgumentError(f"{way} goes without {', '.join(names)}.")

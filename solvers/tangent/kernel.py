@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -131,13 +131,19 @@ class ProblemKernel(TangentKernel):
         finally:
             self._system.load(self._theta)
 
-    def at(self, network: nn.Module) -> TangentKernel:
-        """The kernel of the same rows at another network's parameters, such as those of a solution of this problem.
+    def at(self, network: Any) -> TangentKernel:
+        """The kernel of the same rows at another network's parameters, or at those of a solution of this problem.
 
         Raises:
-            ArgumentError: A network of another structure.
+            ArgumentError, ArgumentTypeError: What is neither, or a network of another structure.
         """
-        theta = nn.utils.parameters_to_vector(network.parameters()).detach().to(self._theta)
+        network = getattr(network, "network", network)  # a solution's
+        if not isinstance(network, nn.Module):
+            raise ArgumentTypeError(
+                f"network needs a torch.nn.Module or a solution, got {type(network).__name__}."
+            )
+        trained = [p for p in network.parameters() if p.requires_grad]
+        theta = nn.utils.parameters_to_vector(trained).detach().to(self._theta)
         if theta.shape != self._theta.shape:
             raise ArgumentError(f"network needs {len(self._theta)} parameters, got {len(theta)}.")
         try:
@@ -145,8 +151,24 @@ class ProblemKernel(TangentKernel):
         finally:
             self._system.load(self._theta)
 
+    def drift(self, later: Any) -> float:
+        """As for every kernel; of a network or a solution it takes the kernel ``at`` its parameters.
+
+        Raises:
+            ArgumentError, ArgumentTypeError: A kernel of other rows, a network of another structure, or neither.
+        """
+        return super().drift(later if isinstance(later, TangentKernel) else self.at(later))
+
     def plot(self, descent: Descent | None = None) -> Figure:
-        """Spectrum, share of the residual in it, and the predicted loss, beside a run of ``descend`` where one is given."""
+        """Spectrum, share of the residual in it, and the predicted loss, beside a run of ``descend`` where one is given.
+
+        Raises:
+            ArgumentTypeError: What is no ``Descent``.
+        """
+        if descent is not None and not isinstance(descent, Descent):
+            raise ArgumentTypeError(
+                f"descent needs what descend(steps) returns, got {type(descent).__name__}."
+            )
         from sciml.solvers.plots.kernel_plot import draw_kernel  # Matplotlib takes as long as all the rest
 
         return draw_kernel(self, None if descent is None else descent.losses)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from sciml.jacobian.protocols import Linearization
+from sciml.linalg import divisor
 
 CLOSED_FORM = "linear least squares"  # as a report names it
 LINEAR = 1e-9  # largest relative departure from its linearisation at which a residual counts as linear
@@ -39,7 +40,7 @@ def least_squares_step(J: Tensor, r: Tensor) -> Tensor:
     """
     from scipy.linalg import lstsq
 
-    scale = J.norm(dim=0).clamp(min=1e-300)
+    scale = divisor(J.norm(dim=0))
     found = lstsq(
         (J / scale).cpu().numpy(), -r.cpu().numpy(), lapack_driver="gelsy", cond=1e-14, overwrite_a=True
     )

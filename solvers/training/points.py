@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sciml.ansatz import Trial
 from sciml.expressions.parts import Parts
+from sciml.linalg import divisor
 from sciml.problem import PDE
 from sciml.solvers.terms.build import build_terms
 from sciml.solvers.terms.term import Term
@@ -129,7 +130,7 @@ class Points:
         several = term.plan is not None and len(x) * (1 + 2 * self.problem.domain.dim) > TOGETHER
         square = torch.cat([self.squares(term, part) for part in x.chunk(POOL if several else 1)])
         size = square.sqrt()
-        density = (size / size.mean().clamp(min=1e-300)).clamp(max=CAP) + 1.0
+        density = (size / divisor(size.mean())).clamp(max=CAP) + 1.0
         return density if bool(torch.isfinite(density).all()) else torch.ones_like(density)
 
     def squares(self, term: Term, x: Tensor) -> Tensor:

@@ -337,7 +337,15 @@ class ResidualSystem:
         theta = self.theta
         linearization = self.linearize(theta)
         assert isinstance(linearization, TapeLinearization)
-        error = mixing_error(self.residual, linearization, theta) if linearization.complete else math.inf
+        if not linearization.complete:
+            self.load(theta)
+            self.pointwise = False
+            self.notes.append(
+                "the network has frozen parameters, or some outside its layers: the Jacobian comes from autograd, which is "
+                "slower."
+            )
+            return
+        error = mixing_error(self.residual, linearization, theta)
         self.load(theta)
         if not error <= (MIXING if theta.dtype == torch.float64 else 0.1):
             self.pointwise = False

@@ -43,7 +43,7 @@ WINGS = {
     "windows": {"training", "estimate", "report", "files"},  # files: checkpoints
     "sharing": {"training", "terms", "report"},
     "tangent": {"training", "plots"},
-    "bases": {"training", "solution"},
+    "bases": {"training", "solution", "terms"},
     "laws": {"solve", "solution"},
     "files": RESULTS,
     "quantities": {"answer"},

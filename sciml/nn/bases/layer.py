@@ -117,7 +117,7 @@ class BasisLayer(JetLayer):
 
     @property
     def _several(self) -> bool:
-        return self.inputs.tolist() != list(range(len(self.slots)))
+        return [i for i, _ in self.slots] != list(range(len(self.slots)))
 
     def _stacked(self, coef: Tensor, base: Tensor | None) -> Tensor:
         flat = coef.flatten(0, 1)

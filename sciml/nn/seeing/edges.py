@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.linalg import divisor
 from sciml.nn.splines import SplineLayer
 
 if TYPE_CHECKING:
@@ -71,11 +72,11 @@ def shares_of(seen: Sequence[Seen]) -> list[Tensor]:
     An edge that is constant carries nothing.
     """
     last = seen[-1].edges.sum(1).std(0)
-    unit = last / last.sum().clamp(min=1e-300)  # (o,)
+    unit = last / divisor(last.sum())  # (o,)
     found = []
     for part in reversed(seen):
         spread = part.edges.std(0)  # (i, o)
-        share = spread / spread.sum(0).clamp(min=1e-300) * unit
+        share = spread / divisor(spread.sum(0)) * unit
         found.append(share)
         unit = share.sum(1)
     return found[::-1]

@@ -11,7 +11,7 @@ import sciml
 from sciml import nn
 from sciml.adapters import SVD, Adapter, LoRA, LoTRA
 from sciml.derivatives import AutogradSource
-from sciml.errors import ArgumentError
+from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.jets import DerivativePlan
 from sciml.nn.bases.families import FAMILIES, make_family
 from sciml.nn.bases.layer import BasisLayer
@@ -291,3 +291,14 @@ def test_files(name, tmp_path):
     assert torch.equal(again(x), solution(x))
     assert again.network.config() == solution.network.config()
     assert isinstance(again.network.layers[0], BasisLayer)
+
+
+@pytest.mark.parametrize("basis", [*FAMILIES, "skan", "mlp"])
+def test_points_of_another_shape_are_refused_by_name(basis):
+    networks = {"skan": lambda: nn.SKAN([2, 3, 1]), "mlp": lambda: nn.MLP([2, 3, 1])}
+    network = networks.get(basis, lambda: nn.KAN([2, 3, 1], basis=basis))()
+    for shape in ((4, 3), (2,), (4, 2, 2)):
+        with pytest.raises(ArgumentError, match=r"x needs shape \(n, 2\), got"):
+            network(torch.zeros(shape, dtype=torch.float64))
+    with pytest.raises(ArgumentTypeError, match="x needs dtype"):
+        network(torch.zeros(4, 2))

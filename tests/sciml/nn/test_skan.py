@@ -36,6 +36,18 @@ def test_keeping_one_family_leaves_a_kan():
     assert torch.equal(twin(POINTS), network(POINTS))
 
 
+@pytest.mark.parametrize("basis, size", [("bspline", 9), ("fourier", 7), ("chebyshev", 8), ("rbf", 6)])
+def test_a_family_alone_is_the_kan_of_that_basis(basis, size):
+    model = nn.SKAN([2, 3, 1], bases=(basis, "wavelet"), size=size, degree=4, seed=5, domain=(-1.0, 2.0))
+    own = {"grid": size - 4, "degree": 4} if basis == "bspline" else {"basis": basis, "size": size}
+    kan = nn.KAN([2, 3, 1], seed=5, domain=(-1.0, 2.0), **own)
+    alone = model.alone(basis)
+    assert isinstance(alone, nn.KAN) and alone.config() == kan.config()
+    assert torch.equal(alone(POINTS), kan(POINTS))
+    assert alone.chosen == [[(i, basis) for i in range(n)] for n in (2, 3)]
+    assert next(nn.SKAN([2, 1], dtype=torch.float32).alone("fourier").parameters()).dtype == torch.float32
+
+
 def test_slopes_are_derivatives_by_the_factors_of_the_pairs():
     network = nn.SKAN([2, 2, 1], size=6, seed=3)
 

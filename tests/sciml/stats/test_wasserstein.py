@@ -7,7 +7,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 
 from sciml import nn, stats
-from sciml.errors import ArgumentError
+from sciml.errors import ArgumentError, ArgumentTypeError
 from sciml.stats.wasserstein import critic_distance
 
 
@@ -70,10 +70,44 @@ def test_scale_and_equal_samples():
         (lambda: nn.GroupSort([2, 3, 1]), r"widths\[1\] needs a multiple of group=2, got 3"),
         (lambda: nn.GroupSort([2, 4, 1], 1), "group needs an int of at least 2"),
         (lambda: stats.wasserstein1(draws(3, 2, 0), draws(3, 1, 0)), "b needs 2 columns like a, got 1"),
-        (lambda: stats.wasserstein1([], [1.0]), r"a needs samples of shape \(n, d\)"),
+        (lambda: stats.wasserstein1([], [1.0]), r"a needs shape \(n, d\)"),
         (lambda: stats.wasserstein1([1.0], [float("nan")]), "b needs finite numbers"),
     ],
 )
 def test_what_is_refused(call, words):
     with pytest.raises(ArgumentError, match=words):
         call()
+
+
+@pytest.mark.parametrize("d", [1, 2])
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_the_unit_does_not_matter(d, unit):
+    a, b = draws(40, d, 1), draws(40, d, 2) + 1
+    one = stats.wasserstein1(a, b, steps=20)
+    assert abs(stats.wasserstein1(unit * a, unit * b, steps=20) / unit - one) < 1e-3 * one
+
+
+def test_samples_of_every_kind_are_taken():
+    a, b = draws(30, 2, 1), draws(30, 2, 2) + 1
+    expected = stats.wasserstein1(a, b, steps=5)
+    assert stats.wasserstein1(a.numpy(), b.tolist(), steps=5) == expected
+    with torch.inference_mode():
+        assert stats.wasserstein1(a.clone(), b.clone(), steps=5) == expected
+    assert stats.wasserstein1([0, 0, 0], [0]) == 0.0
+
+
+@pytest.mark.parametrize(
+    "samples", [None, "abc", torch.ones(3, 2, dtype=torch.complex128), 1.0, [[1], [1, 2]]]
+)
+def test_what_is_no_sample_is_refused_by_name(samples):
+    with pytest.raises((ArgumentError, ArgumentTypeError), match="a needs"):
+        stats.wasserstein1(samples, [1.0])
+
+
+def test_a_critic_refuses_points_of_another_shape():
+    critic = nn.GroupSort([2, 4, 1])
+    for shape in ((3, 3), (2,), (3, 3, 2)):
+        with pytest.raises(ArgumentError, match=r"x needs shape \(n, 2\)"):
+            critic(torch.zeros(shape, dtype=torch.float64))
+    with pytest.raises(ArgumentTypeError, match="x needs dtype"):
+        critic(torch.zeros(3, 2))

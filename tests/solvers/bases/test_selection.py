@@ -64,18 +64,34 @@ def selecting(residuals, **given):
     return trained, solve_selecting(Settings(Fit(), points=20, max_steps=120), model, train)
 
 
-def test_the_best_two_run_on_and_the_better_one_is_kept():
+def test_the_best_two_run_all_steps_and_the_better_one_is_kept():
     residuals = {"bspline": [0.3], "chebyshev": [0.2, 0.2], "fourier": [0.21, 0.1]}
     trained, found = selecting(residuals | {"together": [0.1], "each": [0.4]})
     names = ["bspline", "chebyshev", "fourier", "together", "each", "chebyshev", "fourier"]
     assert [name for name, _ in trained] == names
     assert found.network.chosen == [[(0, "fourier")]]
     assert "fourier 1.0e-01, chebyshev 2.0e-01, bspline 3.0e-01" in found.stats.notes[0]
-    assert [steps for _, steps in trained] == [40, 40, 40, 20, 20, 80, 80]
+    assert [steps for _, steps in trained] == [40, 40, 40, 20, 20, 120, 120]
     assert found.stats.steps == 120
-    assert found.stats.rejected == 2
-    assert "took 320 steps" in found.stats.notes[1]
+    assert found.stats.rejected == 1
+    assert "took 400 steps" in found.stats.notes[1]
     assert found.stats.seconds == 3.5
+
+
+def test_the_answer_is_that_of_the_family_alone():
+    problem, options = sciml.pdes.Poisson(), {"max_steps": 12, "points": 60, "progress": False}
+    found = sciml.solve(problem, nn.SKAN([2, 3, 1], ("wavelet", "bspline"), size=7, seed=3), **options)
+    assert isinstance(found.network, nn.KAN) and found.network.basis == "bspline"
+    alone = sciml.solve(problem, nn.KAN([2, 3, 1], grid=2, degree=5, seed=3), **options)
+    x = problem.domain.sample(33, seed=2)
+    assert torch.equal(found(x), alone(x))
+    assert found.stats.steps == alone.stats.steps
+
+
+def test_what_a_longer_training_makes_worse_is_not_kept():
+    residuals = {"bspline": [0.3], "chebyshev": [0.1, 0.5], "fourier": [0.2, 0.2]}
+    _, found = selecting(residuals | {"together": [0.9], "each": [0.9]})
+    assert found.network.chosen == [[(0, "chebyshev")]] and found.stats.residual == 0.1
 
 
 def test_a_family_that_diverges_is_not_kept_and_one_that_converges_ends_the_race():
@@ -100,7 +116,7 @@ def test_a_network_alone_has_one_family_and_its_own_start():
     model = nn.SKAN([2, 3, 1], seed=4)
     one = model.alone("fourier")
     assert one.chosen == [[(i, "fourier") for i in range(n)] for n in (2, 3)]
-    assert one.selected and not model.selected
+    assert isinstance(one, nn.KAN) and not model.selected
     with pytest.raises(ArgumentError, match="basis needs"):
         model.alone("wavelet")
 
@@ -115,3 +131,11 @@ def test_every_input_keeps_one_family():
 def test_a_model_before_its_selection_goes_without_checkpoints(tmp_path):
     with pytest.raises(ArgumentError, match="checkpoint needs a model that is no SKAN before its selection"):
         sciml.solve(Fit(), nn.SKAN([1, 1]), checkpoint=tmp_path / "c.h5", progress=False)
+
+
+def test_single_precision_goes_through_the_selection():
+    solution = sciml.solve(
+        sciml.pdes.Poisson(), nn.SKAN([2, 3, 1], size=7), max_steps=3, dtype=torch.float32, progress=False
+    )
+    assert next(solution.network.parameters()).dtype == torch.float32
+    assert math.isfinite(solution.stats.residual)

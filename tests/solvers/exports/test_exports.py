@@ -273,6 +273,15 @@ PROGRAMS = {
         pdes.Poisson(2), nn.Combination([nn.MLP([2, 3, 1]), nn.KAN([2, 1], grid=3)]), **BRIEF
     ),
     "a KAN": lambda: sciml.solve(pdes.Poisson(2), nn.KAN([2, 3, 1], grid=3), **BRIEF),
+    **{
+        f"a KAN of {basis}": lambda basis=basis: sciml.solve(
+            pdes.Poisson(2), nn.KAN([2, 3, 1], basis=basis, size=6), **BRIEF
+        )
+        for basis in ("chebyshev", "fourier", "rbf", "wavelet")
+    },
+    "a KAN of two families": lambda: sciml.solve(
+        pdes.Poisson(2), nn.SKAN([2, 1], chosen=[[(0, "fourier"), (1, "bspline")]]), **BRIEF
+    ),
     "a system in time": lambda: sciml.solve(pdes.TaylorGreen(), **BRIEF),
     "windows": lambda: sciml.solve(pdes.Burgers(nu=0.1), windows=2, **BRIEF),
     "corners": lambda: sciml.solve(OnL(), **BRIEF),

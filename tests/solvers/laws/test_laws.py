@@ -8,8 +8,10 @@ import torch
 import sciml
 from sciml import nn
 from sciml.errors import ArgumentError, ArgumentTypeError
+from sciml.solvers.laws import adversarial, sampled
 from sciml.solvers.laws.generated import GeneratedLaw
 from sciml.solvers.laws.sampled import _polynomials
+from sciml.solvers.laws.strengths import Strengths
 
 SPREAD = 0.3
 
@@ -124,7 +126,108 @@ def test_a_generator_without_spread_is_named(snapshots):
     # what the mean alone would let pass
     assert (law.mean(X) - known.mean(0)).norm() < 0.05 * known.mean(0).norm()
     names = [note.partition(":")[0] for note in law.notes]
-    assert names == ["spread", "law"]
+    assert names == ["distance", "spread", "law"]
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_the_unit_of_the_snapshots_does_not_matter(snapshots, unit):
+    sensors, known = snapshots
+    law = sciml.solve_law(Rod(), snapshots=(sensors, unit * known), steps=2)
+    expected = unit * rod(X, known)
+    assert law.notes == []
+    assert (law.mean(X) - expected.mean(0)).abs().max() < 0.06 * unit
+    assert (law.std(X) - expected.std(0)).abs().max() < 0.2 * expected.std(0).max()
+
+
+def test_two_modes_stay_two_and_go_together():
+    sign = torch.where(draws_of(240, 1, seed=6) > 0, 1.0, -1.0).double()
+    ends = sign + 0.1 * draws_of(240, 2, seed=7)
+    ends[:, 1] *= 0.5
+    sensors = torch.tensor([[-1.0], [1.0]], dtype=torch.float64)
+    law = sciml.solve_law(Rod(), snapshots=(sensors, ends))
+    own = law.sample(X, 2000)
+    assert law.notes == [] and law.latent == 2
+    assert law.distance < 1.5 * law.sampling
+    assert (own[:, 0].abs() > 0.5).float().mean() > 0.98  # nothing between the modes
+    assert (own[:, 0].sign() == own[:, -1].sign()).float().mean() > 0.98
+    known = rod(X, ends)
+    for k in (0, 3, 6):
+        away = sciml.stats.wasserstein1(own[:, k], known[:, k])
+        assert away < 3 * sciml.stats.wasserstein1(known[::2, k], known[1::2, k])
+
+
+def test_snapshots_that_are_all_the_same_have_no_spread():
+    sensors = torch.tensor([[-1.0], [1.0]], dtype=torch.float64)
+    law = sciml.solve_law(Rod(), snapshots=(sensors, torch.ones(40, 2)), steps=2)
+    assert law.latent == 0 and law.notes == []
+    assert float(law.std(X).max()) == 0 and (law.mean(X) - 1).abs().max() < 1e-2
+    [note] = [line for line in law.compare(X, 1 + draws_of(40, 7)) if line.startswith("spread")]
+    assert "0 times" in note
+    wide = sciml.solve_law(Rod(), snapshots=(sensors, 1 + draws_of(40, 2)), steps=2)
+    assert wide.compare(X, torch.ones(40, 7))[-1].endswith("and the draws have none.")
+
+
+class Held(Rod):
+    """One end is known, the other in the snapshots."""
+
+    def __init__(self):
+        self.conditions = (sciml.Dirichlet(0.0, on="x=1"),)
+
+
+class Forced(Rod):
+    """A large source, which says nothing of what is left open."""
+
+    def residual(self, u, x):
+        return 1e-3 * (u.d("x", "x") - 500.0 * torch.sin(x))
+
+
+@pytest.mark.parametrize(
+    "problem, ends, left",
+    [(Rod, 1, True), (Rod, 2, False), (Held, 1, False), (Forced, 1, True), (Forced, 2, False)],
+)
+def test_sensors_that_leave_the_solution_open_are_noted(problem, ends, left, monkeypatch):
+    monkeypatch.setattr(adversarial, "START", 60)
+    sensors = torch.tensor([[-1.0], [1.0]], dtype=torch.float64)[:ends]
+    law = sciml.solve_law(problem(), snapshots=(sensors, 1 + SPREAD * draws_of(40, ends)), steps=1)
+    assert any(note.startswith("open:") for note in law.notes) == left
+
+
+def test_what_does_not_fit_is_noted_or_refused(snapshots):
+    five = torch.linspace(-1, 1, 5, dtype=torch.float64)[:, None]
+    # values of a line at five points are no five independent numbers
+    law = sciml.solve_law(Rod(), snapshots=(five, draws_of(60, 5, seed=8)), latent=1, steps=2)
+    names = {note.partition(":")[0] for note in law.notes}
+    assert {"latent", "equation"} <= names
+    with pytest.warns(UserWarning, match="1 of 1 points lie outside the domain"):
+        law.sample([[7.0]], 2)
+    with pytest.raises(ArgumentError, match=r"conditions hold at \[-1.0\], got"):
+        sciml.solve_law(Rod(0.0, 1.0), snapshots=snapshots)
+
+
+class Steep(Growth):
+    """``u = exp(2 a x)``: no polynomial in draws far out."""
+
+    def residual(self, u, x):
+        return u.value - torch.exp(2 * self.a * x)
+
+
+def test_draws_beyond_the_nodes_are_looked_at():
+    draws = torch.cat([draws_of(60, 1), torch.full((1, 1), 8.0)])
+    law = sciml.solve_law(Steep, draws=draws, model=nn.KAN([1, 1], grid=4), max_steps=6, tol=1e-2)
+    assert any("draws lie beyond 3 standard deviations" in note for note in law.notes)
+
+
+def test_the_seconds_are_those_of_each_solve(monkeypatch):
+    seen = []
+    original = sampled.solve
+
+    def solve(*args, **options):
+        seen.append(options["max_time"])
+        return original(*args, **options)
+
+    monkeypatch.setattr(sampled, "solve", solve)
+    sciml.solve_law(Rod, draws=draws_of(8, 2), model=nn.MLP([1, 2, 1]), max_steps=2, max_time=7.0)
+    assert set(seen) == {7.0}
 
 
 @pytest.mark.parametrize(
@@ -150,8 +253,61 @@ def test_a_generator_without_spread_is_named(snapshots):
             ArgumentError,
             "snapshots goes without points",
         ),
+        (
+            lambda: sciml.solve_law(Rod(), snapshots=(X, draws_of(50, 7)), tol=1.0),
+            ArgumentError,
+            "without tol",
+        ),
+        (
+            lambda: sciml.solve_law(Rod, draws=draws_of(9, 2), latent=2),
+            ArgumentError,
+            "draws goes without latent",
+        ),
+        (lambda: sciml.solve_law(Rod(), snapshots=(X, draws_of(50, 6))), ArgumentError, "a row of 7 values"),
+        (
+            lambda: sciml.solve_law(Rod(), snapshots=(3 * X, draws_of(50, 7))),
+            ArgumentError,
+            "points of the domain",
+        ),
+        (lambda: sciml.solve_law(Rod, draws=draws_of(9, 3)), ArgumentTypeError, "a function of 3 numbers"),
+        (lambda: sciml.solve_law(Rod, draws="abc"), ArgumentTypeError, "draws needs an array of numbers"),
+        (lambda: sciml.solve_law(Rod, draws=draws_of(9, 2)[None]), ArgumentError, "draws needs shape"),
     ],
 )
 def test_what_is_refused(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_a_law_refuses_draws_of_another_kind(rod_law):
+    _, law = rod_law
+    assert law.at([[1.0, 2.0]], X).shape == (1, 7)
+    with pytest.raises(ArgumentError, match="draws needs points with 2 coordinates, got 3"):
+        law.at(draws_of(4, 3), X)
+    for values in (draws_of(30, 6), draws_of(9, 7)):
+        with pytest.raises(ArgumentError, match=r"values needs shape \(n, 7\)"):
+            law.compare(X, values)
+    with pytest.raises(ArgumentError, match="values needs finite numbers"):
+        law.compare(X, draws_of(30, 7) * float("nan"))
+    assert repr(law).startswith("<SampledLaw: ")
+
+
+@pytest.mark.parametrize("latent, held", [(None, 2), (1, 1), (5, 3), (0, 0)])
+def test_strengths_are_those_of_the_snapshots(latent, held):
+    base = draws_of(3, 9, seed=1)
+    base = torch.linalg.qr(base.T).Q.T
+    strengths = draws_of(400, 3, seed=2) * torch.tensor([3.0, 2.0, 0.05], dtype=torch.float64)
+    known = 5 + strengths @ base
+    found = Strengths(known, latent)
+    assert found.count == held
+    z = found.draw(1000, torch.Generator().manual_seed(3))
+    assert z.shape == (1000, held)
+    if held:
+        assert (found.pool.square().mean(0) - 1).abs().max() < 1e-9
+        assert (z.std(0) - 1).abs().max() < 0.1
+    if held == 3:
+        assert torch.allclose(found.values(found.pool), known, atol=1e-9)
+    # each draw lies between two of the snapshots' own
+    assert float(torch.cdist(z, found.pool).amin(1).max()) <= float(
+        torch.cdist(found.pool, found.pool).topk(5, largest=False).values.max()
+    )

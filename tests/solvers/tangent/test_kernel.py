@@ -165,3 +165,36 @@ def test_what_it_cannot_do_is_refused():
     chain = sciml.solve(pdes.VanDerPol(mu=1.0), windows=2, max_time=4, progress=False)
     with pytest.raises(ArgumentError, match="kernel needs a solution with one network"):
         chain.kernel()
+
+
+def test_a_solution_or_its_network_stands_for_the_kernel_at_it():
+    network = nn.MLP([1, 5, 1], "tanh", seed=3)
+    kernel = sciml.tangent_kernel(Line(), network, points=40)
+    solution = sciml.solve(Line(), network, max_steps=3, progress=False)
+    later = kernel.at(solution)
+    assert torch.equal(later.matrix, kernel.at(solution.network).matrix)
+    assert kernel.drift(solution) == kernel.drift(later) > 0
+    for what in (None, 3, "kernel"):
+        with pytest.raises(ArgumentTypeError, match=r"network needs a torch\.nn\.Module or a solution"):
+            kernel.drift(what)
+    with pytest.raises(ArgumentTypeError, match=r"descent needs what descend\(steps\) returns"):
+        kernel.plot(kernel)
+
+
+def test_frozen_parameters_are_named_as_such():
+    network = nn.MLP([1, 5, 1], "tanh", seed=3)
+    network.layers[0].weight.requires_grad_(False)
+    kernel = sciml.tangent_kernel(Line(), network, points=40)
+    assert any("frozen parameters" in note for note in kernel.notes)
+    assert not any("depends on other points" in note for note in kernel.notes)
+    trained = [p for p in network.parameters() if p.requires_grad]
+    assert kernel.at(network).matrix.allclose(kernel.matrix) and len(kernel._theta) == sum(
+        p.numel() for p in trained
+    )
+
+
+def test_a_forecast_of_a_descent_that_diverges_has_no_error_bar():
+    kernel = sciml.tangent_kernel(Line(), nn.KAN([1, 4, 1], degree=5, seed=1), points=30)
+    forecast = kernel.follow(100, rate=50 * kernel.rate)
+    assert not forecast.complete and math.isinf(forecast.error)
+    assert "kernels: loss" in repr(forecast) and "theta" not in repr(forecast)
