@@ -246,6 +246,41 @@ def _l_shape() -> Callable[[Trial], float]:
     return error
 
 
+class Prism(sciml.PDE):
+    """An L-shape times a height; the solution has ``r^(2/3)`` and ``x y`` at its re-entrant edge."""
+
+    domain = Polygon([(-1, -1), (1, -1), (1, 1), (0, 1), (0, 0), (-1, 0)]) * Interval(0, 1, "z")
+    conditions = (
+        Dirichlet(0.0, on=[f"edge{k}" for k in range(6)]),
+        Neumann(0.0, on=["z=0", "z=1"]),
+    )
+
+    def residual(self, u, x):
+        """``Δu - f``."""
+        (one, _), (bent, bent_two) = _at_edge(x)
+        wave = torch.cos(PI * x[:, 2:])
+        return u.laplacian() - bent * (2 + wave) - bent_two + PI**2 * wave * one
+
+
+def _at_edge(x: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """``r^(2/3) sin(2/3 phi)`` and ``x y``, brought to zero on the outer sides; and their Laplacians in the plane."""
+    a, b = x[:, :1], x[:, 1:2]
+    phi = torch.atan2(b, a)
+    phi = torch.where(phi > PI / 2 + 1e-12, phi - 2 * PI, phi) + PI
+    r = (a**2 + b**2).sqrt()
+    edge = r ** (2 / 3) * torch.sin(2 / 3 * phi)
+    across, along = 2 / 3 * r ** (-1 / 3) * torch.sin(phi / 3), -2 / 3 * r ** (-1 / 3) * torch.cos(phi / 3)
+    cut, cut_a, cut_b = (1 - a**2) * (1 - b**2), -2 * a * (1 - b**2), -2 * b * (1 - a**2)
+    bend = -2 * (1 - b**2) - 2 * (1 - a**2)
+    one = 2 * (across * cut_a + along * cut_b) + edge * bend
+    return (edge * cut, a * b * cut), (one, 2 * (b * cut_a + a * cut_b) + a * b * bend)
+
+
+def _prism(x: Tensor) -> Tensor:
+    (one, two), _ = _at_edge(x)
+    return one * (2 + torch.cos(PI * x[:, 2:])) + two
+
+
 def _row(
     name: str,
     problem: Callable[[], sciml.PDE],
@@ -267,6 +302,7 @@ CASES = (
         reference="integral by finite elements, extrapolated",
         floor=l_shape.FLOOR,
     ),
+    _row("edge of a prism", Prism, _prism, (1e-6, 20.0)),
     Case("slit", Slit, lambda: closed_form(SLIT, _tip), ((1e-5, 60.0),), without=OFF),
     Case(
         "Dirichlet meets Neumann",

@@ -10,10 +10,12 @@ import torch
 from scipy import integrate
 
 import sciml
+from benchmarks.rows import corners as rows
 from sciml import nn
 from sciml.solvers.exports.cells import cells_of
 from sciml.solvers.exports.grids import Grid
 
+EDGE = next(case for case in rows.CASES if case.name == "edge of a prism")
 CAN = sciml.Disk([0, 0], 1) * sciml.Interval(0, 1, "z")
 
 
@@ -77,46 +79,11 @@ def test_files(solution, tmp_path):
     assert torch.equal(again(x), solution(x))
 
 
-def edge_and_more(x):
-    """r^(2/3) sin(2/3 phi) and x y, both brought to zero on the outer sides of an L; with their Laplacians in the plane."""
-    a, b = x[:, :1], x[:, 1:2]
-    phi = torch.atan2(b, a)
-    phi = torch.where(phi > math.pi / 2 + 1e-12, phi - 2 * math.pi, phi) + math.pi
-    r = (a**2 + b**2).sqrt()
-    edge = r ** (2 / 3) * torch.sin(2 / 3 * phi)
-    da, db = (2 / 3 * r ** (-1 / 3) * f(phi / 3) for f in (torch.sin, lambda v: -torch.cos(v)))
-    cut, ca, cb = (1 - a**2) * (1 - b**2), -2 * a * (1 - b**2), -2 * b * (1 - a**2)
-    bend = -2 * (1 - b**2) - 2 * (1 - a**2)
-    return (edge * cut, a * b * cut), (
-        2 * (da * ca + db * cb) + edge * bend,
-        2 * (b * ca + a * cb) + a * b * bend,
-    )
-
-
-class Prism(sciml.PDE):
-    """An L times a height, with a sum of two powers at its re-entrant edge."""
-
-    domain = sciml.Polygon([[-1, -1], [1, -1], [1, 1], [0, 1], [0, 0], [-1, 0]]) * sciml.Interval(0, 1, "z")
-    conditions = (
-        sciml.Dirichlet(0.0, on=[f"edge{k}" for k in range(6)]),
-        sciml.Neumann(0.0, on=["z=0", "z=1"]),
-    )
-
-    def exact(self, x):
-        (one, two), _ = edge_and_more(x)
-        return one * (2 + torch.cos(math.pi * x[:, 2:])) + two
-
-    def residual(self, u, x):
-        (one, _), (bent, bent_two) = edge_and_more(x)
-        wave = torch.cos(math.pi * x[:, 2:])
-        return u.laplacian() - bent * (2 + wave) - bent_two + math.pi**2 * wave * one
-
-
 def test_a_re_entrant_edge():
     error = {}
     for corners in (True, False):
-        solved = sciml.solve(Prism(), max_steps=20, max_time=90, corners=corners)
-        error[corners] = solved.error()
+        solved = sciml.solve(EDGE.problem(), max_steps=20, max_time=90, corners=corners)
+        error[corners] = EDGE.answer()(solved.trial)
     assert error[True] < 1e-4
     assert error[True] < error[False] / 10
 
