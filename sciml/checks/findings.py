@@ -13,6 +13,7 @@ from sciml.checks.equation import Equation
 from sciml.checks.jumps import jumps
 from sciml.checks.measured import measured_against
 from sciml.checks.numerics.growth import growing_waves
+from sciml.checks.numerics.interfaces import interface_corners
 from sciml.checks.numerics.layers import thin_layers
 from sciml.checks.numerics.resolution import peaks, unseen
 from sciml.checks.severed import severed
@@ -71,6 +72,7 @@ def examine(problem: PDE) -> tuple[Equation, list[Statement], list[str]]:
             notes += jumps(equation)
             notes += growing_waves(equation, stated)
             notes += unseen(equation, stated)
+            notes += interface_corners(problem)
             notes += thin_layers(equation)
             notes += [note for other in equation.others if (note := other.inflow()) is not None]
             notes += idle_parameters(equation)
@@ -95,6 +97,7 @@ def undetermined(problem: PDE, placed: bool = False) -> str | None:
         if found:
             return found[0].rstrip(".")
         found = severed(equation) or growing_waves(equation, stated) or unseen(equation, stated)
+        found = found or interface_corners(problem)
         if not found and problem.domain.dim == 1 and not placed:
             found = peaks(equation)
     return found[0].partition(". ")[0].rstrip(".") if found else None
