@@ -88,7 +88,43 @@ def both(keep: Tensor | None, kept: Tensor | None) -> Tensor | None:
     return keep & kept
 
 
-class Product(Domain):
+class Pair(Domain):
+    """A domain that is the product of two, whose coordinates stand one after the other."""
+
+    _factors: tuple[Domain, Domain]
+
+    def _join(self, first: Domain, second: Domain, **fields: Any) -> None:
+        self._set(
+            _factors=(first, second),
+            names=first.names + second.names,
+            _low=first._low + second._low,
+            _high=first._high + second._high,
+            _cube=first._cube + second._cube,
+            **fields,
+        )
+
+    @property
+    def measure(self) -> float:
+        """The product of both."""
+        a, b = self._factors
+        return a.measure * b.measure
+
+    def _apart(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        cut = self._factors[0].dim
+        return x[..., :cut], x[..., cut:]
+
+    def _place(self, u: Tensor) -> tuple[Tensor, Tensor | None]:
+        a, b = self._factors
+        (x, keep), (y, kept) = a._place(u[:, : a._cube]), b._place(u[:, a._cube :])
+        return torch.cat([x, y], -1), both(keep, kept)
+
+    def _depth(self, x: Tensor) -> Tensor:
+        a, b = self._factors
+        one, two = self._apart(x)
+        return torch.minimum(a._depth(one), b._depth(two))
+
+
+class Product(Pair):
     """Each point of one domain in space with each of another; written ``a * b``.
 
     ``Disk([0, 0], 1) * Interval(0, 2, name="z")`` is a cylinder, a polygon times an interval a prism, and
@@ -117,36 +153,13 @@ class Product(Domain):
             if not factor._has_inside:
                 raise ArgumentError(f"{argument} needs a domain with an inside, got {factor!r}.")
         different_names(a, b)
-        self._set(
-            a=a,
-            b=b,
-            names=a.names + b.names,
-            _low=a._low + b._low,
-            _high=a._high + b._high,
-            _cube=a._cube + b._cube,
-        )
+        self._join(a, b, a=a, b=b)
 
     def _fields(self) -> dict[str, Any]:
         return {"a": self.a, "b": self.b}
 
     def __repr__(self) -> str:
         return " * ".join(f"({f!r})" if f._compound else repr(f) for f in (self.a, self.b))
-
-    @property
-    def measure(self) -> float:
-        """The product of both."""
-        return self.a.measure * self.b.measure
-
-    def _apart(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return x[..., : self.a.dim], x[..., self.a.dim :]
-
-    def _place(self, u: Tensor) -> tuple[Tensor, Tensor | None]:
-        (x, keep), (y, kept) = self.a._place(u[:, : self.a._cube]), self.b._place(u[:, self.a._cube :])
-        return torch.cat([x, y], -1), both(keep, kept)
-
-    def _depth(self, x: Tensor) -> Tensor:
-        one, two = self._apart(x)
-        return torch.minimum(self.a._depth(one), self.b._depth(two))
 
     def _level(self, x: Tensor) -> Tensor:
         one, two = self._apart(x)

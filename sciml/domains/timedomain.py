@@ -13,7 +13,7 @@ from sciml import arguments
 from sciml.domains.base import Domain
 from sciml.domains.boundary import Boundary
 from sciml.domains.pieces import Piece
-from sciml.domains.product import Along
+from sciml.domains.product import Along, Pair
 from sciml.errors import ArgumentError
 
 
@@ -152,7 +152,7 @@ class TimeInterval(_Timed):
         return ()
 
 
-class SpaceTime(_Timed):
+class SpaceTime(_Timed, Pair):
     """The product of a time interval and a domain in space; written ``TimeInterval(t0, t1) * space``.
 
     Its boundary is that of the space at all times, with the same parts; see also ``initial()`` and
@@ -175,14 +175,7 @@ class SpaceTime(_Timed):
             raise ArgumentError(
                 f"time needs a name that space does not use, got {time.names[0]!r} in {space.names!r}."
             )
-        self._set(
-            time=time,
-            _space=space,
-            names=time.names + space.names,
-            _low=time._low + space._low,
-            _high=time._high + space._high,
-            _cube=1 + space._cube,
-        )
+        self._join(time, space, time=time, _space=space)
 
     def __mul__(self, other: Any) -> Any:
         """``time * a * b`` is ``time * (a * b)``."""
@@ -199,18 +192,6 @@ class SpaceTime(_Timed):
     def space(self) -> Domain:
         """The domain in space."""
         return self._space
-
-    @property
-    def measure(self) -> float:
-        """The duration times the measure of the space."""
-        return self.time.measure * self._space.measure
-
-    def _place(self, u: Tensor) -> tuple[Tensor, Tensor | None]:
-        x, keep = self._space._place(u[:, 1:])
-        return torch.cat([self.time._place(u[:, :1])[0], x], -1), keep
-
-    def _depth(self, x: Tensor) -> Tensor:
-        return torch.minimum(self.time._depth(x[..., :1]), self._space._depth(x[..., 1:]))
 
     def _level(self, x: Tensor) -> Tensor:
         return self._space._level(x[..., 1:])
