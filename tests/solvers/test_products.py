@@ -79,6 +79,46 @@ def test_files(solution, tmp_path):
     assert torch.equal(again(x), solution(x))
 
 
+class Oscillator(sciml.PDE):
+    """A system of ordinary differential equations for all frequencies."""
+
+    unknowns = ("p", "q")
+    domain = sciml.TimeInterval(0, 3) * sciml.Interval(0.5, 2, "w")
+    conditions = (sciml.Initial(1.0, component="p"), sciml.Initial(0.0, component="q"))
+
+    def exact(self, x):
+        return torch.cat([torch.cos(x[:, :1] * x[:, 1:]), -torch.sin(x[:, :1] * x[:, 1:])], 1)
+
+    def residual(self, u, x):
+        return u["p"].d("t") - x[:, 1:] * u["q"], u["q"].d("t") + x[:, 1:] * u["p"]
+
+
+class Transport(sciml.PDE):
+    """A first-order equation for all speeds, with the inflow given."""
+
+    domain = sciml.TimeInterval(0, 1) * sciml.Interval(0, 1, "x") * sciml.Interval(0.5, 1.5, "c")
+    conditions = (
+        sciml.Initial(lambda x: torch.sin(3 * x[:, 1:2])),
+        sciml.Dirichlet(lambda x: torch.sin(-3 * x[:, 2:] * x[:, :1]), on="x=0"),
+    )
+
+    def exact(self, x):
+        return torch.sin(3 * (x[:, 1:2] - x[:, 2:] * x[:, :1]))
+
+    def residual(self, u, x):
+        return u.d("t") + x[:, 2:] * u.d("x")
+
+
+@pytest.mark.parametrize("kind", [Oscillator, Transport])
+def test_a_parameter_of_an_evolution(kind):
+    problem = kind()
+    network = nn.MLP([problem.domain.dim, 16, 16, problem.outputs], "tanh", seed=1)
+    solved = sciml.solve(problem, network, max_steps=60, max_time=60)
+    assert solved.error() < 1e-3
+    assert 1 / 3 < solved.error_estimate().value / solved.error() < 3
+    assert not [note for note in solved.stats.notes if "no condition" in note]
+
+
 def test_a_re_entrant_edge():
     error = {}
     for corners in (True, False):
