@@ -15,6 +15,7 @@ from sciml.optim.methods.gauss_newton import GaussNewtonMethod
 from sciml.rank import CubicBudget
 from sciml.solvers.report import Report
 from sciml.solvers.training.adapted_system import AdaptedSystem, ScaledFactors
+from sciml.solvers.training.defaults import with_lengths
 from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.least_squares import CLOSED_FORM, is_linear, linear_solve
 from sciml.solvers.training.loop import Run
@@ -154,6 +155,7 @@ class Phases:
     def _run(self, adapter: Adapter, settings: Settings, last: bool = True, judged: bool = False) -> None:
         auto = isinstance(self.optimizer, str) and self.optimizer == "auto"
         method = method_for("gn-arc" if auto else self.optimizer, settings, self.inner, adapter.size)
+        method = with_lengths(method, self.inner.trial.network) if auto else method
         factors = ScaledFactors(adapter) if isinstance(method, optim.TorchMethod) else adapter
         system, held_out = (AdaptedSystem(part, factors, self.base) for part in (self.inner, self.outer))
         alike = self.selection is self.outer

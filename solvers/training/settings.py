@@ -27,6 +27,7 @@ from sciml.solvers.training.defaults import (
     most_points,
     points_that_fit,
     widest,
+    with_lengths,
 )
 from sciml.solvers.training.interrupt import Interruption
 from sciml.solvers.training.least_squares import CLOSED_FORM
@@ -195,7 +196,8 @@ def method_for(
     """The step method that an ``optimizer`` argument stands for."""
     if isinstance(optimizer, str) and optimizer == "auto":
         points = system.points.count
-        return default_method(parameters, points, system.pointwise, settings.limits.max_time)
+        method = default_method(parameters, points, system.pointwise, settings.limits.max_time)
+        return with_lengths(method, system.trial.network)
     return optim.as_method(optimizer)
 
 

@@ -39,8 +39,8 @@ FORMS = ("auto", "primal", "dual", "qr", "krylov")
 MOMENTA = (None, "ls", "spring")
 LENGTHS = ("auto", "parameters", "columns")
 WATCHED = 10  # steps after which progress is judged
-# share of the loss that is left after them, above which another measure of length is tried: at 0.7 a pulse of Gray and Scott's
-# equations dies on the way, at 0.85 the wave is not found
+# Share of the loss that is left after them, above which another measure of length is tried. At 0.7 a pulse of Gray and
+# Scott's equations dies on the way, at 0.85 the wave is not found.
 CRAWLS = 0.8
 
 DENSE = 5000  # largest matrix that is factorised when the form is chosen automatically
@@ -113,9 +113,9 @@ class GaussNewtonMethod(ModelMethod):
             raise ArgumentError(f"decay needs a number in [0, 1), got {self.decay!r}.")
 
     def __repr__(self) -> str:
-        """As a checkpoint knows it; texts of before there were lengths stay."""
+        """As a checkpoint knows it: without lengths where a run begins as it did before there were any."""
         shown = {f.name: getattr(self, f.name) for f in fields(self) if f.repr}
-        if self.lengths != "auto":
+        if self.lengths == "columns":
             shown["lengths"] = self.lengths
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 

@@ -7,7 +7,14 @@ import pytest
 import sciml
 from sciml import nn, optim, pdes
 from sciml.optim.methods.gauss_newton import DENSE
-from sciml.solvers.training.defaults import FEW_POINTS, LARGE, default_method, default_points, most_points
+from sciml.solvers.training.defaults import (
+    FEW_POINTS,
+    LARGE,
+    default_method,
+    default_points,
+    most_points,
+    with_lengths,
+)
 
 
 @pytest.mark.parametrize(
@@ -51,3 +58,11 @@ def test_a_third_as_many_rows_as_numbers_to_begin_with(parameters, expected):
 
 def test_an_unknown_has_rows_of_its_own():
     assert default_points(pdes.LidDriven(), 3 * 1347) == 449  # three rows a point
+
+
+def test_steps_of_a_kan_keep_their_lengths():
+    """Its grids grow where a solve slows down."""
+    method = default_method(100, 300, True, 60.0)
+    assert with_lengths(method, nn.MLP([2, 5, 1])) == method
+    assert with_lengths(method, nn.KAN([2, 5, 1])) == optim.method("gn-arc", lengths="parameters")
+    assert with_lengths(optim.method("adam"), nn.KAN([2, 5, 1])) == optim.method("adam")
