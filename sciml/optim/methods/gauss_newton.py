@@ -42,6 +42,7 @@ WATCHED = 10  # steps after which progress is judged
 # Share of the loss that is left after them, above which another measure of length is tried. At 0.7 a pulse of Gray and
 # Scott's equations dies on the way, at 0.85 the wave is not found.
 CRAWLS = 0.8
+FAR = 1e-8  # of the highest loss: one that crawls below has arrived
 
 DENSE = 5000  # largest matrix that is factorised when the form is chosen automatically
 DENSE_BYTES = 2 << 30  # largest Jacobian that is formed when the form is chosen automatically
@@ -54,14 +55,16 @@ class GaussNewtonState(ModelState):
     Attributes:
         by_columns: Whether lengths are measured by the Jacobian's columns.
         mark, watched: The loss from which progress is judged, and the steps since.
+        highest: Of the losses so far.
     """
 
     previous: Tensor | None = None
     by_columns: bool = False
     mark: float = 0.0
     watched: int = 0
+    highest: float = 0.0
 
-    ADDED: ClassVar[frozenset[str]] = frozenset(("by_columns", "mark", "watched"))
+    ADDED: ClassVar[frozenset[str]] = frozenset(("by_columns", "mark", "watched", "highest"))
 
 
 @dataclass(frozen=True, repr=False)
@@ -84,8 +87,8 @@ class GaussNewtonMethod(ModelMethod):
         max_basis: Largest Krylov basis.
         lengths: What keeps a step short: the length of the change of the ``"parameters"``, or one in which each counts by
             the root of its column's norm in the Jacobian (``"columns"``); ``"auto"`` begins with the first and changes to
-            the other where ten steps take away less than 20 % of the loss. A Jacobian above 256 MB, and the krylov form,
-            know the first alone.
+            the other where ten steps take away less than 20 % of a loss that is above 1e-8 of the highest. A Jacobian above
+            256 MB, and the krylov form, know the first alone.
     """
 
     model: str = "cubic"
@@ -175,7 +178,9 @@ class GaussNewtonMethod(ModelMethod):
 
     def _watch(self, state: GaussNewtonState) -> None:
         """Judge the progress, once a point: a model that is built again there counts once."""
-        if state.watched >= WATCHED and state.loss > CRAWLS * state.mark:
+        state.highest = max(state.highest, state.loss)
+        crawls = state.watched >= WATCHED and state.loss > CRAWLS * state.mark
+        if crawls and state.loss > FAR * state.highest:
             state.by_columns = not state.by_columns
         if state.watched >= WATCHED or state.mark <= 0.0:
             state.mark, state.watched = state.loss, 0

@@ -100,6 +100,7 @@ def test_the_measure_changes_where_the_loss_crawls_alone(monkeypatch):
     monkeypatch.setattr(gauss_newton, "CRAWLS", 1.1)  # no fall is slow enough
     assert not walk(method, problem, start, 40)[1].by_columns
     monkeypatch.setattr(gauss_newton, "CRAWLS", 0.0)  # every one is
+    monkeypatch.setattr(gauss_newton, "FAR", 0.0)  # however low the loss
     theta, state = start, method.init(problem, start)
     seen = []
     for _ in range(60):
@@ -111,15 +112,28 @@ def test_the_measure_changes_where_the_loss_crawls_alone(monkeypatch):
     assert not seen[20]
 
 
+def test_a_loss_that_has_arrived_may_crawl(monkeypatch):
+    """Every ten steps count as a crawl, and the loss falls by eight decades: from there on the measure stays."""
+    problem, start = network()
+    method = GaussNewtonMethod()
+    monkeypatch.setattr(gauss_newton, "CRAWLS", 0.0)
+    monkeypatch.setattr(gauss_newton, "FAR", 1.0)
+    assert not walk(method, problem, start, 40)[1].by_columns
+    monkeypatch.setattr(gauss_newton, "FAR", 0.0)
+    state = walk(method, problem, start, 15)[1]
+    assert state.by_columns
+    assert state.highest == pytest.approx(float(problem.residual(start).square().sum()) / 2, rel=1.0)
+
+
 def test_the_measure_is_part_of_the_state_and_may_be_missing():
     problem, start = helix()
     method = GaussNewtonMethod()
     _, state = walk(method, problem, start, 5)
     saved = state.state_dict()
     assert saved["watched"] > 0
-    old = {name: value for name, value in saved.items() if name not in ("by_columns", "mark", "watched")}
+    old = {name: value for name, value in saved.items() if name not in state.ADDED}
     fresh = method.init(problem, start).load_state_dict(old)
-    assert (fresh.by_columns, fresh.mark, fresh.watched) == (False, 0.0, 0)
+    assert (fresh.by_columns, fresh.mark, fresh.watched, fresh.highest) == (False, 0.0, 0, 0.0)
 
 
 def test_only_another_measure_changes_the_text():
